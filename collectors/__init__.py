@@ -1,0 +1,1 @@
+"""What comes in: event batches, the sources that read them, and their decoders."""

@@ -1,0 +1,1 @@
+"""What leaves: metrics, the audit log, alerts."""

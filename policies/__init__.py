@@ -1,0 +1,1 @@
+"""What is required: the report model, policy packs, and the engine that judges signals."""
