@@ -1,0 +1,8 @@
+"""What the integration tests share."""
+
+from tests.real.fixtures import (  # noqa: F401 - fixtures are found by name
+    fresh_kafka_broker,
+    kafka_broker,
+    kafka_jars,
+    new_topic,
+)
