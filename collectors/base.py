@@ -96,7 +96,7 @@ class Channel:
             return self._condition.wait_for(lambda: not self._paused, timeout)
 
     def get(self, timeout: float) -> Item | None:
-        """Take the oldest item, or None after `timeout` seconds; called by the pipeline's thread."""
+        """Take the oldest item, or None after `timeout` seconds; called by the pipeline."""
         with self._condition:
             if not self._condition.wait_for(lambda: bool(self._items), timeout):
                 return None

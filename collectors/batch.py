@@ -1,4 +1,4 @@
-"""EventBatch: thousands of events as columns.  No per-event Python object exists after a decoder."""
+"""EventBatch: thousands of events as columns.  No per-event Python object after a decoder."""
 
 from __future__ import annotations
 
