@@ -1,0 +1,41 @@
+"""What every exporter's factory is given about the agent that runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SystemInfo:
+    """One configured system: its id and the team that owns it ("" if none is named)."""
+
+    id: str
+    owner: str = ""
+
+
+def no_counters() -> Mapping[str, int]:
+    """Return no counters: the agent does not tell any."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The agent as its exporters see it.
+
+    `bootid` is unique per start of the program.  `config_digest` is `sha256:<hex>` of the
+    configuration in force.  Relative paths in options are relative to `base`.  `clock` gives
+    epoch seconds, `monotonic_ns` nanoseconds that never step.  `counters` gives totals since the
+    start of the program by name (`events`: events taken in); it may be called from any thread.
+    """
+
+    agent_version: str
+    bootid: str
+    config_digest: str
+    systems: tuple[SystemInfo, ...]
+    base: Path = Path()
+    clock: Callable[[], float] = time.time
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    counters: Callable[[], Mapping[str, int]] = no_counters
