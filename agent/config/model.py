@@ -1,0 +1,207 @@
+"""The configuration file as a whole (contract C14).  Attribute names are the keys of the YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from agent.config.components import parse_options
+from agent.config.system import System, Words
+from agent.config.values import Count, Flag, PositiveDuration, Section, refuse, refuse_at
+
+CollectorOptions = Annotated[
+    SerializeAsAny[BaseModel], BeforeValidator(lambda value: parse_options("collectors", value))
+]
+ExporterOptions = Annotated[
+    SerializeAsAny[BaseModel], BeforeValidator(lambda value: parse_options("exporters", value))
+]
+
+
+class Policies(Section):
+    """What is required of the systems."""
+
+    packs: tuple[Words, ...] = Field(
+        default=("asean-guide",),
+        min_length=1,
+        description="Names of the policy packs that apply, in order.",
+    )
+    inconclusive_after: Count = Field(
+        default=7,
+        description="A rule that stays inconclusive for this many of its longest windows raises a "
+        "ticket.",
+    )
+
+
+class Alerts(Section):
+    """How a finding reaches people."""
+
+    route: Literal["agent", "prometheus"] = Field(
+        default="agent",
+        description="Who pages: `agent` sends alerts by its alerting exporters, `prometheus` "
+        "leaves it to rules on the exported metrics. Exactly one of them pages.",
+    )
+
+
+class Store(Section):
+    """The agent's own state on disk, and what it may grow to."""
+
+    path: Path = Field(
+        default=Path("pantau-state"), description="Folder of the state; one agent, one folder."
+    )
+    commit_interval: PositiveDuration = Field(
+        default=1, description="Time between two durable transactions."
+    )
+    dedup_max_ids: Count = Field(
+        default=3_000_000,
+        description="Most event ids kept to recognise repeats; beyond it the oldest go first, "
+        "which is counted.",
+    )
+    pending_labels_max: Count = Field(
+        default=1_000_000,
+        description="Most predictions kept waiting for their label; beyond it a consistent sample "
+        "by hash of the id is kept, which is counted.",
+    )
+    quarantine_payload: Flag = Field(
+        default=False,
+        description="Keep the rejected records themselves; they may hold personal data.",
+    )
+    quarantine_max_records: Count = Field(
+        default=10_000,
+        description="Most rejected records described; beyond it the oldest go first.",
+    )
+    audit_failure: Literal["degrade", "stop"] = Field(
+        default="degrade",
+        description="When the audit log cannot be written for `audit_failure_after`: `degrade` "
+        "goes on with every verdict `not_assessable`, `stop` ends the agent.",
+    )
+    audit_failure_after: PositiveDuration = Field(
+        default=60,
+        description="How long the audit log may be unwritable before `audit_failure` applies.",
+    )
+
+
+class Agent(Section):
+    """The running program."""
+
+    stop_timeout: PositiveDuration = Field(
+        default=25,
+        description="Time to drain and stop on SIGTERM; keep it below the pod's grace period.",
+    )
+    queue_max_events: Count = Field(
+        default=40_000, description="Events waiting for the pipeline above which reading pauses."
+    )
+    outbox_max_items: Count = Field(
+        default=100_000,
+        description="Items waiting for an exporter that is not required; beyond it the oldest are "
+        "dropped, which is counted.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe messages written to standard error."
+    )
+
+
+class Config(Section):
+    """One configuration file."""
+
+    systems: tuple[System, ...] = Field(min_length=1, description="The systems to watch.")
+    collectors: tuple[CollectorOptions, ...] = Field(
+        default=(), description="Where predictions come from; required unless `--input` is given."
+    )
+    policies: Policies = Field(default=Policies(), description="What is required of the systems.")
+    alerts: Alerts = Field(default=Alerts(), description="How a finding reaches people.")
+    exporters: tuple[ExporterOptions, ...] = Field(
+        default=({"type": "prometheus"}, {"type": "audit"}),
+        validate_default=True,
+        description="Where results go. The audit log cannot be switched off: without an `audit` "
+        "entry it is written with its defaults.",
+    )
+    store: Store = Field(default=Store(), description="The agent's own state on disk.")
+    agent: Agent = Field(default=Agent(), description="The running program.")
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file, which relative paths start from."""
+        return self._folder
+
+    @field_validator("systems", mode="wrap")
+    @classmethod
+    def _unique_ids(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return _with_more_problems(value, handler, _repeated(value, "id"))
+
+    @field_validator("collectors")
+    @classmethod
+    def _known_systems(
+        cls, collectors: tuple[BaseModel, ...], info: ValidationInfo
+    ) -> tuple[BaseModel, ...]:
+        systems = info.data.get("systems")
+        if systems is None:
+            return collectors
+        ids = [system.id for system in systems]
+        problems: list[tuple[tuple[str | int, ...], str, Any]] = []
+        for place, collector in enumerate(collectors):
+            named = getattr(collector, "system", None)
+            if named is None and len(ids) > 1:
+                message = f"missing; several systems are configured: {', '.join(ids)}"
+                problems.append(((place, "system"), message, None))
+            elif named is not None and named not in ids:
+                message = f"is not the id of a configured system ({', '.join(ids)})"
+                problems.append(((place, "system"), message, named))
+        if problems:
+            raise refuse_at(problems)
+        return collectors
+
+    @field_validator("exporters")
+    @classmethod
+    def _always_audited(cls, exporters: tuple[BaseModel, ...]) -> tuple[BaseModel, ...]:
+        if any(getattr(exporter, "type", None) == "audit" for exporter in exporters):
+            return exporters
+        return (*exporters, parse_options("exporters", {"type": "audit"}))
+
+
+def _repeated(entries: Any, key: str) -> list[InitErrorDetails]:
+    """Return a problem for each mapping whose text under `key` an earlier one has as well."""
+    problems, seen = [], set()
+    for place, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
+        value = entry.get(key) if isinstance(entry, dict) else getattr(entry, key, None)
+        if isinstance(value, str) and value in seen:
+            message = "is used by an earlier entry; every entry needs its own"
+            problems.append(InitErrorDetails(type=refuse(message), loc=(place, key), input=value))
+        elif isinstance(value, str):
+            seen.add(value)
+    return problems
+
+
+def _same_kind(found: ErrorDetails) -> PydanticCustomError:
+    context = {**found.get("ctx", {}), "message": found["msg"]}
+    return PydanticCustomError(found["type"], "{message}", context)
+
+
+def _with_more_problems(
+    value: Any, handler: ValidatorFunctionWrapHandler, problems: list[InitErrorDetails]
+) -> Any:
+    """Validate `value`, reporting `problems` together with those that the validation finds."""
+    try:
+        result = handler(value)
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            kind = _same_kind(found)
+            problems.append(InitErrorDetails(type=kind, loc=found["loc"], input=found["input"]))
+        raise ValidationError.from_exception_data("configuration", problems) from None
+    if problems:
+        raise ValidationError.from_exception_data("configuration", problems)
+    return result

@@ -1,0 +1,55 @@
+"""From the configuration's words to what the collectors and signals take."""
+
+from __future__ import annotations
+
+from agent.config.system import System
+from collectors.schema import EventSchema, FeatureField, TimeRule
+
+_TRUE = frozenset({"1", "1.0", "true", "True", "TRUE"})
+_FALSE = frozenset({"0", "0.0", "false", "False", "FALSE"})
+
+
+def event_schema(system: System) -> EventSchema:
+    """Return the system's event schema, open (None) where the configuration leaves it open."""
+    event = system.event
+    time = event.time
+    features = system.features
+    return EventSchema(
+        id=event.id,
+        time=time if time is None or isinstance(time, str) else TimeRule(time.start, time.every),
+        prediction=event.prediction,
+        score=event.score,
+        label=event.label,
+        model_version=event.model_version,
+        recorded_time=event.recorded_time,
+        features=None
+        if features is None
+        else {name: FeatureField(f.path or name, f.type) for name, f in features.items()},
+        audit={name: a.path or name for name, a in system.audit_attributes.items()},
+        task=system.task,
+        timezone=event.timezone,
+        threshold=system.threshold,
+    )
+
+
+def favourable_texts(value: str | int | float | bool | None) -> frozenset[str]:
+    """Return the texts that a decoded prediction or label may have when it is `value` (C13).
+
+    1, 1.0, "1" and true are one value, and so are 0, 0.0, "0" and false; a number is also found in
+    the spellings of a text file (`2`, `2.0`); any other text equals itself only.  None: no text.
+    """
+    if value is None:
+        return frozenset()
+    text = value if isinstance(value, str) else _spelling(value)
+    for same in (_TRUE, _FALSE):
+        if text in same:
+            return same
+    if isinstance(value, str) or "." in text:
+        return frozenset({text})
+    return frozenset({text, f"{text}.0"})
+
+
+def _spelling(value: int | float | bool) -> str:
+    if isinstance(value, float) and not value.is_integer():
+        return repr(value)
+    return str(int(value))
