@@ -62,13 +62,16 @@ class Channel:
     """A queue bounded by events with one writer (a collector) and one reader (the pipeline).
 
     `put` never blocks, so a collector always finishes what it has in hand; it must not fetch more
-    while `full()`.  `full` turns true above `high` queued events and false again below `low`.
+    while `full()`.  `wake`, if given, is set by every `put`.  `full` turns true above `high` queued events and false again below `low`.
     Acknowledgements flow back through `acknowledge` / `take_acknowledged`: offsets whose effect is
     durable in the store and the audit log, by partition.
     """
 
-    def __init__(self, high: int = 40_000, low: int = 15_000) -> None:
+    def __init__(
+        self, high: int = 40_000, low: int = 15_000, wake: threading.Event | None = None
+    ) -> None:
         self._high, self._low = high, low
+        self._wake = wake
         self._items: deque[Item] = deque()
         self._events = 0
         self._paused = False
@@ -84,6 +87,8 @@ class Channel:
                 if self._events >= self._high:
                     self._paused = True
             self._condition.notify_all()
+        if self._wake is not None:
+            self._wake.set()
 
     def full(self) -> bool:
         """Tell whether the collector must stop fetching for now."""
@@ -107,6 +112,11 @@ class Channel:
                     self._paused = False
                     self._condition.notify_all()
             return item
+
+    def waiting(self) -> bool:
+        """Tell whether anything is in the channel."""
+        with self._condition:
+            return bool(self._items)
 
     def queued(self) -> int:
         """Return the number of events waiting."""

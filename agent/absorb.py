@@ -1,0 +1,275 @@
+"""Taking a batch in: lateness, duplicates, and the panes that its events belong to.
+
+Nothing here closes a window or looks at a clock other than the `now` it is given.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from agent.plan import Plan
+from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
+from agent.store import Quarantined
+from agent.summarise import summarise_by
+from agent.summary import Summary, add, empty
+from agent.watermark import MICROSECONDS, Judged, Partition, advance, judge
+from collectors.batch import NO_ID, Categorical, EventBatch, Flags, Ints
+
+_PANE_BITS = 34
+"""Bits that a pane's start (seconds / pane length) takes in a combined key."""
+
+
+class Absorbed(NamedTuple):
+    """What a batch did: numbers for metrics, entries for the quarantine."""
+
+    events: int
+    late: int
+    duplicates: int
+    conflicts: int
+    rejected: dict[str, int]
+    quarantined: list[Quarantined]
+
+
+def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Absorbed:
+    """Add the batch to the open panes and move its partition to `batch.next_offset`."""
+    partition = state.partitions.setdefault(
+        partition_key(batch.source, batch.partition), Partition(active_at=now)
+    )
+    latest = int((now + plan.time.future_skew) * MICROSECONDS)
+    judged = judge(
+        partition, batch.event_time, lateness=plan.time.lateness * MICROSECONDS, latest=latest
+    )
+    accepted, late = _not_closed(plan, state, judged, batch.event_time)
+    events = accepted & ~_label_records(batch)
+    duplicate, conflict = _repeats(state, batch, events)
+    events &= ~duplicate
+
+    _add_events(plan, state, batch, events)
+    _count_rows(plan, state, batch, duplicate, batch.event_time, "duplicates")
+    _count_rows(plan, state, batch, conflict, batch.event_time, "conflicts")
+    arrived = _arrival_panes(plan, state, judged, partition, batch)
+    _count_at(plan, state, partition, arrived[:-1][late], "late_dropped")
+    rejected = _count_rejected(plan, state, partition, batch, judged.future, arrived)
+
+    advance(partition, judged, batch.event_time, now)
+    partition.next_offset = batch.next_offset
+    state.dirty.core = True
+    return Absorbed(
+        events=int(events.sum()),
+        late=int(late.sum()),
+        duplicates=int(duplicate.sum()),
+        conflicts=int(conflict.sum()),
+        rejected=rejected,
+        quarantined=_quarantine(plan.system, batch, judged.future, now),
+    )
+
+
+def count_lost(plan: Plan, state: SystemState, key: str, records: int | None) -> None:
+    """Note that records of a partition are gone; the windows around them are incomplete.
+
+    They may belong anywhere between the last event before the hole and the first one after it.
+    """
+    partition = state.partitions.setdefault(key, Partition())
+    amount = max(1, records or 1)
+    if partition.newest is not None:
+        pane = _open_pane(plan, state, partition.newest // MICROSECONDS)
+        _count(plan, state, PaneKey(NO_VERSION, pane), "lost", amount)
+    partition.pending["lost"] = partition.pending.get("lost", 0) + amount
+    state.dirty.core = True
+
+
+def _not_closed(
+    plan: Plan, state: SystemState, judged: Judged, event_time: Ints
+) -> tuple[Flags, Flags]:
+    """Move events that no open or restatable window can take from accepted to late."""
+    if state.closed_to is None:
+        return judged.accepted, judged.late
+    floor = (state.closed_to - plan.time.restate_horizon) * MICROSECONDS
+    gone = judged.accepted & (event_time < floor)
+    return judged.accepted & ~gone, judged.late | gone
+
+
+def _label_records(batch: EventBatch) -> Flags:
+    """Tell which rows carry a label for an earlier event rather than an event (contract C9)."""
+    if batch.label is None:
+        return np.zeros(batch.n, dtype=bool)
+    return present(batch.label) & ~_predicted(batch) & (batch.event_id != NO_ID)
+
+
+def _predicted(batch: EventBatch) -> Flags:
+    if batch.prediction is None:
+        return np.zeros(batch.n, dtype=bool)
+    return present(batch.prediction)
+
+
+def present(column: Categorical | np.ndarray) -> Flags:
+    """Tell which rows of a column are not missing."""
+    flags: Flags = column.codes >= 0 if isinstance(column, Categorical) else ~np.isnan(column)
+    return flags
+
+
+def _repeats(state: SystemState, batch: EventBatch, events: Flags) -> tuple[Flags, Flags]:
+    duplicate = np.zeros(batch.n, dtype=bool)
+    conflict = np.zeros(batch.n, dtype=bool)
+    rows = np.flatnonzero(events & (batch.event_id != NO_ID))
+    if len(rows):
+        repeats = state.dedup.observe(
+            batch.event_id[rows], batch.body[rows], batch.event_time[rows]
+        )
+        duplicate[rows] = repeats.duplicate
+        conflict[rows] = repeats.conflict
+    return duplicate, conflict
+
+
+def _add_events(plan: Plan, state: SystemState, batch: EventBatch, events: Flags) -> None:
+    rows = np.flatnonzero(events)
+    if not len(rows):
+        return
+    seconds = batch.event_time[rows] // MICROSECONDS
+    low, high = int(seconds.min()), int(seconds.max())
+    state.first = low if state.first is None else min(state.first, low)
+    state.newest = high if state.newest is None else max(state.newest, high)
+    versions, codes = _versions(plan, state, batch, rows)
+    keys = (codes << _PANE_BITS) | (seconds // plan.time.pane)
+    for key, summary in summarise_by(plan.layout, batch, rows, keys).items():
+        start = (key & ((1 << _PANE_BITS) - 1)) * plan.time.pane
+        pane = PaneKey(versions[key >> _PANE_BITS], start)
+        add(_pane(plan, state, pane), summary)
+
+
+def _versions(
+    plan: Plan, state: SystemState, batch: EventBatch, rows: Ints
+) -> tuple[tuple[str, ...], Ints]:
+    """Return the version names and each row's index into them.
+
+    At most `plan.max_versions` names are kept apart; what comes beyond counts in the pool only, so
+    that a field full of noise taken for a version cannot fill the memory.
+    """
+    if batch.model_version is None:
+        return (NO_VERSION,), np.zeros(len(rows), dtype=np.int64)
+    codes = batch.model_version.codes[rows].astype(np.int64)
+    names = batch.model_version.values
+    known: list[str] = [NO_VERSION]
+    table = np.zeros(len(names) + 1, dtype=np.int64)
+    for code in np.unique(codes[codes >= 0]).tolist():
+        name = names[code]
+        if name in state.versions or len(state.versions) < plan.max_versions:
+            state.versions.add(name)
+            table[code] = len(known)
+            known.append(name)
+    return tuple(known), table[codes]
+
+
+def _pane(plan: Plan, state: SystemState, key: PaneKey) -> Summary:
+    """Return the open pane, made empty if need be, and mark it as changed."""
+    summary = state.panes.get(key)
+    if summary is None:
+        summary = state.panes[key] = empty(plan.layout)
+    state.dirty.panes.add(key)
+    return summary
+
+
+def _count(plan: Plan, state: SystemState, key: PaneKey, name: str, amount: int) -> None:
+    counts = _pane(plan, state, key).counts
+    counts[name] = counts.get(name, 0) + amount
+
+
+def _count_rows(
+    plan: Plan, state: SystemState, batch: EventBatch, flags: Flags, times: Ints, name: str
+) -> None:
+    """Count flagged rows in the panes of their own event time and version."""
+    rows = np.flatnonzero(flags)
+    if not len(rows):
+        return
+    panes = times[rows] // (plan.time.pane * MICROSECONDS) * plan.time.pane
+    versions, codes = _versions(plan, state, batch, rows)
+    for pane, code in zip(panes.tolist(), codes.tolist(), strict=True):
+        _count(plan, state, PaneKey(versions[code], pane), name, 1)
+
+
+def _arrival_panes(
+    plan: Plan, state: SystemState, judged: Judged, partition: Partition, batch: EventBatch
+) -> Ints:
+    """Return, for each row and for the end of the batch, the pane of the newest event before it.
+
+    -1 where no event came before.  Never a closed pane.
+    """
+    newest = np.empty(batch.n + 1, dtype=np.int64)
+    newest[:-1] = judged.newest_before
+    last = np.where(judged.future, np.iinfo(np.int64).min, batch.event_time)
+    newest[-1] = max(
+        last.max(initial=np.iinfo(np.int64).min),
+        np.iinfo(np.int64).min if partition.newest is None else partition.newest,
+    )
+    panes = newest // (plan.time.pane * MICROSECONDS) * plan.time.pane
+    if state.closed_to is not None:
+        panes = np.maximum(panes, state.closed_to)
+    return np.where(newest == np.iinfo(np.int64).min, -1, panes)
+
+
+def _open_pane(plan: Plan, state: SystemState, second: int) -> int:
+    pane = second - second % plan.time.pane
+    return pane if state.closed_to is None else max(pane, state.closed_to)
+
+
+def _count_at(
+    plan: Plan, state: SystemState, partition: Partition, panes: Ints, name: str
+) -> None:
+    """Count one per pane given; -1 waits for the partition's first event."""
+    if not len(panes):
+        return
+    values, amounts = np.unique(panes, return_counts=True)
+    for pane, amount in zip(values.tolist(), amounts.tolist(), strict=True):
+        if pane < 0:
+            partition.pending[name] = partition.pending.get(name, 0) + amount
+        else:
+            _count(plan, state, PaneKey(NO_VERSION, pane), name, amount)
+
+
+def _count_rejected(
+    plan: Plan,
+    state: SystemState,
+    partition: Partition,
+    batch: EventBatch,
+    future: Flags,
+    arrived: Ints,
+) -> dict[str, int]:
+    """Count rejected records in the window of the newest event read before them (C11)."""
+    rejected: dict[str, list[int]] = {}
+    for one in batch.rejected:
+        rejected.setdefault(one.reason, []).append(int(arrived[one.row]))
+    if future.any():
+        rejected.setdefault("future", []).extend(arrived[:-1][future].tolist())
+    for reason, panes in rejected.items():
+        _count_at(plan, state, partition, np.array(panes, dtype=np.int64), f"rejected.{reason}")
+    _settle_pending(plan, state, partition, batch, future)
+    return {reason: len(panes) for reason, panes in rejected.items()}
+
+
+def _settle_pending(
+    plan: Plan, state: SystemState, partition: Partition, batch: EventBatch, future: Flags
+) -> None:
+    """Give counts that waited for an event to the pane of the first one."""
+    timed = np.flatnonzero(~future)
+    if not partition.pending or not len(timed):
+        return
+    pane = _open_pane(plan, state, int(batch.event_time[timed[0]]) // MICROSECONDS)
+    for name, amount in partition.pending.items():
+        _count(plan, state, PaneKey(NO_VERSION, pane), name, amount)
+    partition.pending = {}
+
+
+def _quarantine(system: str, batch: EventBatch, future: Flags, now: float) -> list[Quarantined]:
+    at = int(now)
+    entries = [
+        Quarantined(at, system, batch.source, batch.partition, r.offset, r.reason, r.detail)
+        for r in batch.rejected
+    ]
+    for row in np.flatnonzero(future).tolist():
+        place = int(batch.offset[row])
+        entries.append(
+            Quarantined(at, system, batch.source, batch.partition, place, "future", "")
+        )
+    return entries

@@ -1,0 +1,388 @@
+"""The pipeline's thread: the only one that touches systems' state and the store.
+
+Per turn it takes one item from a collector's channel, steps the system it belongs to, and about
+once a second commits everything that changed in one transaction.  Only then do reports go to the
+exporters, and only when the required ones have them durably do offsets go back to the collectors.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from agent import outbox
+from agent.clock import Clock
+from agent.persist import collect, mark_clean
+from agent.plan import Plan
+from agent.state import SystemState
+from agent.store import Changes, Store, StoreError
+from agent.system import Outcome, finish, observe_status, take, tick
+from agent.watermark import MICROSECONDS
+from collectors.base import Channel, EndOfInput, Item, SchemaResolved, SourceStatus
+from collectors.batch import EventBatch
+from collectors.schema import EventSchema
+from exporters.agent_metrics import AgentMetrics
+from exporters.base import Numbered
+from exporters.deadline import Deadline
+from exporters.delivery import Delivery
+from policies.model import Outgoing, Report
+
+_log = structlog.get_logger("agent.pipeline")
+
+STORE_RETRY = 1.0
+"""Seconds between two attempts to commit when the store cannot be written."""
+
+
+@dataclass
+class Running:
+    """One system in the pipeline.  `plan` and `state` are None until its schema is known.
+
+    `open` makes both from a resolved schema; it may raise for a person to read.
+    """
+
+    system: str
+    open: Callable[[EventSchema], tuple[Plan, SystemState, list[Outgoing]]]
+    plan: Plan | None = None
+    state: SystemState | None = None
+    sources: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    finished: bool = False
+    waiting: list[SourceStatus] = field(default_factory=list)
+
+
+@dataclass
+class Input:
+    """A collector's channel and the system that its events belong to."""
+
+    source: str
+    system: str
+    channel: Channel
+
+
+@dataclass
+class _Acknowledgement:
+    """Offsets that may be committed once `number` is delivered by the required exporters."""
+
+    number: int
+    offsets: dict[str, dict[str, int]]
+
+
+class Pipeline:
+    """Runs until every input has ended, `stop` was called, or something fails for good.
+
+    `failure` then holds what a person must know.  All work happens in `run`'s thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        systems: Sequence[Running],
+        inputs: Sequence[Input],
+        deliveries: Sequence[Delivery],
+        metrics: AgentMetrics,
+        clock: Clock,
+        wake: threading.Event,
+        commit_interval: float = 1.0,
+        audit_failure: str = "degrade",
+        audit_failure_after: float = 60.0,
+    ) -> None:
+        self._store = store
+        self._systems = {s.system: s for s in systems}
+        self._inputs = list(inputs)
+        self._deliveries = list(deliveries)
+        self._metrics = metrics
+        self._clock = clock
+        self._wake = wake
+        self._commit_interval = commit_interval
+        self._audit_failure = audit_failure
+        self._audit_failure_after = audit_failure_after
+        self._stopping: Deadline | None = None
+        self._pending: list[Outgoing] = []
+        self._changes = Changes()
+        self._offsets: dict[str, dict[str, int]] = {}
+        self._acknowledgements: deque[_Acknowledgement] = deque()
+        self._number = 0
+        self._forgotten = 0
+        self._committed_at = clock.monotonic()
+        self._ticked_at = clock.monotonic()
+        self.problem: str | None = None
+        self.failure: str | None = None
+
+    def stop(self, deadline: Deadline) -> None:
+        """Ask `run` to drain the channels, commit and return; any thread."""
+        self._stopping = deadline
+        self._wake.set()
+
+    def resend(self, items: Sequence[Numbered]) -> None:
+        """Give the outbox of an earlier run to the exporters; before `run`."""
+        if items:
+            self._number = items[-1].number
+            for delivery in self._deliveries:
+                delivery.submit(items)
+
+    def announce(self, items: Sequence[Outgoing]) -> None:
+        """Queue items (notices) for the next commit; before `run` or from its thread."""
+        self._pending += items
+
+    def run(self) -> None:
+        """Work until stopped or done; see the class."""
+        try:
+            while not self._is_done():
+                took = self._take_one()
+                self._pass_time()
+                self._acknowledge()
+                if self._is_commit_due():
+                    self._commit()
+                if not took:
+                    self._wake.wait(0.05)
+                    self._wake.clear()
+            self._commit()
+        except StoreError as error:
+            self.failure = str(error)
+        except Exception as error:
+            _log.exception("pipeline_failed")
+            self.failure = f"the pipeline failed: {type(error).__name__}: {error}"
+
+    def close(self, deadline: Deadline, last: Sequence[Outgoing]) -> None:
+        """After `run`: commit `last`, wait for the required exporters, forget what they have."""
+        try:
+            self._pending += last
+            self._commit()
+            for delivery in self._deliveries:
+                if delivery.required:
+                    delivery.wait_delivered(self._number, deadline.remaining())
+            self._acknowledge()
+            self._commit()
+        except StoreError as error:
+            self.failure = self.failure or str(error)
+
+    # One turn.
+
+    def _is_done(self) -> bool:
+        if self.failure is not None:
+            return True
+        if self._stopping is not None:
+            return self._stopping.expired() or not any(i.channel.waiting() for i in self._inputs)
+        return bool(self._inputs) and all(s.finished for s in self._systems.values())
+
+    def _take_one(self) -> bool:
+        took = False
+        for source in self._inputs:
+            item = source.channel.get(0.0)
+            if item is not None:
+                self._handle(source, item)
+                took = True
+        return took
+
+    def _handle(self, source: Input, item: Item) -> None:
+        running = self._systems[source.system]
+        if isinstance(item, SchemaResolved):
+            self._open(running, item)
+        elif isinstance(item, SourceStatus):
+            self._status(running, item)
+        elif isinstance(item, EndOfInput):
+            self._ended(running, item)
+        else:
+            self._batch(source, running, item)
+
+    def _open(self, running: Running, item: SchemaResolved) -> None:
+        if running.plan is not None:
+            return
+        for note in item.notes:
+            _log.info("schema_inferred", system=running.system, source=item.source, note=note)
+        running.plan, running.state, announced = running.open(item.schema)
+        self._pending += announced
+        for status in running.waiting:
+            observe_status(running.plan, running.state, status, self._clock.now())
+        running.waiting.clear()
+
+    def _status(self, running: Running, status: SourceStatus) -> None:
+        self._metrics.source(
+            status.source,
+            connected=status.connected,
+            lag=status.lag,
+            assigned=len(status.assigned),
+            total=status.total,
+        )
+        for records in status.lost.values():
+            self._metrics.lost(status.source, records or 1)
+        if running.plan is None or running.state is None:
+            running.waiting.append(status)
+        else:
+            observe_status(running.plan, running.state, status, self._clock.now())
+
+    def _ended(self, running: Running, item: EndOfInput) -> None:
+        running.ended.add(item.source)
+        if item.error is not None:
+            self.problem = f"{item.source}: {item.error}"
+            _log.error("input_failed", source=item.source, error=item.error)
+        if running.ended >= running.sources:
+            if running.plan is not None and running.state is not None:
+                self._emit(running, finish(running.plan, running.state, self._clock.now()))
+            running.finished = True
+
+    def _batch(self, source: Input, running: Running, batch: EventBatch) -> None:
+        if running.plan is None or running.state is None:
+            raise RuntimeError(f"{batch.source}: a batch came before its schema")
+        outcome = take(running.plan, running.state, batch, self._clock.now())
+        self._offsets.setdefault(source.source, {})[batch.partition] = batch.next_offset
+        self._measure(source, running, outcome)
+        if outcome.absorbed is not None:
+            self._changes.quarantine += outcome.absorbed.quarantined
+        self._emit(running, outcome)
+
+    def _measure(self, source: Input, running: Running, outcome: Outcome) -> None:
+        absorbed = outcome.absorbed
+        if absorbed is None or running.state is None:
+            return
+        self._metrics.events(source.source, absorbed.events)
+        self._metrics.queued(source.source, source.channel.queued())
+        for name, amount in (
+            (self._metrics.late, absorbed.late),
+            (self._metrics.duplicates, absorbed.duplicates),
+            (self._metrics.conflicts, absorbed.conflicts),
+        ):
+            if amount:
+                name(running.system, amount)
+        for reason, amount in absorbed.rejected.items():
+            self._metrics.rejected(source.source, reason, amount)
+
+    def _emit(self, running: Running, outcome: Outcome) -> None:
+        self._pending += outcome.items
+        reports = outcome.reports()
+        if reports:
+            self._metrics.reported(running.system, len(reports))
+            for report in reports:
+                _log_window(report)
+                self._metrics.window_closed(running.system, report.window.length)
+
+    def _pass_time(self) -> None:
+        moment = self._clock.monotonic()
+        if moment - self._ticked_at < 1.0:
+            return
+        self._ticked_at = moment
+        for running in self._systems.values():
+            if running.plan is None or running.state is None or running.finished:
+                continue
+            self._emit(running, tick(running.plan, running.state, self._clock.now()))
+            self._gauge(running.system, running.state)
+        self._metrics.store_size(self._store.size())
+        self._watch_required()
+
+    def _gauge(self, system: str, state: SystemState) -> None:
+        self._metrics.dedup(system, len(state.dedup))
+        newest = [p.newest for p in state.partitions.values() if p.newest is not None]
+        if newest:
+            self._metrics.watermark(system, min(newest) / MICROSECONDS)
+
+    def _watch_required(self) -> None:
+        """Apply `audit_failure` when a required exporter has failed for too long."""
+        degraded = None
+        for delivery in self._deliveries:
+            since = delivery.failing_since
+            if not delivery.required or since is None:
+                continue
+            if self._clock.now() - since < self._audit_failure_after:
+                continue
+            degraded = f"{delivery.name}_unavailable"
+            if self._audit_failure == "stop":
+                self.failure = (
+                    f"exporter {delivery.name} has failed for {self._audit_failure_after:g} s:"
+                    f" {delivery.last_error}; stopping, as store.audit_failure says"
+                )
+        for running in self._systems.values():
+            if running.state is not None:
+                running.state.degraded = degraded
+
+    # Commit and acknowledgement.
+
+    def _is_commit_due(self) -> bool:
+        return self._clock.monotonic() - self._committed_at >= self._commit_interval
+
+    def _commit(self) -> None:
+        """Make everything since the last commit durable, then hand the reports on."""
+        self._committed_at = self._clock.monotonic()
+        changes, self._changes = self._changes, Changes()
+        items, self._pending = self._pending, []
+        for running in self._systems.values():
+            if running.plan is not None and running.state is not None:
+                collect(running.system, running.plan.layout, running.state, changes)
+        changes.outbox += [outbox.encode(item) for item in items]
+        delivered = self._durable()
+        if delivered > self._forgotten:
+            changes.delivered = delivered
+        if changes:
+            numbers = self._write(changes)
+            self._forgotten = max(self._forgotten, changes.delivered)
+            for running in self._systems.values():
+                if running.state is not None:
+                    mark_clean(running.state)
+            self._hand_on(numbers, items)
+        if self._offsets:
+            self._acknowledgements.append(_Acknowledgement(self._number, self._offsets))
+            self._offsets = {}
+        self._metrics.outbox(self._number - delivered, None)
+
+    def _write(self, changes: Changes) -> list[int]:
+        """Commit, waiting as long as it takes: nothing is read meanwhile, so nothing is lost."""
+        warned = False
+        while True:
+            started = self._clock.monotonic()
+            try:
+                numbers = self._store.commit(changes)
+            except StoreError as error:
+                self.problem = str(error)
+                if not warned:
+                    _log.error("store_commit_failed", error=str(error))
+                    warned = True
+                if self._stopping is not None and self._stopping.expired():
+                    raise
+                self._wake.wait(STORE_RETRY)
+                self._wake.clear()
+                continue
+            if warned:
+                _log.info("store_commit_recovered")
+                self.problem = None
+            self._metrics.committed(self._clock.monotonic() - started)
+            return numbers
+
+    def _hand_on(self, numbers: Sequence[int], items: Sequence[Outgoing]) -> None:
+        if not numbers:
+            return
+        self._number = numbers[-1]
+        numbered = [Numbered(n, item) for n, item in zip(numbers, items, strict=True)]
+        for delivery in self._deliveries:
+            delivery.submit(numbered)
+
+    def _durable(self) -> int:
+        """Return the outbox number up to which every required exporter has everything."""
+        required = [d.delivered() for d in self._deliveries if d.required]
+        return min(required, default=self._number)
+
+    def _acknowledge(self) -> None:
+        durable = self._durable()
+        while self._acknowledgements and self._acknowledgements[0].number <= durable:
+            offsets = self._acknowledgements.popleft().offsets
+            for source in self._inputs:
+                if source.source in offsets:
+                    source.channel.acknowledge(offsets[source.source])
+
+
+def _log_window(report: Report) -> None:
+    states = [v.state for v in report.verdicts]
+    _log.info(
+        "window_closed",
+        system=report.system,
+        model_version=report.model_version,
+        window=report.window.length,
+        end=report.window.end,
+        revision=report.revision,
+        events=report.coverage.events,
+        complete=report.coverage.complete,
+        **{state: states.count(state) for state in sorted(set(states))},
+    )

@@ -1,0 +1,111 @@
+"""What one system's pipeline remembers, and what of it changed since the last commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from agent.dedup import DedupIndex
+from agent.summary import Summary
+from agent.watermark import Partition
+from policies.engine import Memory
+from policies.model import Alert, Partitions, Report
+
+NO_VERSION = ""
+"""Version of events that carry none, and of counts that belong to no event."""
+
+HISTORY = 14
+"""Earlier windows whose event counts are remembered, for `anomaly.volume`."""
+
+
+class PaneKey(NamedTuple):
+    """A slice of event time of one model version; `start` in epoch seconds."""
+
+    version: str
+    start: int
+
+
+class WindowKey(NamedTuple):
+    """The identity of a window within its system (contract C2)."""
+
+    version: str
+    length: str
+    start: int
+
+
+@dataclass(slots=True)
+class OpenWindow:
+    """The fold of a window's closed panes so far.
+
+    `revision` is the last one reported, None before the first; `touched` says that a late pane was
+    added since; `reported_at` is the clock time of the last report, for coalescing restatements.
+    """
+
+    summary: Summary
+    revision: int | None = None
+    touched: bool = False
+    reported_at: float = 0.0
+
+
+class Source(msgspec.Struct):
+    """The partitions of one collector, as it last told."""
+
+    assigned: int = 0
+    total: int = 0
+
+
+@dataclass
+class SystemState:
+    """Everything that decides a system's future reports.  Owned by the pipeline's thread.
+
+    Times are epoch seconds.  `closed_to`: event time before which panes are closed.  `first`:
+    earliest event.  `next_start`: start of the next window to report, by length.  `skipped`: empty
+    windows not reported because a hole in event time was too long.  `degraded`: why nothing can
+    be judged at present.
+    """
+
+    dedup: DedupIndex
+    partitions: dict[str, Partition] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    panes: dict[PaneKey, Summary] = field(default_factory=dict)
+    windows: dict[WindowKey, OpenWindow] = field(default_factory=dict)
+    closed_to: int | None = None
+    first: int | None = None
+    newest: int | None = None
+    next_start: dict[str, int] = field(default_factory=dict)
+    history: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    memory: dict[str, Memory] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    latest: dict[tuple[str, str], Report] = field(default_factory=dict)
+    versions: set[str] = field(default_factory=set)
+    skipped: int = 0
+    degraded: str | None = None
+    dirty: Dirty = field(default_factory=lambda: Dirty())
+
+    def coverage_of_partitions(self) -> Partitions:
+        """Return how many partitions are read, of how many, over all sources."""
+        if not self.sources:
+            return Partitions()
+        return Partitions(
+            assigned=sum(s.assigned for s in self.sources.values()),
+            total=sum(s.total for s in self.sources.values()),
+        )
+
+
+@dataclass
+class Dirty:
+    """Keys whose stored document is behind the state."""
+
+    panes: set[PaneKey] = field(default_factory=set)
+    windows: set[WindowKey] = field(default_factory=set)
+    memory: set[str] = field(default_factory=set)
+    alerts: set[str] = field(default_factory=set)
+    latest: set[tuple[str, str]] = field(default_factory=set)
+    core: bool = False
+
+
+def partition_key(source: str, partition: str) -> str:
+    """Return the name of a partition within a system."""
+    return f"{source}/{partition}"

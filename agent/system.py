@@ -1,0 +1,69 @@
+"""One system's pipeline: batches and the passing of time in, reports and alerts out.
+
+`take`, `tick` and `finish` are deterministic in the state, the input and the `now` they are given:
+the same input gives the same reports, however it is cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.absorb import Absorbed, absorb, count_lost
+from agent.close import Due, due_at_end, due_by_time
+from agent.plan import Plan
+from agent.report import judge_window
+from agent.state import Source, SystemState, partition_key
+from agent.watermark import Partition
+from collectors.base import SourceStatus
+from collectors.batch import EventBatch
+from policies.model import Outgoing, Report
+
+
+@dataclass
+class Outcome:
+    """What came of one step: outgoing items in order of emission."""
+
+    items: list[Outgoing] = field(default_factory=list)
+    absorbed: Absorbed | None = None
+
+    def reports(self) -> list[Report]:
+        """Return the reports among the items."""
+        return [item for item in self.items if isinstance(item, Report)]
+
+
+def take(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Outcome:
+    """Take a batch in and report the windows that this closes."""
+    absorbed = absorb(plan, state, batch, now)
+    outcome = tick(plan, state, now)
+    outcome.absorbed = absorbed
+    return outcome
+
+
+def tick(plan: Plan, state: SystemState, now: float) -> Outcome:
+    """Report the windows that can close: by the partitions' progress, or because all are idle."""
+    return _report(plan, state, due_by_time(plan, state, now))
+
+
+def finish(plan: Plan, state: SystemState, now: float) -> Outcome:
+    """Report everything that is open: the input has ended."""
+    return _report(plan, state, due_at_end(plan, state, now))
+
+
+def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: float) -> None:
+    """Take in what a collector tells about its partitions."""
+    state.sources[status.source] = Source(assigned=len(status.assigned), total=status.total)
+    for name, records in status.lost.items():
+        count_lost(plan, state, partition_key(status.source, name), records)
+    for name in status.assigned:
+        key = partition_key(status.source, name)
+        partition = state.partitions.setdefault(key, Partition(active_at=now))
+        partition.caught_up = name in status.caught_up
+    state.dirty.core = True
+
+
+def _report(plan: Plan, state: SystemState, due: Sequence[Due]) -> Outcome:
+    outcome = Outcome()
+    for one in due:
+        outcome.items += judge_window(plan, state, one)
+    return outcome
