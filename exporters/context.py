@@ -6,6 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exporters.agent_metrics import AgentMetrics
+    from exporters.health import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Context:
     configuration in force.  Relative paths in options are relative to `base`.  `clock` gives
     epoch seconds, `monotonic_ns` nanoseconds that never step.  `counters` gives totals since the
     start of the program by name (`events`: events taken in); it may be called from any thread.
+    `metrics` and `health` are what `/metrics` and `/readyz` tell of the agent itself.
     """
 
     agent_version: str
@@ -39,3 +45,5 @@ class Context:
     clock: Callable[[], float] = time.time
     monotonic_ns: Callable[[], int] = time.monotonic_ns
     counters: Callable[[], Mapping[str, int]] = no_counters
+    metrics: AgentMetrics | None = None
+    health: Health | None = None
