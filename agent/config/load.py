@@ -141,6 +141,12 @@ def _dotted(place: Place) -> str:
 
 def _anchored(config: Config, folder: Path) -> Config:
     anchored: Config = _resolve(config, folder)
+    packs = tuple(
+        str(folder / name) if name.endswith((".yaml", ".yml")) else name
+        for name in config.policies.packs
+    )
+    policies = anchored.policies.model_copy(update={"packs": packs})
+    anchored = anchored.model_copy(update={"policies": policies})
     anchored._folder = folder
     return anchored
 
@@ -171,7 +177,9 @@ def _plain(value: Any, folder: Path) -> Any:
         return items if isinstance(value, tuple | list) else sorted(items, key=str)
     if isinstance(value, dict):
         return {str(key): _plain(inner, folder) for key, inner in value.items()}
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    if isinstance(value, str):
+        return value.removeprefix(f"{folder}/")
+    return value if isinstance(value, int | float | bool | None) else str(value)
 
 
 def _hidden(value: Any) -> bool:

@@ -36,12 +36,8 @@ class Policies(Section):
     packs: tuple[Words, ...] = Field(
         default=("asean-guide",),
         min_length=1,
-        description="Names of the policy packs that apply, in order.",
-    )
-    inconclusive_after: Count = Field(
-        default=7,
-        description="A rule that stays inconclusive for this many of its longest windows raises a "
-        "ticket.",
+        description="Policy packs that apply: names that `pantau policy list` shows, or YAML "
+        "files.",
     )
 
 
@@ -68,11 +64,6 @@ class Store(Section):
         default=3_000_000,
         description="Most event ids kept to recognise repeats; beyond it the oldest go first, "
         "which is counted.",
-    )
-    pending_labels_max: Count = Field(
-        default=1_000_000,
-        description="Most predictions kept waiting for their label; beyond it a consistent sample "
-        "by hash of the id is kept, which is counted.",
     )
     quarantine_payload: Flag = Field(
         default=False,

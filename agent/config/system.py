@@ -237,6 +237,11 @@ class Time(Section):
     dedup_horizon: PositiveDuration = Field(
         default=600, description="How long an event's id is kept to recognise a repeat."
     )
+    restate_horizon: Duration = Field(
+        default=0,
+        description="How long after its closing a window is still restated by events of a "
+        "partition that was idle; 0s makes every window final when it closes.",
+    )
 
 
 class Drift(Section):
@@ -330,6 +335,18 @@ class System(Section):
         description="Share of predictions with a label below which nothing is decided by it.",
     )
     k_display: Count = Field(default=10, description="Groups smaller than this are never shown.")
+
+    max_lost_share: Share = Field(
+        default=0.05,
+        description="Share of records undecodable or late above which a window is incomplete, and "
+        "each of its verdicts `not_assessable`.",
+    )
+    max_versions: Count = Field(
+        default=20, description="Most model versions told apart in one window."
+    )
+    max_empty_windows: Count = Field(
+        default=1_000, description="Most empty windows in a row that are reported one by one."
+    )
 
     @field_validator("country")
     @classmethod
