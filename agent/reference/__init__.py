@@ -1,0 +1,1 @@
+"""The reference profile: what the model's inputs and outputs looked like when it was accepted."""
