@@ -1,0 +1,220 @@
+"""Findings folded into alerts: one per cause, whatever the number of features, windows or pairs.
+
+A cause is (system, model version, rule, attribute), and what cannot be assessed is another cause
+than what is breached.  A window that is incomplete or empty as a whole is one cause for all rules
+(label `rule` = `coverage`).  Pure: state in, state out, times are window ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from policies.effective import Policy
+from policies.engine import Finding
+from policies.model import Alert, Severity, Signal, Window, subject_text
+from policies.wording import Part, alert_texts
+
+BREACH = "PantauBreach"
+NOT_ASSESSABLE = "PantauNotAssessable"
+COVERAGE_RULE = "coverage"
+COVERAGE_PRINCIPLE = "P7"
+
+LABELS = ("alertname", "system", "model_version", "principle", "rule", "attribute", "severity")
+"""Exactly the labels of an alert (contract C15); a label that does not apply is empty."""
+
+_LOUDNESS: dict[Severity, int] = {"info": 0, "ticket": 1, "page": 2}
+_WEIGHT = {"breach": 3, "warn": 2, "not_assessable": 1, "inconclusive": 0}
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """The findings of one evaluation, with the signals that its report publishes."""
+
+    model_version: str
+    findings: tuple[Finding, ...]
+    signals: tuple[Signal, ...]
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that stands and the findings it stands for; JSON-able."""
+
+    alert: Alert
+    parts: dict[str, Part]
+
+
+class Folded(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts to send, in a fixed order, and the causes that changed; None: stands no longer."""
+
+    alerts: tuple[Alert, ...]
+    changed: dict[str, Cause | None]
+
+
+def alerts(
+    judged: Sequence[Judged], standing: Mapping[str, Cause], *, system: str, policy: Policy
+) -> Folded:
+    """Fold evaluations that end at the same time into the alerts that stand for a system.
+
+    Give all windows that end together in one call, so that an alert that moves from one length to
+    another does not close and open again.  A changed alert is `raised`, `updated` (other
+    annotations) or `closed`; a closed one is complete and carries `resolved_at`.  A change of
+    severity changes the labels, so the new alert is raised and the old one closed.  Findings of
+    severity `info` alert nobody.  `standing` is by `cause_key`.
+    """
+    parts: dict[str, dict[str, Part]] = {key: dict(c.parts) for key, c in standing.items()}
+    touched: dict[str, tuple[dict[str, str], int]] = {}
+    for evaluation in judged:
+        published = {(s.name, subject_text(s.subject)): s for s in evaluation.signals}
+        for finding in evaluation.findings:
+            labels = _labels(finding, system, evaluation.model_version)
+            key = cause_key(labels)
+            _apply(parts.setdefault(key, {}), finding, policy, published)
+            _, ended = touched.get(key, (labels, finding.window.end))
+            touched[key] = (labels, max(ended, finding.window.end))
+    sent: list[Alert] = []
+    changed: dict[str, Cause | None] = {}
+    for key in sorted(touched):
+        labels, at = touched[key]
+        old = standing.get(key)
+        new = _stand(labels, list(parts[key].values()), policy)
+        sent.extend(_changes(old, new, at))
+        now = None if new is None else Cause(alert=_settled(old, new, at), parts=parts[key])
+        if now != old:
+            changed[key] = now
+    return Folded(alerts=tuple(sent), changed=changed)
+
+
+def retire(
+    standing: Mapping[str, Cause], keep: Callable[[Mapping[str, str]], bool], *, at: int, why: str
+) -> Folded:
+    """Close every alert whose labels `keep` refuses, such as one of a rule or version now gone."""
+    gone = [key for key in sorted(standing) if not keep(standing[key].alert.labels)]
+    closed = []
+    for key in gone:
+        alert = standing[key].alert
+        closed.append(_closed(alert, at, {**alert.annotations, "resolution": why}))
+    return Folded(alerts=tuple(closed), changed=dict.fromkeys(gone))
+
+
+def cause_key(labels: Mapping[str, str]) -> str:
+    """Return the identity of a cause: its labels without the severity."""
+    return json.dumps([labels[name] for name in LABELS[:-1]], ensure_ascii=False)
+
+
+def _labels(finding: Finding, system: str, model_version: str) -> dict[str, str]:
+    """Return the labels of the cause, severity left open."""
+    shared = finding.scope == "window"
+    judged = finding.kind in ("breach", "warn")
+    return {
+        "alertname": BREACH if judged else NOT_ASSESSABLE,
+        "system": system,
+        "model_version": model_version,
+        "principle": COVERAGE_PRINCIPLE if shared else finding.verdict.principle,
+        "rule": COVERAGE_RULE if shared else finding.verdict.rule,
+        "attribute": "" if shared else finding.verdict.subject.get("attribute", ""),
+        "severity": "",
+    }
+
+
+def _apply(
+    parts: dict[str, Part],
+    finding: Finding,
+    policy: Policy,
+    published: Mapping[tuple[str, str], Signal],
+) -> None:
+    """Change the parts of one cause by one finding."""
+    shared = finding.scope == "window"
+    subject = {} if shared else finding.verdict.subject
+    key = f"{finding.length}|{subject_text(subject)}"
+    if finding.action == "clear" or finding.severity == "info":
+        parts.pop(key, None)
+        return
+    old = parts.get(key)
+    verdict = finding.verdict
+    shows_it = (verdict.state in ("breach", "warn")) == (finding.kind in ("breach", "warn"))
+    if finding.action == "keep" and old is not None and not (shows_it and verdict.state != "ok"):
+        parts[key] = msgspec.structs.replace(old, now=verdict.state)
+        return
+    rule = policy.rule(verdict.rule)
+    signal = published.get((rule.signal, subject_text(subject))) if rule and not shared else None
+    parts[key] = Part(
+        kind=finding.kind,
+        severity=finding.severity,
+        subject=subject,
+        signal=rule.signal if rule and not shared else "",
+        window=finding.window,
+        since=min(verdict.since, old.since) if old is not None else verdict.since,
+        now=verdict.state,
+        threshold=verdict.threshold,
+        value=signal.value if signal else None,
+        low=signal.low if signal else None,
+        high=signal.high if signal else None,
+        level=signal.level if signal else None,
+        n=signal.n if signal else None,
+        reason=verdict.reason,
+        reference=signal.reference if signal else None,
+    )
+
+
+class _New(msgspec.Struct, frozen=True):
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+def _stand(labels: dict[str, str], parts: list[Part], policy: Policy) -> _New | None:
+    if not parts:
+        return None
+    loudest = max((part.severity for part in parts), key=_LOUDNESS.__getitem__)
+    return _New(
+        {**labels, "severity": loudest},
+        alert_texts(
+            sorted(parts, key=_telling),
+            system=labels["system"],
+            model_version=labels["model_version"],
+            policy=policy,
+            rule=policy.rule(labels["rule"]),
+        ),
+    )
+
+
+def _telling(part: Part) -> tuple[float | str, ...]:
+    """Sort key: worst kind, newest window, longest window, farthest value, then the name."""
+    far = 0.0
+    if part.value is not None:
+        far = abs(part.value) if part.threshold.op == "abs>" else part.value
+        far = -far if part.threshold.op == "<" else far
+    return (
+        -_WEIGHT[part.kind],
+        -part.window.end,
+        -_seconds(part.window),
+        -far,
+        subject_text(part.subject),
+    )
+
+
+def _seconds(window: Window) -> int:
+    return window.end - window.start
+
+
+def _changes(old: Cause | None, new: _New | None, at: int) -> Iterable[Alert]:
+    if new is not None and (old is None or old.alert.labels != new.labels):
+        yield Alert(labels=new.labels, annotations=new.annotations, starts_at=at)
+    elif new is not None and old is not None and old.alert.annotations != new.annotations:
+        yield msgspec.structs.replace(
+            old.alert, annotations=new.annotations, resolved_at=None, change="updated"
+        )
+    if old is not None and (new is None or old.alert.labels != new.labels):
+        why = "back inside the limit" if new is None else "severity changed"
+        yield _closed(old.alert, at, {**old.alert.annotations, "resolution": why})
+
+
+def _settled(old: Cause | None, new: _New, at: int) -> Alert:
+    """Return the alert as it stands after this fold."""
+    if old is None or old.alert.labels != new.labels:
+        return Alert(labels=new.labels, annotations=new.annotations, starts_at=at)
+    return msgspec.structs.replace(old.alert, annotations=new.annotations)
+
+
+def _closed(alert: Alert, at: int, texts: dict[str, str]) -> Alert:
+    return msgspec.structs.replace(alert, annotations=texts, resolved_at=at, change="closed")

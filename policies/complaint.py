@@ -1,0 +1,59 @@
+"""What is said to a person whose pack file is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from policies.nearest import did_you_mean
+
+
+class PackError(Exception):
+    """A pack that cannot be used; the message names file, line, rule and what to do."""
+
+
+def describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """Return one sentence for an error of pydantic's `errors()`, with the nearest valid name."""
+    place: tuple[str | int, ...] = tuple(error["loc"])
+    name = _dotted(place)
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        hint = did_you_mean(str(place[-1]), _fields(model, place[:-1]))
+        return f"unknown key {name!r}{hint}"
+    if kind == "missing":
+        return f"the key {name!r} is missing"
+    if kind == "literal_error":
+        expected = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+        hint = did_you_mean(str(error["input"]), expected)
+        return f"{name}: {error['input']!r} is not valid{hint}"
+    return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]} (found {error['input']!r})"
+
+
+def _dotted(place: tuple[str | int, ...]) -> str:
+    inner = place[2:] if place[:1] == ("rules",) and len(place) > 2 else place
+    return ".".join(str(step) for step in inner) or "the file"
+
+
+def _fields(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that are valid at `place` below `model`."""
+    current: type[BaseModel] | None = model
+    for step in place:
+        if current is not None and step in current.model_fields:
+            current = _model_in(current.model_fields[str(step)].annotation)
+        elif not isinstance(step, int) and current is None:
+            return []
+    return list(current.model_fields) if current is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the first model class inside an annotation such as `tuple[Model, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,365 @@
+"""The engine: signals of one window, judged by a policy.  Pure functions; the caller keeps memory.
+
+A verdict's *state* comes from this window's interval alone (`policies.judge`).  Whether somebody
+is told (a `Finding`) depends also on earlier windows (`policies.memory`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from policies.effective import Policy, Rule
+from policies.judge import INCONCLUSIVE, interval, judge
+from policies.memory import (
+    Memory,
+    Observation,
+    base_of,
+    memory_key,
+    remember,
+    since,
+    subjects_by_rule,
+)
+from policies.model import (
+    Because,
+    Coverage,
+    Severity,
+    Signal,
+    State,
+    Subject,
+    Verdict,
+    Window,
+    subject_text,
+    verdict_order,
+)
+from policies.subjects import subject_from, subject_kind
+
+__all__ = ["Evaluation", "Finding", "Memory", "evaluate"]
+
+Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
+Action = Literal["raise", "keep", "clear"]
+Scope = Literal["rule", "window"]
+
+LASTING_REASONS = ("not_configured", "selective_labels")
+"""Reasons of signals that will not go away by waiting; they show, but call nobody."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that somebody may have to know, after persistence and hysteresis.
+
+    `raise`: it stands from this window on; `keep`: it still stands (perhaps this window alone
+    would not raise it); `clear`: it no longer stands.  `verdict` is this window's, whose state may
+    therefore be better than `kind`.  `severity` `info` is shown and alerts nobody.  `scope` is
+    `window` when the window as a whole could not be judged, so that all rules share one cause.
+    """
+
+    kind: Kind
+    action: Action
+    verdict: Verdict
+    window: Window
+    severity: Severity
+    scope: Scope = "rule"
+
+    @property
+    def length(self) -> str:
+        """The window length on which it was found."""
+        return self.window.length
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """What one window came to.
+
+    `verdicts` are in the order of contract C4.  `memory` has the entries that changed, by
+    `memory_key`; the caller merges them into what it keeps.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    memory: dict[str, Memory]
+    findings: tuple[Finding, ...]
+
+
+class _Judgement(NamedTuple):
+    subject: Subject
+    state: State
+    reason: str | None
+    observation: Observation
+    because: tuple[Because, ...]
+    published: bool
+
+
+class _Scene(NamedTuple):
+    """What every rule of one evaluation looks at."""
+
+    policy: Policy
+    model_version: str
+    window: Window
+    coverage: Coverage
+    signals: dict[str, dict[str, Signal]]
+    hidden: frozenset[tuple[str, str]]
+    remembered: dict[str, dict[str, Memory]]
+    longest: bool
+
+
+def evaluate(
+    policy: Policy,
+    *,
+    model_version: str,
+    window: Window,
+    signals: Sequence[Signal],
+    coverage: Coverage,
+    memory: Mapping[str, Memory],
+    longest: bool,
+    hidden: Sequence[Signal] = (),
+) -> Evaluation:
+    """Judge one window of one model version.
+
+    `hidden` are signals that may be judged but not published at this window length (contract C8);
+    they take the place of published ones of the same name and subject, and verdicts made from
+    them say no more than the status.  `longest` tells whether this is the longest window that the
+    system has: only there do missing values and undecided verdicts become findings, since a short
+    window with few rows is nothing to act on.
+
+    The same window may come again at a higher revision: it is judged from the memory before it.
+    A window older than what is remembered gets verdicts, but changes no memory and finds nothing.
+    """
+    scene = _Scene(
+        policy=policy,
+        model_version=model_version,
+        window=window,
+        coverage=coverage,
+        signals=_by_name(signals, hidden),
+        hidden=frozenset((s.name, subject_text(s.subject)) for s in hidden),
+        remembered=subjects_by_rule(memory, model_version, window.length),
+        longest=longest,
+    )
+    verdicts: list[Verdict] = []
+    findings: list[Finding] = []
+    changed: dict[str, Memory] = {}
+    for rule in policy.rules:
+        for judgement in _judgements(scene, rule):
+            key = memory_key(rule.id, model_version, window.length, subject_text(judgement.subject))
+            known = memory.get(key)
+            verdict = _verdict(scene, rule, judgement, since(known, judgement.state, window))
+            if judgement.published:
+                verdicts.append(verdict)
+            if known is not None and window.end < known.window_end:
+                continue
+            entry = remember(
+                known,
+                rule=rule,
+                window=window,
+                state=judgement.state,
+                observation=judgement.observation,
+                longest=longest,
+            )
+            if entry != known:
+                changed[key] = entry
+            findings.extend(_findings(rule, known, entry, verdict, window))
+    return Evaluation(
+        verdicts=tuple(sorted(verdicts, key=verdict_order)),
+        memory=changed,
+        findings=tuple(findings),
+    )
+
+
+def _by_name(signals: Sequence[Signal], hidden: Sequence[Signal]) -> dict[str, dict[str, Signal]]:
+    found: dict[str, dict[str, Signal]] = {}
+    for signal in (*signals, *hidden):
+        found.setdefault(signal.name, {})[subject_text(signal.subject)] = signal
+    return found
+
+
+def _judgements(scene: _Scene, rule: Rule) -> Iterator[_Judgement]:
+    """Give a judgement for each subject that the rule speaks of in this window, once each."""
+    candidates = scene.signals.get(rule.signal, {})
+    seen: set[str] = set()
+    for text, signal in sorted(candidates.items()):
+        kind = subject_kind(signal.subject)
+        if kind in rule.subjects:
+            seen.add(text)
+            yield _judgement(scene, rule, text, signal)
+    if not seen:
+        seen.add("{}")
+        yield _absent(scene, rule, {})
+    if "attribute" in rule.subjects:
+        yield from _pairs(scene, rule, candidates, seen)
+    yield from _vanished(scene, rule, seen)
+
+
+def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgement:
+    because = (Because(signal.name, signal.subject),)
+    if not scene.coverage.complete:
+        return _incomplete(scene, signal.subject, because)
+    bounds = interval(signal)
+    if bounds is None:
+        is_hidden = (signal.name, text) in scene.hidden
+        return _Judgement(
+            subject=signal.subject,
+            state="not_assessable",
+            reason=_reason(signal, is_hidden),
+            observation=_why_unmeasured(scene, signal),
+            because=because,
+            published=True,
+        )
+    state = judge(rule.threshold, *bounds)
+    undecided = state == "not_assessable"
+    return _Judgement(
+        subject=signal.subject,
+        state=state,
+        reason=INCONCLUSIVE if undecided else None,
+        observation=_observation(state),
+        because=because,
+        published=True,
+    )
+
+
+def _pairs(
+    scene: _Scene, rule: Rule, candidates: dict[str, Signal], seen: set[str]
+) -> Iterator[_Judgement]:
+    """Give a verdict for each pair of groups that cannot be judged, so that none hides.
+
+    A pair that can be judged is spoken for by the worst pair; it is only stepped through memory,
+    when it could not be judged before.
+    """
+    for text, signal in sorted(candidates.items()):
+        if subject_kind(signal.subject) != "pair":
+            continue
+        seen.add(text)
+        judgement = _judgement(scene, rule, text, signal)
+        if interval(signal) is None:
+            yield judgement
+        elif text in scene.remembered.get(rule.id, {}):
+            assessable: Observation = "ok" if scene.coverage.complete else "window"
+            yield judgement._replace(observation=assessable, published=False)
+
+
+def _vanished(scene: _Scene, rule: Rule, seen: set[str]) -> Iterator[_Judgement]:
+    """Give what still stands for subjects that no signal speaks of any more.
+
+    A standing breach without a signal reads as not assessable, never as ok; anything else (a pair
+    against another group than before, a gap that is now filled) is let go.
+    """
+    for text, entry in sorted(scene.remembered.get(rule.id, {}).items()):
+        if text in seen or entry.window_end > scene.window.end:
+            continue
+        absent = _absent(scene, rule, subject_from(text))
+        base = base_of(entry, scene.window)
+        if base is not None and base.requirement is not None:
+            yield absent
+        elif entry.requirement is not None or entry.assessability is not None:
+            yield absent._replace(observation="ok", published=False)
+
+
+def _absent(scene: _Scene, rule: Rule, subject: Subject) -> _Judgement:
+    if not scene.coverage.complete:
+        return _incomplete(scene, subject, ())
+    return _Judgement(
+        subject=subject,
+        state="not_assessable",
+        reason=f"signal_not_available: {rule.signal}",
+        observation="permanent",
+        because=(),
+        published=True,
+    )
+
+
+def _incomplete(scene: _Scene, subject: Subject, because: tuple[Because, ...]) -> _Judgement:
+    return _Judgement(
+        subject=subject,
+        state="not_assessable",
+        reason=f"incomplete: {scene.coverage.incomplete_because or 'unknown'}",
+        observation="window",
+        because=because,
+        published=True,
+    )
+
+
+def _reason(signal: Signal, is_hidden: bool) -> str:
+    """Return why a signal has no value; what is hidden gives its status alone (contract C8)."""
+    if signal.status == "ok":
+        return "insufficient_data: the signal has no valid interval"
+    detail = (signal.reason or "").removeprefix(signal.status).removeprefix(":").strip()
+    return signal.status if is_hidden or not detail else f"{signal.status}: {detail}"
+
+
+def _why_unmeasured(scene: _Scene, signal: Signal) -> Observation:
+    if signal.status == "no_reference" or (signal.reason or "").startswith(LASTING_REASONS):
+        return "permanent"
+    if not scene.longest:
+        return "unnoticed"
+    return "window" if scene.coverage.events == 0 else "unmeasured"
+
+
+def _observation(state: State) -> Observation:
+    return "inconclusive" if state == "not_assessable" else state
+
+
+def _verdict(scene: _Scene, rule: Rule, judgement: _Judgement, run_start: int) -> Verdict:
+    return Verdict(
+        rule=rule.id,
+        principle=rule.principle,
+        subject=judgement.subject,
+        state=judgement.state,
+        severity=_severity(rule, judgement.observation),
+        threshold=rule.threshold,
+        because=judgement.because,
+        reason=judgement.reason,
+        since=run_start,
+        policy=scene.policy.digest,
+    )
+
+
+def _severity(rule: Rule, observation: Observation) -> Severity:
+    """Return how loudly a window that was seen so asks for attention by itself."""
+    if observation == "breach":
+        return rule.breach_severity
+    if observation == "warn":
+        return rule.warn_severity
+    return "ticket" if observation in ("unmeasured", "window") else "info"
+
+
+def _findings(
+    rule: Rule, known: Memory | None, entry: Memory, verdict: Verdict, window: Window
+) -> Iterator[Finding]:
+    """Give what the step from `known` to `entry` means, what clears before what is raised."""
+    before = _standing(rule, known)
+    after = _standing(rule, entry)
+    for kind, severity, scope in before:
+        if (kind, severity, scope) not in after:
+            yield Finding(
+                kind=kind,
+                action="clear",
+                verdict=verdict,
+                window=window,
+                severity=severity,
+                scope=scope,
+            )
+    for kind, severity, scope in after:
+        yield Finding(
+            kind=kind,
+            action="keep" if (kind, severity, scope) in before else "raise",
+            verdict=verdict,
+            window=window,
+            severity=severity,
+            scope=scope,
+        )
+
+
+def _standing(rule: Rule, memory: Memory | None) -> list[tuple[Kind, Severity, Scope]]:
+    if memory is None:
+        return []
+    stands: list[tuple[Kind, Severity, Scope]] = []
+    if memory.requirement == "breach":
+        stands.append(("breach", rule.breach_severity, "rule"))
+    elif memory.requirement == "warn":
+        stands.append(("warn", rule.warn_severity, "rule"))
+    if memory.assessability == "inconclusive":
+        stands.append(("inconclusive", "ticket", "rule"))
+    elif memory.assessability == "permanent":
+        stands.append(("not_assessable", "info", "rule"))
+    elif memory.assessability is not None:
+        scope: Scope = "window" if memory.assessability == "window" else "rule"
+        stands.append(("not_assessable", "ticket", scope))
+    return stands

@@ -1,0 +1,105 @@
+"""What `pantau policy list` and `pantau policy show` print: plain data and plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from policies.load import load_pack, pack_files
+from policies.model import PRINCIPLES
+from policies.pack import OVERSIGHT, Limits, Pack, RuleSpec
+
+
+def list_packs() -> list[dict[str, Any]]:
+    """Return one JSON-able row per known pack, by name.  Raises `PackError`."""
+    rows = []
+    for name in sorted(pack_files()):
+        pack = load_pack(name)
+        rows.append(
+            {
+                "id": pack.id,
+                "title": pack.title,
+                "version": pack.version,
+                "voluntary": pack.voluntary,
+                "rules": len(pack.rules),
+                "principles": sorted({rule.principle for rule in pack.rules}),
+            }
+        )
+    return rows
+
+
+def show_pack(name: str) -> dict[str, Any]:
+    """Return a pack (by name or path) as the JSON-able form of its file.  Raises `PackError`."""
+    return load_pack(name).model_dump(mode="json", exclude_none=True)
+
+
+def list_text() -> str:
+    """Return the list as lines of text."""
+    rows = list_packs()
+    return "\n".join(
+        f"{row['id']}  {row['version']}  {row['rules']} rules  {row['title']}" for row in rows
+    )
+
+
+def show_text(name: str) -> str:
+    """Return a pack as text for a person: header, then rules under their principle."""
+    pack = load_pack(name)
+    lines = [f"{pack.title}  ({pack.id} {pack.version})", pack.disclaimer, ""]
+    for principle, title in PRINCIPLES.items():
+        lines.append(f"{principle} {title}")
+        lines.extend(_rule_lines(pack, principle))
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def rules_markdown(pack: Pack) -> str:
+    """Return the rules of a pack as Markdown tables, one per principle, for the documentation."""
+    blocks = []
+    for principle, title in PRINCIPLES.items():
+        rules = [rule for rule in pack.rules if rule.principle == principle]
+        blocks.append(f"#### {principle} {title}\n\n{_table(rules)}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _rule_lines(pack: Pack, principle: str) -> list[str]:
+    lines = []
+    for rule in pack.rules:
+        if rule.principle != principle:
+            continue
+        lines.append(f"  {rule.id}  {rule.title}")
+        lines.append(f"    signal {rule.signal} of {', '.join(rule.subjects)}; from {rule.stage}")
+        for level in OVERSIGHT:
+            lines.append(f"    {level}: {_limits(rule, level)}")
+        lines.append(f"    next step: {rule.action}")
+    return lines
+
+
+def _table(rules: Sequence[RuleSpec]) -> str:
+    head = (
+        "| Rule | Signal (subject) | In the loop | Over the loop | Out of the loop | From "
+        "| Severity (breach, warn) | Basis |\n|---|---|---|---|---|---|---|---|"
+    )
+    return "\n".join([head, *(_row(rule) for rule in rules)])
+
+
+def _row(rule: RuleSpec) -> str:
+    cells = [
+        f"`{rule.id}` {rule.title}",
+        f"`{rule.signal}` ({', '.join(rule.subjects)})",
+        *(_limits(rule, level) for level in OVERSIGHT),
+        rule.stage,
+        f"{rule.severity.breach}, {rule.severity.warn}",
+        rule.basis,
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _limits(rule: RuleSpec, level: str) -> str:
+    limits: Limits | None = getattr(rule.thresholds, level)
+    if limits is None:
+        return "not run"
+    warn, breach = limits.warn, limits.breach
+    return (
+        f"{rule.op} {warn.at:g} ({warn.origin}) warns, "
+        f"{rule.op} {breach.at:g} ({breach.origin}) breaches"
+    )

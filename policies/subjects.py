@@ -1,0 +1,31 @@
+"""Kinds of subject (contract C5)."""
+
+from __future__ import annotations
+
+import json
+
+from policies.model import Subject
+
+_KINDS: dict[frozenset[str], str] = {
+    frozenset(): "system",
+    frozenset({"feature"}): "feature",
+    frozenset({"output"}): "output",
+    frozenset({"attribute"}): "attribute",
+    frozenset({"attribute", "group"}): "group",
+    frozenset({"attribute", "group", "against"}): "pair",
+    frozenset({"class"}): "class",
+}
+
+
+def subject_kind(subject: Subject) -> str:
+    """Return `system`, `feature`, `output`, `attribute` (worst pair), `group`, `pair` or `class`.
+
+    An unknown combination of keys gives `other`, which no rule judges.
+    """
+    return _KINDS.get(frozenset(subject), "other")
+
+
+def subject_from(text: str) -> Subject:
+    """Return the subject whose sorted-key JSON is `text`."""
+    subject: Subject = json.loads(text)
+    return subject

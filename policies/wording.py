@@ -1,0 +1,202 @@
+"""What an alert says: what, how bad, since when, probably why, and what to do next.
+
+Values of groups come only from published signals (contract C8); groups are named only where a
+verdict's own subject names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from policies.effective import Policy, Rule
+from policies.model import PRINCIPLES, Severity, State, Subject, Threshold, Window, rfc3339
+from policies.subjects import subject_kind
+
+SHOWN = 5
+"""How many subjects an alert names before it says how many more there are."""
+
+Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One standing finding inside an alert: one subject at one window length; JSON-able.
+
+    The numbers are those of the newest window that showed it; None where nothing was published.
+    `now` is the state of the newest window, which is better than `kind` while it waits to clear.
+    """
+
+    kind: Kind
+    severity: Severity
+    subject: Subject
+    signal: str
+    window: Window
+    since: int
+    now: State
+    threshold: Threshold
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    n: int | None = None
+    reason: str | None = None
+    reference: str | None = None
+
+
+def alert_texts(
+    parts: Sequence[Part], *, system: str, model_version: str, policy: Policy, rule: Rule | None
+) -> dict[str, str]:
+    """Return the annotations of an alert over `parts`, the most telling first; all are text.
+
+    `rule` None: the windows themselves are incomplete, which concerns every rule.
+    """
+    head = parts[0]
+    texts = {
+        "summary": _summary(head, rule, system),
+        "state": head.kind,
+        "principle": _principle(rule),
+        "window": f"{head.window.length} {_window(head.window)}",
+        "since": rfc3339(min(part.since for part in parts)),
+        "model_version": model_version,
+        "policy": policy.digest,
+        "likely_cause": _likely_cause(head, rule),
+        "recommended_action": _action(head, rule),
+    }
+    if rule is not None and head.kind != "not_assessable":
+        texts["threshold"] = _limit(head.threshold, head.kind)
+    if head.value is not None:
+        texts["value"] = _number(head.value)
+        texts["interval"] = f"[{_number(head.low)}, {_number(head.high)}]"
+    if head.n is not None:
+        texts["n"] = str(head.n)
+    if head.reason is not None:
+        texts["reason"] = head.reason
+    references = sorted({part.reference for part in parts if part.reference is not None})
+    if references:
+        texts["reference"] = ", ".join(references)
+    features = _unique(part.subject["feature"] for part in parts if "feature" in part.subject)
+    if features:
+        texts["features"] = _joined(features)
+    texts["description"] = _description(parts, texts, rule)
+    return texts
+
+
+def _summary(head: Part, rule: Rule | None, system: str) -> str:
+    if rule is None:
+        return f"Windows of {system} are incomplete, so its rules cannot be assessed."
+    attribute = head.subject.get("attribute")
+    what = f"{rule.title} ({attribute})" if attribute else rule.title
+    says = {
+        "breach": "is beyond its breach limit",
+        "warn": "is beyond its warning limit",
+        "not_assessable": "cannot be assessed",
+        "inconclusive": "stays undecided",
+    }[head.kind]
+    return f"{what} {says} in {system}: {_principle(rule)}."
+
+
+def _description(parts: Sequence[Part], texts: dict[str, str], rule: Rule | None) -> str:
+    head = parts[0]
+    sentences = [_what(head, texts), f"It has been so since {texts['since']}."]
+    if head.now in ("ok", "warn") and head.now != head.kind:
+        sentences.append(f"The newest window is {head.now}; it clears when that lasts.")
+    others = _unique(subject_words(part.subject) for part in parts if part.subject)
+    if rule is not None and len(others) > 1:
+        sentences.append(f"Concerned: {_joined(others)}.")
+    sentences.append(f"Likely cause: {texts['likely_cause']}.")
+    sentences.append(f"Next step: {texts['recommended_action']}.")
+    if rule is not None:
+        sentences.append(f"Basis: {rule.basis.rstrip('.')}.")
+    evidence = f"Judged for model version {texts['model_version']} by policy {texts['policy']}"
+    if "reference" in texts:
+        evidence += f" against reference {texts['reference']}"
+    return " ".join([*sentences, evidence + "."])
+
+
+def _what(head: Part, texts: dict[str, str]) -> str:
+    if not head.signal:
+        return f"The {head.window.length} window {_window(head.window)} is {head.reason}."
+    subject = subject_words(head.subject)
+    name = f"{head.signal} of {subject}" if subject else head.signal
+    where = f"in the {head.window.length} window {_window(head.window)}"
+    if head.kind in ("not_assessable", "inconclusive"):
+        measured = ""
+        if head.value is not None:
+            measured = f" {texts['value']}, {_interval(head)},"
+        return f"{name} is{measured} not assessable ({head.reason}) {where}."
+    limit = "breach" if head.kind == "breach" else "warn"
+    beyond = f"beyond the {limit} limit {texts['threshold']}"
+    if head.value is None:
+        return f"{name} is {beyond} {where}; its value is not published at this length."
+    return f"{name} is {texts['value']}, {_interval(head)}, {beyond} {where}."
+
+
+def _interval(part: Part) -> str:
+    """Return the interval and n in words."""
+    level = f"{100 * part.level:g} %" if part.level is not None else "?"
+    count = f", n {part.n}" if part.n is not None else ""
+    return f"{level} interval {_number(part.low)} to {_number(part.high)}{count}"
+
+
+def _likely_cause(head: Part, rule: Rule | None) -> str:
+    if rule is None:
+        return "the agent or the source lost, skipped or did not receive part of the stream"
+    if head.kind == "not_assessable":
+        return "too little usable data for this rule in the window"
+    if head.kind == "inconclusive":
+        return "too few observations to tell on which side of the limit the value is"
+    return rule.likely_cause
+
+
+def _action(head: Part, rule: Rule | None) -> str:
+    if rule is None:
+        return "look at coverage in the report and at the agent's log, and restore the stream"
+    if head.kind in ("not_assessable", "inconclusive"):
+        return (
+            "find out why values are few; if that is normal for this system, judge it over a "
+            "longer window"
+        )
+    return rule.action
+
+
+def _principle(rule: Rule | None) -> str:
+    if rule is None:
+        return "all principles"
+    return f"{rule.principle} {PRINCIPLES[rule.principle]}"
+
+
+def _limit(threshold: Threshold, kind: Kind) -> str:
+    limit = threshold.breach if kind == "breach" else threshold.warn
+    return f"{threshold.op} {_number(limit)}"
+
+
+def subject_words(subject: Subject) -> str:
+    """Return a subject in words; empty for the system itself."""
+    kind = subject_kind(subject)
+    if kind == "pair":
+        return f"{subject['attribute']} ({subject['group']} against {subject['against']})"
+    if kind == "group":
+        return f"{subject['attribute']} ({subject['group']})"
+    if kind == "class":
+        return f"class {subject['class']}"
+    return next(iter(subject.values()), "")
+
+
+def _window(window: Window) -> str:
+    return f"{rfc3339(window.start)} to {rfc3339(window.end)}"
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.4g}"
+
+
+def _unique(names: object) -> list[str]:
+    return list(dict.fromkeys(names))  # type: ignore[call-overload]
+
+
+def _joined(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    text = ", ".join(names[:SHOWN])
+    return f"{text} and {more} more" if more > 0 else text
