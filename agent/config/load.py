@@ -85,11 +85,21 @@ def _override(
     problems = []
     for source, keys, value, raw in entries:
         place, problem = put(document, keys, value)
+        if isinstance(raw, str) and not _encodable(raw):
+            problem = "is not UTF-8 text"
         if problem is not None:
             problems.append(Problem(source, None, _dotted(place), problem))
         else:
             given[place] = (source, raw)
     return given, problems
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _validate(
@@ -100,7 +110,7 @@ def _validate(
         try:
             return Config.model_validate(document), []
         except ValidationError as error:
-            found = error.errors(include_url=False)
+            found = [e for e in error.errors(include_url=False) if not _spurious(e)]
         except RecursionError:
             raise of_file("configuration", "is nested too deeply") from None
         texts = [e["loc"] for e in found if e["type"] == "string_type" and e["loc"] in given]
@@ -109,6 +119,15 @@ def _validate(
         for place in texts:
             put(document, [str(part) for part in place], given[place][1])
     return None, found
+
+
+def _spurious(error: Any) -> bool:
+    """Tell whether a list counts as too short only because its entries are wrong."""
+    return bool(
+        error["type"] == "too_short"
+        and isinstance(error["input"], list)
+        and len(error["input"]) >= error.get("ctx", {}).get("min_length", 0)
+    )
 
 
 def _problem(error: Any, file: Path, tree: Tree, given: Mapping[Place, tuple[str, Any]]) -> Problem:

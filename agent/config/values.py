@@ -23,6 +23,7 @@ WindowName = Literal["5m", "1h", "12h", "1d", "7d", "30d", "90d"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_DURATION = 100 * 365 * 86_400
 
 
@@ -118,15 +119,15 @@ Instant = Annotated[
 """Epoch seconds, UTC, written as RFC 3339 with an offset."""
 
 
-def _day(value: Any) -> Any:
-    if isinstance(value, dt.datetime) or not isinstance(value, str | dt.date):
-        raise refuse("needs a day written YYYY-MM-DD, such as 2027-12-31")
-    if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value) if len(value) == 10 else dt.date(0, 0, 0)
-        except ValueError:
-            raise refuse("needs a day written YYYY-MM-DD, such as 2027-12-31") from None
-    return value
+def _day(value: Any) -> dt.date:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return dt.date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise refuse("needs a day written YYYY-MM-DD, such as 2027-12-31")
 
 
 Day = Annotated[dt.date, BeforeValidator(_day)]

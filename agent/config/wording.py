@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -73,8 +74,12 @@ def describe(error: ErrorDetails, place: Place, document: Any) -> str:
         return f"found {found}, needs one of {', '.join(allowed)}{meant}"
     if kind in _WANTED:
         advice = _quotes(error["input"]) if kind == "string_type" else ""
-        return f"found {found}, needs {_WANTED[kind].format(**context)}{advice}"
+        return f"found {found}, needs {_WANTED[kind].format(**_short(context))}{advice}"
     return _sentence(found, error["msg"].removeprefix("Value error, "))
+
+
+def _short(context: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
 
 
 def show(value: Any) -> str:

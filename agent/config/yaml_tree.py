@@ -43,9 +43,8 @@ def read_tree(text: str) -> Tree:
     if len(text) > MAX_CHARACTERS:
         tree.problems.append((1, (), f"is longer than {MAX_CHARACTERS:,} characters"))
         return tree
-    composer = _Composer(text, tree)
     try:
-        node = composer.get_single_node()
+        node = _Composer(text, tree).get_single_node()
         if node is not None:
             tree.value = _build(node, (), tree)
     except yaml.MarkedYAMLError as error:
@@ -58,8 +57,6 @@ def read_tree(text: str) -> Tree:
         tree.problems.append((line, (), f"holds the control character {code}, which YAML forbids"))
     except (yaml.YAMLError, RecursionError, ValueError):
         tree.problems.append((1, (), "is nested too deeply or damaged, and cannot be read as YAML"))
-    finally:
-        composer.dispose()
     return tree
 
 
@@ -118,8 +115,9 @@ def _build(node: yaml.Node, place: Place, tree: Tree) -> Any:
         return _build_mapping(node, place, tree)
     if isinstance(node, yaml.SequenceNode):
         return [_build(child, (*place, i), tree) for i, child in enumerate(node.value)]
-    quoted = getattr(node, "style", None) is not None
-    return node.value if quoted else plain_scalar(node.value)
+    if getattr(node, "style", None) is None:
+        return plain_scalar(node.value)
+    return _whole_characters(node, place, tree)
 
 
 def _build_mapping(node: yaml.MappingNode, place: Place, tree: Tree) -> dict[str, Any]:
@@ -129,7 +127,7 @@ def _build_mapping(node: yaml.MappingNode, place: Place, tree: Tree) -> dict[str
         if not isinstance(key_node, yaml.ScalarNode):
             tree.problems.append((line, place, "has a list or a mapping as a key; keys are texts"))
             continue
-        key = str(key_node.value)
+        key = _whole_characters(key_node, place, tree)
         inner = (*place, key)
         if key == "<<" and key_node.style is None:
             tree.problems.append((line, inner, "merge keys are not supported; write the keys out"))
@@ -140,6 +138,19 @@ def _build_mapping(node: yaml.MappingNode, place: Place, tree: Tree) -> dict[str
             tree.lines[inner] = line
             mapping[key] = _build(value_node, inner, tree)
     return mapping
+
+
+def _whole_characters(node: yaml.Node, place: Place, tree: Tree) -> str:
+    r"""Return a scalar's text with escapes such as `"\ud83d\ude00"` (from JSON) joined to one."""
+    text = str(node.value)
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        line = node.start_mark.line + 1 if node.start_mark is not None else 1
+        tree.problems.append((line, place, "holds half of a surrogate pair, which is no character"))
+        return ""
 
 
 def _plain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
