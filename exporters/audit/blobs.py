@@ -1,0 +1,32 @@
+"""Texts that records name by digest: `blobs/<sha256>` in the published directory."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from exporters.audit import disk
+
+FOLDER = "blobs"
+
+
+def put(directory: Path, content: bytes) -> str:
+    """Store `content` durably, once, and return `sha256:<hex>`. Raises OSError."""
+    name = hashlib.sha256(content).hexdigest()
+    path = directory / FOLDER / name
+    if not path.exists():
+        disk.make_directory(path.parent)
+        disk.write_whole(path, content)
+    return f"sha256:{name}"
+
+
+def problem(directory: Path, digest: str) -> str | None:
+    """Return what is wrong with the blob `sha256:<hex>`, or None: `missing` or `altered`."""
+    name = digest.removeprefix("sha256:")
+    path = directory / FOLDER / name
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "missing"
+    return None if found == name else "altered"

@@ -1,0 +1,388 @@
+"""What each audit record may say: the table of record types, used by the writer and the verifier.
+
+Every string in a record is of one of the kinds below; a test refuses a bare `str` or `Any`, so
+that no field can carry free text about people unnoticed.  To add a record type, write its data
+as a struct and add its line to `RECORDS`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "io.pantau.audit."
+SUFFIX = ".v1"
+SCHEMA_VERSION = "1.0.0"
+MAX_RECORD = 60_000
+"""Bytes. A tlog-tiles entry holds 65,535; the rest is room for what an export adds."""
+
+Name = Annotated[str, Meta(max_length=512)]
+"""What the operator named (a system, feature, group, rule) or a fixed word of the program."""
+Word = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")]
+"""An identifier of the program: printable ASCII without spaces."""
+Text = Annotated[str, Meta(max_length=4096)]
+"""A sentence made from the program's own templates."""
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+MomentMs = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Listed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Only the fields that are listed may be present."""
+
+
+class Span(Listed, frozen=True, kw_only=True):
+    """A window `[start, end)` and its name."""
+
+    start: Moment
+    end: Moment
+    length: Word
+
+
+class Part(Listed, frozen=True, kw_only=True):
+    """Part `i` (from 1) of a record that was too large for one entry."""
+
+    i: Annotated[int, Meta(ge=1)]
+    of: Annotated[int, Meta(ge=1)]
+
+
+class OrphansData(Listed, frozen=True, kw_only=True):
+    """Contract C11 `orphans`."""
+
+    request: Count
+    response: Count
+    label: Count
+
+
+class PartitionsData(Listed, frozen=True, kw_only=True):
+    """Contract C11 `partitions`."""
+
+    assigned: Count
+    total: Count
+
+
+class CoverageData(Listed, frozen=True, kw_only=True):
+    """Contract C11."""
+
+    events: Count
+    duplicates: Count
+    conflicts: Count
+    late_dropped: Count
+    rejected: dict[Name, Count]
+    orphans: OrphansData
+    labelled: Count
+    label_coverage: float | None
+    sampling: float
+    partitions: PartitionsData
+    complete: bool
+    incomplete_because: Name | None
+
+
+class SignalData(Listed, frozen=True, kw_only=True):
+    """Contract C6."""
+
+    name: Name
+    subject: dict[Name, Name]
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: Name
+    n: Count | None
+    status: Literal["ok", "insufficient_data", "no_reference", "suppressed"]
+    reason: Text | None
+    reference: Name | None
+
+
+class ThresholdData(Listed, frozen=True, kw_only=True):
+    """Contract C10 `threshold`."""
+
+    op: Literal[">", "<", "abs>"]
+    warn: float
+    breach: float
+
+
+class BecauseData(Listed, frozen=True, kw_only=True):
+    """Contract C10 `because`."""
+
+    name: Name
+    subject: dict[Name, Name]
+
+
+class VerdictData(Listed, frozen=True, kw_only=True):
+    """Contract C10."""
+
+    rule: Name
+    principle: Name
+    subject: dict[Name, Name]
+    state: Literal["ok", "warn", "breach", "not_assessable"]
+    severity: Literal["page", "ticket", "info"]
+    threshold: ThresholdData
+    because: list[BecauseData]
+    reason: Text | None
+    since: Moment
+    policy: Digest
+
+
+class WindowData(Listed, frozen=True, kw_only=True):
+    """What was measured in a window."""
+
+    window: Span
+    revision: Count
+    final: bool
+    coverage: CoverageData
+    signals: list[SignalData]
+    part: Part
+
+
+class VerdictsData(Listed, frozen=True, kw_only=True):
+    """Every verdict on a window."""
+
+    window: Span
+    revision: Count
+    final: bool
+    verdicts: list[VerdictData]
+    part: Part
+
+
+class AlertData(Listed, frozen=True, kw_only=True):
+    """An alert as it was handed out; `resolved` is set when it is closed."""
+
+    labels: dict[Name, Name]
+    annotations: dict[Name, Text]
+    starts: Moment
+    resolved: Moment | None
+
+
+class Previous(Listed, frozen=True, kw_only=True):
+    """The epoch before this one, as far as it is known."""
+
+    origin: Name
+    size: Count | None
+
+
+class GenesisData(Listed, frozen=True, kw_only=True):
+    """Record 0: whose log this is."""
+
+    origin: Name
+    epoch: Word
+    schema: Word
+    created_by: Name
+    previous: Previous | None
+
+
+class ResumeData(Listed, frozen=True, kw_only=True):
+    """`replayed`: records found beyond the last note of the log's size."""
+
+    clean: bool
+    size: Count
+    replayed: Count
+    cut_bytes: Count
+    downtime_seconds: float | None
+
+
+class CloseData(Listed, frozen=True, kw_only=True):
+    """The epoch ends here."""
+
+    reason: Text
+    size: Count
+
+
+class GapData(Listed, frozen=True, kw_only=True):
+    """Records `first` to `last` (of `origin`) or, by name, `counts` records are not in the log."""
+
+    reason: Text
+    origin: Name | None = None
+    first: Count | None = None
+    last: Count | None = None
+    counts: dict[Name, Count] = {}
+
+
+class StartData(Listed, frozen=True, kw_only=True):
+    """The program started."""
+
+    version: Name | None = None
+    config_digest: Digest | None = None
+    systems: list[Name] = []
+    collectors: list[Name] = []
+    exporters: list[Name] = []
+    python: Name | None = None
+    platform: Name | None = None
+    store: Word | None = None
+    resumed: bool | None = None
+
+
+class StopData(Listed, frozen=True, kw_only=True):
+    """The program stopped."""
+
+    reason: Text | None = None
+    clean: bool | None = None
+    exit_code: int | None = None
+    uptime_seconds: float | None = None
+    events: Count | None = None
+
+
+class HeartbeatData(Listed, frozen=True, kw_only=True):
+    """What was written since the heartbeat before; `events` is None if the agent does not say."""
+
+    interval_seconds: float
+    records: Count
+    reports: Count
+    alerts: Count
+    events: Count | None
+
+
+class ChangeData(Listed, frozen=True, kw_only=True):
+    """A digest that is in force from here on; `blob` names the text in `blobs/<sha256>`."""
+
+    digest: Digest
+    old: Digest | None = None
+    blob: Digest | None = None
+    bytes: Count | None = None
+    system: Name | None = None
+    packs: list[Name] = []
+    version: Name | None = None
+    rows: Count | None = None
+    features: Count | None = None
+    created: Moment | None = None
+    reason: Text | None = None
+
+
+class QuarantineData(Listed, frozen=True, kw_only=True):
+    """Records that could not be used, by reason; `offsets` is the newest by partition."""
+
+    source: Name | None = None
+    total: Count | None = None
+    reasons: dict[Name, Count] = {}
+    offsets: dict[Name, Count] = {}
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class ClockData(Listed, frozen=True, kw_only=True):
+    """The wall clock moved by `step_ms` against the monotonic clock."""
+
+    step_ms: int
+
+
+RECORDS: dict[str, type[Listed]] = {
+    "log.genesis": GenesisData,
+    "log.resume": ResumeData,
+    "log.close": CloseData,
+    "log.gap": GapData,
+    "agent.start": StartData,
+    "agent.stop": StopData,
+    "heartbeat": HeartbeatData,
+    "config.change": ChangeData,
+    "policy.change": ChangeData,
+    "reference.change": ChangeData,
+    "window.signals": WindowData,
+    "window.restated": WindowData,
+    "policy.verdict": VerdictsData,
+    "alert.raised": AlertData,
+    "alert.updated": AlertData,
+    "alert.closed": AlertData,
+    "quarantine.summary": QuarantineData,
+    "clock.step": ClockData,
+}
+
+Severity = Literal["info", "notice", "warning", "alert"]
+
+
+class Actor(Listed, frozen=True, kw_only=True):
+    """Who did it."""
+
+    type: Literal["agent", "human", "system"]
+    id: Name
+
+
+class Agent(Listed, frozen=True, kw_only=True):
+    """The program that wrote the record, and what it ran with."""
+
+    version: Name
+    config_digest: Digest
+    policy_digest: Digest | None
+
+
+class Model(Listed, frozen=True, kw_only=True):
+    """The watched system and its model version."""
+
+    name: Name
+    version: Name
+
+
+class Correlation(Listed, frozen=True, kw_only=True):
+    """Ids of what this record belongs to: a window record, an alert."""
+
+    window: Word | None = None
+    alert: Word | None = None
+
+
+class Envelope(Listed, frozen=True, kw_only=True):
+    """The CloudEvents 1.0 attributes and our extensions (contract C16)."""
+
+    specversion: Literal["1.0"]
+    id: Word
+    source: Name
+    type: Word
+    subject: Name | None = None
+    time: MomentMs
+    datacontenttype: Literal["application/json"]
+    dataschema: Word
+    seq: Count
+    bootid: Word
+    mono: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")]
+    sev: Severity
+    actor: Actor
+    agent: Agent
+    model: Model | None = None
+    corr: Correlation
+    data: msgspec.Raw
+
+
+class SchemaError(ValueError):
+    """A record that says something its type does not list, or does not say what it must."""
+
+
+def record_name(type_: str) -> str:
+    """Return the name inside a record type, `window.signals` for `io.pantau...v1`."""
+    name = type_.removeprefix(PREFIX).removesuffix(SUFFIX)
+    if name not in RECORDS or type_ != PREFIX + name + SUFFIX:
+        raise SchemaError(f"unknown record type {type_!r}")
+    return name
+
+
+def read(payload: bytes) -> tuple[Envelope, Any]:
+    """Return the envelope and the data of a record; raise `SchemaError` if it is not of its type.
+
+    The data is an instance of the struct that `RECORDS` lists for the type.
+    """
+    if len(payload) > MAX_RECORD:
+        raise SchemaError(f"{len(payload)} bytes; a record has at most {MAX_RECORD}")
+    try:
+        envelope = _decoder("").decode(payload)
+        name = record_name(envelope.type)
+        if envelope.dataschema != dataschema(name):
+            raise SchemaError(f"dataschema {envelope.dataschema!r} is not that of {name}")
+        return envelope, _decoder(name).decode(envelope.data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SchemaError(str(error)) from error
+
+
+def dataschema(name: str) -> str:
+    """Return the URI that names the schema of a record's data."""
+    return f"urn:pantau:audit:{name}:{SCHEMA_VERSION}"
+
+
+def listed_fields(name: str) -> frozenset[str]:
+    """Return the fields that the data of record `name` may have."""
+    return frozenset(RECORDS[name].__struct_fields__)
+
+
+@lru_cache
+def _decoder(name: str) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(RECORDS[name] if name else Envelope)
