@@ -20,6 +20,7 @@ from policies.model import (
 )
 
 HOUR = 3_600
+PSI_LIMITS = Threshold(">", 0.1, 0.2)
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
@@ -71,7 +72,7 @@ def verdict(
     state: State = "breach",
     principle: str = "P7",
     signal: str = "drift.psi",
-    threshold: Threshold = Threshold(">", 0.1, 0.2),
+    threshold: Threshold = PSI_LIMITS,
 ) -> Verdict:
     about = subject if subject is not None else {"feature": "income"}
     return Verdict(

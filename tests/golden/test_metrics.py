@@ -1,0 +1,103 @@
+"""The whole exposition, byte by byte: a change of a metric is a change of the contract (C15).
+
+After an intended change: `PANTAU_GOLDEN=write pytest tests/golden`, then read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from exporters.agent_metrics import AgentMetrics
+from exporters.signal_series import Picture
+from policies.model import measured
+from tests.real.prometheus import promtool_problems
+from tests.unit.exporters.samples import (
+    HOUR,
+    START,
+    gap,
+    psi,
+    rate,
+    report,
+    too_few,
+    verdict,
+)
+
+GOLDEN = Path(__file__).parent / "metrics.txt"
+
+_OF_THIS_MACHINE = re.compile(rb"^(?:# \w+ )?process_.*\n|(?<=python=\")[^\"]*(?=\")", re.MULTILINE)
+
+
+def exposition() -> bytes:
+    """Return what an agent exposes in which everything happened at least once."""
+    picture = Picture()
+    signals = [
+        psi("income"),
+        too_few("age"),
+        measured("drift.psi", {"output": "score"}, 0.01, 0.005, 0.02, n=5_000, method="m"),
+        gap("race", "black", "white"),
+        rate("race", "black", 0.5),
+        measured("anomaly.volume", {}, 5_000.0, 4_900.0, 5_100.0, n=5_000, method="m"),
+        measured("performance.recall", {"class": "1"}, 0.8, 0.7, 0.9, n=700, method="m"),
+    ]
+    subject = {"attribute": "race", "group": "black", "against": "white"}
+    verdicts = [
+        verdict(),
+        verdict(
+            "fairness.parity",
+            subject=subject,
+            principle="P2",
+            signal="fairness.statistical_parity_difference",
+            state="not_assessable",
+        ),
+    ]
+    picture.update(
+        [
+            report(signals, verdicts),
+            report([psi("income")], version='v"2\\', length="1d", seconds=24 * HOUR),
+        ]
+    )
+    metrics = AgentMetrics("0.0.0", clock=lambda: float(START))
+    metrics.series(picture.series, {"max_series": 6})
+    everything(metrics)
+    return _OF_THIS_MACHINE.sub(b"", picture.text + metrics.exposition())
+
+
+def everything(metrics: AgentMetrics) -> None:
+    """Call every method once."""
+    metrics.events("kafka", 1_000)
+    metrics.rejected("kafka", "undecodable", 3)
+    metrics.lost("kafka", 10)
+    metrics.source("kafka", connected=True, lag={"0": 5, "1": 0}, assigned=2, total=2)
+    metrics.queued("kafka", 500)
+    metrics.late("loan-approval", 2)
+    metrics.duplicates("loan-approval", 4)
+    metrics.conflicts("loan-approval", 1)
+    metrics.dedup("loan-approval", 990)
+    metrics.watermark("loan-approval", START)
+    metrics.window_closed("loan-approval", "1h")
+    metrics.reported("loan-approval", 2)
+    metrics.committed(0.004)
+    metrics.store_size(4_096)
+    metrics.config("sha256:" + "0" * 64)
+    metrics.audit_appended(0.002)
+    metrics.outbox(3, START - 5.0)
+    metrics.exporter_delivered("audit", 3, 0.002)
+    metrics.exporter_failed("alertmanager")
+    metrics.exporter_dropped("alertmanager", "queue_full", 2)
+    metrics.exporter_state("alertmanager", waiting=7, failing=True)
+
+
+def test_the_exposition_is_the_recorded_one() -> None:
+    now = exposition()
+    if os.environ.get("PANTAU_GOLDEN") == "write":
+        GOLDEN.write_bytes(now)
+    assert now.decode().splitlines() == GOLDEN.read_text().splitlines()
+
+
+@pytest.mark.integration
+def test_promtool_is_content_with_it() -> None:
+    assert promtool_problems(exposition()) == ""
