@@ -16,7 +16,9 @@ from benchmarks.events import CATEGORICAL, NUMERIC
 SYSTEM = "benchmark"
 
 
-def write_config(directory: Path, reference: Path, collector: dict[str, Any]) -> Path:
+def write_config(
+    directory: Path, reference: Path, collector: dict[str, Any], *, metrics_port: int = 0
+) -> Path:
     """Write `pantau.yaml` into `directory` and return its path; state and log go there too."""
     paths = {n: {"path": f"features.{n}", "type": "numeric"} for n in NUMERIC}
     paths |= {n: {"path": f"features.{n}", "type": "categorical"} for n in CATEGORICAL}
@@ -51,7 +53,7 @@ def write_config(directory: Path, reference: Path, collector: dict[str, Any]) ->
         ],
         "collectors": [collector],
         "exporters": [
-            {"type": "prometheus", "host": "127.0.0.1", "port": 0},
+            {"type": "prometheus", "host": "127.0.0.1", "port": metrics_port},
             {"type": "audit", "path": "audit"},
         ],
         "agent": {"log_level": "warning"},
