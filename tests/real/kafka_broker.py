@@ -10,6 +10,7 @@ import argparse
 import atexit
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import socket
@@ -27,7 +28,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 REPOSITORY = Path(__file__).resolve().parents[2]
 POM = Path(__file__).with_name("kafka") / "pom.xml"
 LOG4J = Path(__file__).with_name("kafka") / "log4j2.properties"
-CACHE = REPOSITORY / ".cache" / "kafka"
+CACHE = Path(os.environ.get("PANTAU_CACHE", REPOSITORY / ".cache")) / "kafka"
 
 COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
