@@ -205,7 +205,10 @@ def _changes(old: Cause | None, new: _New | None, at: int) -> Iterable[Alert]:
             old.alert, annotations=new.annotations, resolved_at=None, change="updated"
         )
     if old is not None and (new is None or old.alert.labels != new.labels):
-        why = "back inside the limit" if new is None else "severity changed"
+        why = "severity changed"
+        if new is None:
+            over = old.alert.labels["alertname"] == BREACH
+            why = "back inside the limit" if over else "assessable again"
         yield _closed(old.alert, at, {**old.alert.annotations, "resolution": why})
 
 

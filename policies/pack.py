@@ -103,6 +103,8 @@ class RuleSpec(Part):
 
     `principle` is the one that verdicts carry; `also` names others that the control serves.
     `subjects` are the kinds of contract C5 that it judges; `attribute` is the worst pairwise gap.
+    `basis` tells a reader where the limits come from; a limit that is not `ours` also needs
+    `sources`, which are ids of the pack's sources.
     """
 
     id: RuleId
@@ -114,6 +116,7 @@ class RuleSpec(Part):
     op: Operator
     thresholds: Thresholds
     basis: Text
+    sources: tuple[Text, ...] = ()
     stage: Maturity
     severity: Severities
     persistence: Persistence | None = None
@@ -134,8 +137,9 @@ class Crosswalk(Part):
 
 
 class Source(Part):
-    """Something that the pack was written from."""
+    """Something that the pack was written from; rules refer to it by `id`."""
 
+    id: PackId
     title: Text
     note: Text | None = None
 
@@ -191,6 +195,7 @@ def _rule_problems(pack: Pack, rule: RuleSpec, at: Place) -> Iterator[tuple[Plac
             yield from _limit_problems(rule.op, limits, (*at, "thresholds", level))
     if rule.persistence is not None:
         yield from _persistence_problems(rule.persistence, (*at, "persistence"))
+    yield from _source_problems(pack, rule, at)
     for j, reference in enumerate(rule.crosswalk):
         target, colon, place = reference.partition(":")
         if not (colon and place):
@@ -198,6 +203,20 @@ def _rule_problems(pack: Pack, rule: RuleSpec, at: Place) -> Iterator[tuple[Plac
         elif target not in pack.crosswalks:
             hint = did_you_mean(target, pack.crosswalks)
             yield (*at, "crosswalk", j), f"{target!r} is not among this pack's crosswalks{hint}"
+
+
+def _source_problems(pack: Pack, rule: RuleSpec, at: Place) -> Iterator[tuple[Place, str]]:
+    known = [source.id for source in pack.sources]
+    for j, name in enumerate(rule.sources):
+        if name not in known:
+            hint = did_you_mean(name, known)
+            yield (*at, "sources", j), f"{name!r} is not among this pack's sources{hint}"
+    for level in OVERSIGHT:
+        limits: Limits | None = getattr(rule.thresholds, level)
+        borrowed = limits is not None and {limits.warn.origin, limits.breach.origin} != {"ours"}
+        if borrowed and not rule.sources:
+            place = (*at, "thresholds", level)
+            yield place, "a limit that is not 'ours' needs `sources` to tell where it comes from"
 
 
 def _limit_problems(op: Operator, limits: Limits, at: Place) -> Iterator[tuple[Place, str]]:

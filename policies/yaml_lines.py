@@ -30,6 +30,19 @@ class Document:
 
 def parse(text: str, where: str) -> Document:
     """Read one YAML document with the safe loader; raises `PackError` naming file and line."""
+    try:
+        return _parse(text, where)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = f"{where}:{mark.line + 1}" if mark else where
+        raise PackError(f"{at}: not valid YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise PackError(f"{where}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise PackError(f"{where}: not valid YAML: nested too deeply") from error
+
+
+def _parse(text: str, where: str) -> Document:
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
@@ -37,12 +50,6 @@ def parse(text: str, where: str) -> Document:
             raise PackError(f"{where}: the file is empty")
         _refuse_double_keys(root, where)
         return Document(loader.construct_document(root), root)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        at = f"{where}:{mark.line + 1}" if mark else where
-        raise PackError(f"{at}: not valid YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise PackError(f"{where}: not valid YAML: {error}") from error
     finally:
         loader.dispose()
 
@@ -60,8 +67,12 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | N
 
 def _refuse_double_keys(root: yaml.Node, where: str) -> None:
     todo = [root]
+    visited: set[int] = set()
     while todo:
         node = todo.pop()
+        if id(node) in visited:
+            continue
+        visited.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             todo.extend(node.value)
         if isinstance(node, yaml.MappingNode):

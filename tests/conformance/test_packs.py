@@ -1,0 +1,180 @@
+"""What every policy pack of the table must keep; a new line in the table is tested at once."""
+
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import pytest
+
+from policies.effective import Policy, Rule, effective
+from policies.engine import evaluate
+from policies.load import load_pack
+from policies.model import (
+    PRINCIPLES,
+    Coverage,
+    Signal,
+    Subject,
+    Verdict,
+    Window,
+    measured,
+    unmeasured,
+)
+from policies.pack import MATURITY, OVERSIGHT, Maturity, Oversight
+from policies.table import PACKS
+
+WINDOW = Window(0, 86_400, "1d")
+SUBJECTS: dict[str, Subject] = {
+    "system": {},
+    "feature": {"feature": "income"},
+    "output": {"output": "score"},
+    "attribute": {"attribute": "race"},
+    "group": {"attribute": "race", "group": "white"},
+    "class": {"class": "1"},
+}
+
+every_pack = pytest.mark.parametrize("name", sorted(PACKS))
+every_level = pytest.mark.parametrize("level", OVERSIGHT)
+
+
+def _policy(name: str, level: Oversight, stage: Maturity = "advanced") -> Policy:
+    return effective([load_pack(name)], oversight=level, maturity=stage)
+
+
+def _judge(rule: Rule, signal: Signal | None) -> list[Verdict]:
+    policy = Policy(id="one", rules=(rule,), digest="sha256:0", text=b"")
+    signals = () if signal is None else (signal,)
+    return list(
+        evaluate(
+            policy,
+            model_version="*",
+            window=WINDOW,
+            signals=signals,
+            coverage=Coverage(events=1000),
+            memory={},
+            longest=True,
+        ).verdicts
+    )
+
+
+def _signal(rule: Rule, kind: str, low: float, high: float) -> Signal:
+    middle = (low + high) / 2
+    return measured(rule.signal, SUBJECTS[kind], middle, low, high, n=1000, method="synthetic")
+
+
+def _intervals(rule: Rule) -> dict[str, tuple[float, float]]:
+    """Return an interval for each state: beyond breach, between the limits, inside, across."""
+    warn, breach = rule.threshold.warn, rule.threshold.breach
+    step = 1e-6
+    if rule.threshold.op == "<":
+        between = (breach, warn - step)
+        return {
+            "breach": (breach - step, breach - step),
+            "warn": between,
+            "ok": (warn, warn + step),
+            "not_assessable": (breach - step, warn),
+        }
+    return {
+        "breach": (breach + step, breach + 1),
+        "warn": (warn + step, breach),
+        "ok": (0.0, warn),
+        "not_assessable": (warn, breach + 1),
+    }
+
+
+@every_pack
+def test_all_seven_principles_have_a_rule_at_every_level_and_stage(name: str) -> None:
+    for level, stage in itertools.product(OVERSIGHT, MATURITY):
+        rules = _policy(name, level, stage).rules
+        assert {rule.principle for rule in rules} == set(PRINCIPLES), (level, stage)
+
+
+@every_pack
+def test_ids_are_unique_and_say_what_they_are(name: str) -> None:
+    pack = load_pack(name)
+    ids = [rule.id for rule in pack.rules]
+    assert len(set(ids)) == len(ids)
+    assert pack.id == name
+    assert pack.voluntary
+    assert "not ASEAN requirements" in pack.disclaimer
+
+
+@every_pack
+def test_every_number_has_an_origin_and_borrowed_ones_name_their_source(name: str) -> None:
+    pack = load_pack(name)
+    assert pack.defaults.persistence.origin
+    assert pack.defaults.clear_after.origin
+    assert pack.defaults.inconclusive_after.origin
+    sources = {source.id for source in pack.sources}
+    for rule in pack.rules:
+        levels = [getattr(rule.thresholds, level) for level in OVERSIGHT]
+        given = [limits for limits in levels if limits is not None]
+        origins = {limit.origin for limits in given for limit in (limits.warn, limits.breach)}
+        assert origins <= {"convention", "tool_default", "law_elsewhere", "ours"}
+        assert set(rule.sources) <= sources
+        assert (origins == {"ours"}) == (rule.sources == ()), rule.id
+        assert rule.basis
+
+
+@every_pack
+def test_law_is_referred_to_with_a_date_and_how_sure_we_are(name: str) -> None:
+    for key, target in load_pack(name).crosswalks.items():
+        assert target.verified_on is not None, key
+        assert target.confidence in ("high", "medium", "low")
+
+
+@every_pack
+def test_drift_alone_never_pages_and_nothing_less_than_a_breach_does(name: str) -> None:
+    for rule in load_pack(name).rules:
+        assert rule.severity.warn != "page", rule.id
+        if rule.signal.startswith("drift."):
+            assert rule.severity.breach == "ticket", rule.id
+
+
+@every_pack
+@every_level
+def test_each_rule_reaches_each_state_at_each_level(name: str, level: Oversight) -> None:
+    for rule in _policy(name, level).rules:
+        for kind, (state, bounds) in itertools.product(rule.subjects, _intervals(rule).items()):
+            (verdict,) = _judge(rule, _signal(rule, kind, *bounds))
+            assert (verdict.state, verdict.subject) == (state, SUBJECTS[kind]), rule.id
+            assert verdict.reason == ("inconclusive" if state == "not_assessable" else None)
+
+
+@every_pack
+@every_level
+def test_no_rule_reads_a_gap_as_ok(name: str, level: Oversight) -> None:
+    for rule in _policy(name, level).rules:
+        (absent,) = _judge(rule, None)
+        assert (absent.state, absent.subject) == ("not_assessable", {})
+        assert absent.reason == f"signal_not_available: {rule.signal}"
+        for status in ("insufficient_data", "no_reference", "suppressed"):
+            for kind in rule.subjects:
+                signal = unmeasured(
+                    rule.signal, SUBJECTS[kind], status, "too few", n=3, method="synthetic"
+                )
+                (verdict,) = _judge(rule, signal)
+                assert verdict.state == "not_assessable"
+                assert verdict.reason == f"{status}: too few"
+
+
+@every_pack
+def test_the_tighter_the_oversight_the_tighter_the_limits(name: str) -> None:
+    """More human control is asked for where harm is greater, so limits never loosen with it."""
+    for spec in load_pack(name).rules:
+        levels = [getattr(spec.thresholds, level) for level in OVERSIGHT]
+        given = [limits for limits in levels if limits is not None]
+        sign = -1 if spec.op == "<" else 1
+        for tight, loose in itertools.pairwise(given):
+            if spec.id == "HO-1":
+                continue  # a supervisor overrides less often than somebody who decides each case
+            assert sign * tight.warn.at <= sign * loose.warn.at, spec.id
+            assert sign * tight.breach.at <= sign * loose.breach.at, spec.id
+
+
+@every_pack
+def test_the_effective_policy_is_json_and_fits_an_audit_record(name: str) -> None:
+    for level, stage in itertools.product(OVERSIGHT, MATURITY):
+        policy = _policy(name, level, stage)
+        assert msgspec.json.decode(policy.text)["rules"]
+        assert len(policy.text) <= 60_000

@@ -1,0 +1,204 @@
+"""From findings to alerts: one per cause, complete, with the contract's labels."""
+
+from __future__ import annotations
+
+import msgspec
+
+from policies.alerts import LABELS, Cause, Judged, alerts, cause_key, retire
+from policies.model import Alert, Coverage, Threshold, Window
+from tests.unit.policies.samples import (
+    BREACH,
+    DAY,
+    HISPANIC,
+    OK,
+    RACE,
+    UNDECIDED,
+    WARN,
+    Watch,
+    fairness_rule,
+    gap,
+    psi,
+    rule,
+    without,
+)
+
+
+def _changes(alerts: list[Alert]) -> list[tuple[str, str, str]]:
+    return [(a.change, a.labels["alertname"], a.labels["severity"]) for a in alerts]
+
+
+def test_the_labels_are_exactly_those_of_the_contract() -> None:
+    (alert,) = Watch(fairness_rule()).alert(0, gap(-0.3, -0.2))
+    assert alert.labels == {
+        "alertname": "PantauBreach",
+        "system": "loan",
+        "model_version": "v1",
+        "principle": "P2",
+        "rule": "FA-1",
+        "attribute": "race",
+        "severity": "page",
+    }
+    assert tuple(alert.labels) == LABELS
+    assert (alert.starts_at, alert.resolved_at) == (DAY, None)
+
+
+def test_an_alert_says_what_how_bad_since_when_why_and_what_next() -> None:
+    watch = Watch(rule())
+    (alert,) = watch.alert(0, psi(*BREACH, reference="sha256:feed"))
+    texts = alert.annotations
+    assert texts["summary"] == (
+        "Drift of a feature is beyond its breach limit in loan: P7 Robustness and Reliability."
+    )
+    for part in (
+        "drift.psi of income is 0.3, 95 % interval 0.25 to 0.35, n 1000",
+        "beyond the breach limit > 0.2",
+        "1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z",
+        "since 1970-01-01T00:00:00Z",
+        "Likely cause: a changed unit.",
+        "Next step: ask the source.",
+        "model version v1",
+        "policy sha256:0",
+        "reference sha256:feed",
+    ):
+        assert part in texts["description"]
+    assert texts["value"] == "0.3"
+    assert texts["interval"] == "[0.25, 0.35]"
+    assert texts["n"] == "1000"
+    assert texts["threshold"] == "> 0.2"
+
+
+def test_many_features_are_one_alert_that_names_the_five_worst() -> None:
+    signals = [psi(0.3 + i / 10, 0.4 + i / 10, feature=f"f{i}") for i in range(8)]
+    (alert,) = Watch(rule()).alert(0, *signals)
+    assert alert.annotations["features"] == "f7, f6, f5, f4, f3 and 3 more"
+    assert "drift.psi of f7 is 1.05" in alert.annotations["description"]
+
+
+def test_the_worst_of_a_lower_limit_is_the_smallest() -> None:
+    low = rule(threshold=Threshold("<", 0.9, 0.8))
+    (alert,) = Watch(low).alert(0, psi(0.5, 0.6, "a"), psi(0.1, 0.2, "b"))
+    assert alert.annotations["features"] == "b, a"
+
+
+def test_a_breach_and_a_gap_in_knowledge_are_two_causes() -> None:
+    sent = Watch(fairness_rule()).alert(0, gap(-0.3, -0.2), without(HISPANIC))
+    assert _changes(sent) == [
+        ("raised", "PantauBreach", "page"),
+        ("raised", "PantauNotAssessable", "ticket"),
+    ]
+    assert "race (hispanic against white)" in sent[1].annotations["description"]
+    assert "74 of 100 rows" in sent[1].annotations["reason"]
+
+
+def test_a_standing_alert_is_updated_when_its_numbers_change_and_silent_when_not() -> None:
+    watch = Watch(rule())
+    watch.alert(0, psi(*BREACH))
+    assert _changes(watch.alert(1, psi(0.4, 0.5))) == [("updated", "PantauBreach", "ticket")]
+    hour = Window(2 * DAY, 2 * DAY + 3600, "1h")
+    assert watch.alert(2, psi(*OK), window=hour) == []
+
+
+def test_a_closed_alert_is_complete_and_says_when() -> None:
+    watch = Watch(rule())
+    (raised,) = watch.alert(0, psi(*BREACH))
+    (waiting,) = watch.alert(1, psi(*OK))
+    assert waiting.change == "updated"
+    assert "The newest window is ok" in waiting.annotations["description"]
+    assert waiting.annotations["value"] == "0.3"
+    (closed,) = watch.alert(2, psi(*OK))
+    assert closed.change == "closed"
+    assert (closed.starts_at, closed.resolved_at) == (DAY, 3 * DAY)
+    assert closed.labels == raised.labels
+    assert raised.annotations.keys() < closed.annotations.keys()
+    assert watch.standing == {}
+
+
+def test_a_change_of_severity_raises_the_new_alert_and_closes_the_old() -> None:
+    watch = Watch(fairness_rule())
+    assert _changes(watch.alert(0, gap(0.06, 0.09))) == [("raised", "PantauBreach", "ticket")]
+    assert _changes(watch.alert(1, gap(0.2, 0.3))) == [
+        ("raised", "PantauBreach", "page"),
+        ("closed", "PantauBreach", "ticket"),
+    ]
+    (cause,) = watch.standing.values()
+    assert (cause.alert.labels["severity"], cause.alert.starts_at) == ("page", 2 * DAY)
+
+
+def test_info_alerts_nobody() -> None:
+    assert Watch(rule(warn_severity="info")).alert(0, psi(*WARN)) == []
+    assert Watch(rule()).alert(0) == []
+
+
+def test_an_incomplete_window_is_one_alert_for_all_rules() -> None:
+    coverage = Coverage(events=5, complete=False, incomplete_because="state_lost")
+    watch = Watch(rule(), fairness_rule())
+    (alert,) = watch.alert(0, psi(*BREACH), gap(0.2, 0.3), coverage=coverage)
+    assert alert.labels["alertname"] == "PantauNotAssessable"
+    assert alert.labels["rule"] == "coverage"
+    assert "incomplete: state_lost" in alert.annotations["description"]
+    (closed,) = watch.alert(1, psi(*OK), gap(0, 0))
+    assert (closed.change, closed.labels["rule"]) == ("closed", "coverage")
+
+
+def test_two_lengths_are_one_alert_that_stays_until_both_are_clear() -> None:
+    watch = Watch(rule(clear_after=1))
+    hour = Window(DAY - 3600, DAY, "1h")
+    assert len(watch.alert(0, psi(*BREACH), window=hour)) == 1
+    assert _changes(watch.alert(0, psi(*BREACH))) == [("updated", "PantauBreach", "ticket")]
+    next_hour = Window(DAY, DAY + 3600, "1h")
+    watch.alert(1, psi(*OK), window=next_hour)
+    assert len(watch.standing) == 1
+    assert _changes(watch.alert(1, psi(*OK))) == [("closed", "PantauBreach", "ticket")]
+
+
+def test_windows_that_end_together_do_not_close_and_raise_again() -> None:
+    watch = Watch(rule(clear_after=1))
+    watch.alert(0, psi(*BREACH), window=Window(DAY - 7200, DAY - 3600, "1h"))
+    hour = watch.judge(0, psi(*OK), window=Window(DAY - 3600, DAY, "1h"))
+    whole = watch.judge(0, psi(*BREACH))
+    judged = [
+        Judged(model_version="v1", findings=e.findings, signals=(psi(*BREACH),))
+        for e in (hour, whole)
+    ]
+    folded = alerts(judged, watch.standing, system="loan", policy=watch.policy)
+    assert _changes(list(folded.alerts)) == [("updated", "PantauBreach", "ticket")]
+
+
+def test_values_that_are_not_published_at_this_length_are_not_in_the_alert() -> None:
+    shown = without(RACE, "suppressed", "published at 1d")
+    watch = Watch(fairness_rule())
+    sent = watch.alert(0, shown, hidden=[gap(-0.377, -0.211, n=139), without(HISPANIC)])
+    text = " ".join(v for a in sent for v in a.annotations.values())
+    assert _changes(sent)[0] == ("raised", "PantauBreach", "page")
+    assert "its value is not published at this length" in text
+    for secret in ("0.377", "0.211", "0.294", "139", "74"):
+        assert secret not in text
+
+
+def test_undecided_for_long_is_a_ticket_with_its_interval() -> None:
+    watch = Watch(rule())
+    sent = [a for i in range(7) for a in watch.alert(i, psi(*UNDECIDED))]
+    assert _changes(sent) == [("raised", "PantauNotAssessable", "ticket")]
+    assert "0.05 to 0.15" in sent[0].annotations["description"]
+    assert sent[0].annotations["reason"] == "inconclusive"
+
+
+def test_state_survives_json() -> None:
+    watch = Watch(rule(), fairness_rule())
+    watch.alert(0, psi(*BREACH), gap(-0.3, -0.2), without(HISPANIC))
+    for key, cause in watch.standing.items():
+        assert key == cause_key(cause.alert.labels)
+        assert msgspec.json.decode(msgspec.json.encode(cause), type=Cause) == cause
+
+
+def test_retiring_closes_what_is_no_longer_watched() -> None:
+    watch = Watch(rule())
+    watch.alert(0, psi(*BREACH), version="v1")
+    watch.alert(0, psi(*BREACH), version="v2")
+    gone = retire(
+        watch.standing, lambda labels: labels["model_version"] != "v1", at=9, why="version retired"
+    )
+    (closed,) = gone.alerts
+    assert (closed.change, closed.resolved_at) == ("closed", 9)
+    assert closed.annotations["resolution"] == "version retired"
+    assert list(gone.changed.values()) == [None]

@@ -1,0 +1,99 @@
+"""The effective policy and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+import rfc8785
+
+from policies.complaint import PackError
+from policies.effective import effective, unknown_signals
+from policies.load import load_pack
+from policies.model import Threshold
+from policies.pack import Pack
+
+PACK = load_pack("asean-guide")
+
+
+def _with(rule_id: str, level: str, **limits: float) -> Pack:
+    """Return the pack with limits of one rule changed."""
+    document = PACK.model_dump(mode="json", exclude_none=True)
+    for rule in document["rules"]:
+        if rule["id"] == rule_id:
+            for name, at in limits.items():
+                rule["thresholds"][level][name]["at"] = at
+    return Pack.model_validate(document)
+
+
+def test_one_threshold_is_resolved_per_rule() -> None:
+    strict = effective([PACK], oversight="human_in_the_loop", maturity="baseline")
+    loose = effective([PACK], oversight="human_out_of_the_loop", maturity="baseline")
+    for policy, expected in ((strict, (0.05, 0.10)), (loose, (0.10, 0.15))):
+        rule = policy.rule("FA-1")
+        assert rule is not None
+        assert rule.threshold == Threshold("abs>", *expected)
+
+
+def test_stages_add_rules_and_persistence() -> None:
+    def ids(maturity: str) -> set[str]:
+        policy = effective([PACK], oversight="human_in_the_loop", maturity=maturity)  # type: ignore[arg-type]
+        return {rule.id for rule in policy.rules}
+
+    assert "DR-2" not in ids("baseline")
+    assert ids("baseline") < ids("intermediate") <= ids("advanced")
+    advanced = effective([PACK], oversight="human_in_the_loop", maturity="advanced")
+    assert {r.id: r.persistence for r in advanced.rules}["DR-1"] == (2, 3)
+    assert {r.id: r.persistence for r in advanced.rules}["TR-2"] == (1, 1)
+
+
+def test_a_level_without_limits_leaves_the_rule_out() -> None:
+    policy = effective([PACK], oversight="human_out_of_the_loop", maturity="advanced")
+    assert policy.rule("HO-1") is None
+
+
+def test_the_digest_is_that_of_the_canonical_text() -> None:
+    policy = effective([PACK], oversight="human_in_the_loop", maturity="baseline", country="MY")
+    assert policy.digest == "sha256:" + hashlib.sha256(policy.text).hexdigest()
+    document = json.loads(policy.text)
+    assert rfc8785.dumps(document) == policy.text
+    assert document["country"] == "MY"
+    assert [rule["id"] for rule in document["rules"]] == [rule.id for rule in policy.rules]
+    assert policy.text.isascii()
+
+
+def test_changing_one_number_changes_the_digest_only_where_it_counts() -> None:
+    changed = _with("FA-1", "human_in_the_loop", breach=0.11)
+
+    def digest(pack: Pack, level: str) -> str:
+        return effective([pack], oversight=level, maturity="baseline").digest  # type: ignore[arg-type]
+
+    assert digest(changed, "human_in_the_loop") != digest(PACK, "human_in_the_loop")
+    assert digest(changed, "human_over_the_loop") == digest(PACK, "human_over_the_loop")
+
+
+def test_each_part_of_the_identity_changes_the_digest() -> None:
+    policies = [
+        effective([PACK], oversight="human_in_the_loop", maturity="baseline"),
+        effective([PACK], oversight="human_in_the_loop", maturity="advanced"),
+        effective([PACK], oversight="human_over_the_loop", maturity="baseline"),
+        effective([PACK], oversight="human_in_the_loop", maturity="baseline", country="SG"),
+        effective([PACK], oversight="human_in_the_loop", maturity="baseline", sector="health"),
+    ]
+    assert len({policy.digest for policy in policies}) == len(policies)
+
+
+def test_no_pack_and_the_same_rule_twice_are_refused() -> None:
+    with pytest.raises(PackError, match="no policy pack is configured"):
+        effective([], oversight="human_in_the_loop", maturity="baseline")
+    with pytest.raises(PackError, match="rule TR-1 is in two packs: asean-guide and asean-guide"):
+        effective([PACK, PACK], oversight="human_in_the_loop", maturity="baseline")
+
+
+def test_a_signal_that_no_one_computes_is_told_with_the_nearest() -> None:
+    policy = effective([PACK], oversight="human_in_the_loop", maturity="baseline")
+    known = {rule.signal for rule in policy.rules} - {"drift.share"} | {"drift.shares"}
+    assert unknown_signals(policy, known) == [
+        "rule DR-3: no signal is called 'drift.share'; did you mean 'drift.shares'?"
+    ]

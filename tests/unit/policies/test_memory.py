@@ -1,0 +1,165 @@
+"""Persistence, hysteresis, repeats and late windows."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from policies.memory import Memory, memory_key, subjects_by_rule
+from policies.model import Signal, Window
+from tests.unit.policies.samples import (
+    BREACH,
+    DAY,
+    OK,
+    UNDECIDED,
+    WARN,
+    Watch,
+    day,
+    psi,
+    rule,
+    told,
+    without,
+)
+
+LETTERS = {"B": BREACH, "W": WARN, "O": OK, "?": UNDECIDED}
+
+
+def _signal(letter: str) -> Signal:
+    if letter == "-":
+        return without({"feature": "income"}, name="drift.psi")
+    return psi(*LETTERS[letter])
+
+
+def _story(letters: str, **how: object) -> list[list[str]]:
+    """Return what each window of a row of states told, such as `raise breach`."""
+    watch = Watch(rule(**how))
+    return [
+        [f"{action} {kind}" for action, kind, _ in told(watch.judge(i, _signal(letter)))]
+        for i, letter in enumerate(letters)
+    ]
+
+
+def test_one_of_one_raises_at_once_keeps_and_clears_after_two_ok_windows() -> None:
+    assert _story("OBBOO") == [
+        [],
+        ["raise breach"],
+        ["keep breach"],
+        ["keep breach"],
+        ["clear breach"],
+    ]
+
+
+def test_two_of_three_wait_for_the_second_breach() -> None:
+    assert _story("BOBO", persistence=(2, 3)) == [[], [], ["raise breach"], ["keep breach"]]
+
+
+def test_two_of_three_do_not_raise_on_an_ok_window() -> None:
+    assert _story("BOO", persistence=(2, 3)) == [[], [], []]
+
+
+def test_a_breach_and_a_warning_together_persist_as_a_warning() -> None:
+    assert _story("BW", persistence=(2, 3)) == [[], ["raise warn"]]
+
+
+def test_a_warning_becomes_a_breach_at_once_and_goes_back_after_clear_after() -> None:
+    assert _story("WBWWOO") == [
+        ["raise warn"],
+        ["clear warn", "raise breach"],
+        ["keep breach"],
+        ["clear breach", "raise warn"],
+        ["keep warn"],
+        ["clear warn"],
+    ]
+
+
+@pytest.mark.parametrize("gap", ["?", "-"])
+def test_what_cannot_be_judged_clears_nothing_and_interrupts_a_run_of_ok(gap: str) -> None:
+    story = _story(f"BO{gap}O")
+    assert all("keep breach" in window for window in story[1:])
+
+
+def test_missing_values_raise_and_clear_beside_a_standing_breach() -> None:
+    assert _story("B-BB") == [
+        ["raise breach"],
+        ["keep breach", "raise not_assessable"],
+        ["keep breach", "keep not_assessable"],
+        ["clear not_assessable", "keep breach"],
+    ]
+
+
+def test_inconclusive_is_a_ticket_after_seven_windows_and_ends_with_a_decision() -> None:
+    story = _story("?" * 8 + "O")
+    assert story[:6] == [[]] * 6
+    assert story[6:] == [["raise inconclusive"], ["keep inconclusive"], ["clear inconclusive"]]
+
+
+def test_a_decision_starts_the_count_of_inconclusive_windows_again() -> None:
+    assert _story("??????O??????") == [[]] * 13
+
+
+def test_windows_shorter_than_the_longest_never_count_as_inconclusive_or_insufficient() -> None:
+    watch = Watch(rule())
+    for i, letter in enumerate("?" * 10 + "-" * 10):
+        assert told(watch.judge(i, _signal(letter), longest=False)) == []
+
+
+def test_since_is_the_first_window_of_the_run() -> None:
+    watch = Watch(rule())
+    starts = [watch.judge(i, _signal(s)).verdicts[0].since // DAY for i, s in enumerate("OBB-?O")]
+    assert starts == [0, 1, 1, 3, 3, 5]
+
+
+def test_the_same_window_judged_again_gives_the_same_memory() -> None:
+    watch = Watch(rule(persistence=(2, 3)))
+    watch.judge(0, _signal("B"))
+    watch.judge(1, _signal("B"))
+    again = watch.judge(1, _signal("B"))
+    assert again.memory == {}
+    assert told(again) == [("keep", "breach", "ticket")]
+
+
+def test_a_restated_window_is_judged_from_the_memory_before_it() -> None:
+    restated, straight = Watch(rule()), Watch(rule())
+    for watch in (restated, straight):
+        watch.judge(0, _signal("O"))
+    restated.judge(1, _signal("B"))
+    assert told(restated.judge(1, _signal("O"))) == [("clear", "breach", "ticket")]
+    straight.judge(1, _signal("O"))
+    assert restated.memory == straight.memory
+
+
+def test_an_older_window_gets_verdicts_and_leaves_newer_memory_alone() -> None:
+    watch = Watch(rule())
+    for i, letter in enumerate("OBB"):
+        watch.judge(i, _signal(letter))
+    late = watch.judge(1, _signal("B"))
+    assert (late.memory, late.findings) == ({}, ())
+    assert late.verdicts[0].since == day(1).start
+    changed = watch.judge(0, _signal("B")).verdicts[0]
+    assert (changed.state, changed.since) == ("breach", day(0).start)
+
+
+def test_memory_survives_json() -> None:
+    watch = Watch(rule())
+    for i, letter in enumerate("B-?O"):
+        watch.judge(i, _signal(letter))
+    for entry in watch.memory.values():
+        assert msgspec.json.decode(msgspec.json.encode(entry), type=Memory) == entry
+        assert entry.before is not None
+        assert entry.before.before is None
+
+
+def test_keys_keep_versions_and_lengths_apart_whatever_a_version_is_called() -> None:
+    entry = Memory(window_end=0, state="ok", since=0)
+    versions = ["a", "a|1d", "a%7C1d", "*"]
+    memory = {memory_key("R", v, length, "{}"): entry for v in versions for length in ("1h", "1d")}
+    assert len(memory) == 8
+    for version in versions:
+        assert subjects_by_rule(memory, version, "1d") == {"R": {"{}": entry}}
+
+
+def test_lengths_are_remembered_apart() -> None:
+    watch = Watch(rule())
+    watch.judge(0, _signal("B"))
+    hour = Window(DAY, DAY + 3600, "1h")
+    assert told(watch.judge(1, _signal("O"), window=hour)) == []

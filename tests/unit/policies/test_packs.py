@@ -1,0 +1,206 @@
+"""Loading packs, and what is said when one is wrong."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import policies.load
+from policies.complaint import PackError
+from policies.load import load_file, load_pack, load_text
+from policies.pack import Pack
+from policies.show import list_packs, list_text, show_pack, show_text
+from policies.table import PACKS
+
+PACK_FILE = Path(policies.load.__file__).parent / "packs" / PACKS["asean-guide"]
+TEXT = PACK_FILE.read_text()
+
+
+def _line_of(text: str, part: str) -> int:
+    return next(i for i, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+def _complaint(old: str, new: str) -> tuple[str, str]:
+    """Return the message for the pack with `old` replaced once, and that line's `file:line`."""
+    assert old in TEXT
+    text = TEXT.replace(old, new, 1)
+    with pytest.raises(PackError) as raised:
+        load_text(text, "my.yaml")
+    return str(raised.value), f"my.yaml:{_line_of(text, new)}:" if new else ""
+
+
+TR_1_BREACH = "breach: {at: 0.999, origin: ours}"
+
+MISTAKES = {
+    "a stage": (
+        *("    stage: baseline", "    stage: basline"),
+        "rule TR-1: stage: 'basline' is not valid; did you mean 'baseline'?",
+    ),
+    "a key of a rule": (
+        *("    title: Completeness", "    titel: Completeness"),
+        "rule TR-1: unknown key 'titel'; did you mean 'title'?",
+    ),
+    "a key of the pack": (
+        *("voluntary: true", "volontary: true"),
+        "unknown key 'volontary'; did you mean 'voluntary'?",
+    ),
+    "a key deep down": (
+        *("breach: {at: 0.999,", "breach: {a: 0.999,"),
+        "rule TR-1: unknown key 'thresholds.human_in_the_loop.breach.a'; did you mean 'at'?",
+    ),
+    "a limit on the wrong side": (
+        *(TR_1_BREACH, "breach: {at: 1.5, origin: ours}"),
+        "rule TR-1: op is '<', so breach (1.5) must not be above warn (1)",
+    ),
+    "a limit that is text": (
+        *(TR_1_BREACH, 'breach: {at: "0.9", origin: ours}'),
+        "rule TR-1: thresholds.human_in_the_loop.breach.at: input should be a valid number",
+    ),
+    "a limit that is no number": (
+        *(TR_1_BREACH, "breach: {at: .nan, origin: ours}"),
+        "should be a finite number",
+    ),
+    "an origin": (
+        *(TR_1_BREACH, "breach: {at: 0.99, origin: asean}"),
+        "rule TR-1: thresholds.human_in_the_loop.breach.origin: 'asean' is not valid; one of: ",
+    ),
+    "a borrowed limit without a source": (
+        *(TR_1_BREACH, "breach: {at: 0.99, origin: convention}"),
+        "rule TR-1: a limit that is not 'ours' needs `sources`",
+    ),
+    "a source": (
+        *("sources: [aif360]", "sources: [aif36]"),
+        "rule FA-1: 'aif36' is not among this pack's sources; did you mean 'aif360'?",
+    ),
+    "a crosswalk": (
+        *('["ASEAN-GUIDE:B.1"', '["ASEAN-GIUDE:B.1"'),
+        "rule TR-1: 'ASEAN-GIUDE' is not among this pack's crosswalks; did you mean 'ASEAN-GUIDE'?",
+    ),
+    "a principle's name": (
+        *("  P2: Fairness and Equity", "  P2: Fairness"),
+        "P2 is called 'Fairness and Equity' in the Guide, not 'Fairness'",
+    ),
+    "an impossible persistence": (
+        *("persistence: {baseline: [2, 3]", "persistence: {baseline: [4, 3]"),
+        "k of the last m windows; 4 of 3 cannot happen",
+    ),
+    "a signal": (
+        *("    signal: drift.share", "    signal: drift share"),
+        "rule DR-3: signal: string should match pattern",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_file_line_rule_and_the_nearest_name(mistake: str) -> None:
+    old, new, says = MISTAKES[mistake]
+    message, place = _complaint(old, new)
+    assert says in message
+    assert place in message
+
+
+def test_an_id_used_twice_is_named() -> None:
+    text = TEXT.replace("  - id: TR-2", "  - id: TR-1")
+    with pytest.raises(PackError, match=r"rule TR-1: the id is used twice \(first by rule 1\)"):
+        load_text(text, "my.yaml")
+
+
+def test_a_line_number_is_that_of_the_mistake() -> None:
+    text = TEXT.replace("    stage: baseline", "    stage: basline", 1)
+    with pytest.raises(PackError, match=f"^my.yaml:{_line_of(text, 'basline')}: rule TR-1: stage"):
+        load_text(text, "my.yaml")
+
+
+def test_a_missing_principle_and_a_missing_key_are_named() -> None:
+    message, _ = _complaint("  P4: Human-centricity\n", "")
+    assert "P4 (Human-centricity) is missing" in message
+    message, _ = _complaint("    stage: baseline\n", "")
+    assert "rule TR-1: the key 'stage' is missing" in message
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    text = TEXT.replace("stage: baseline", "stage: basline", 2)
+    with pytest.raises(PackError) as raised:
+        load_text(text, "my.yaml")
+    assert len(str(raised.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "my.yaml: the file is empty"),
+        ("id: [", "my.yaml:1: not valid YAML"),
+        ("id: a\nid: b\n", "my.yaml:2: the key 'id' is given twice"),
+        ("- 1\n", "my.yaml:1: the file: input should be a valid dictionary"),
+        ("id: !!python/object/apply:os.getcwd []", "my.yaml:1: not valid YAML"),
+        ("id: a\x00b", "my.yaml: not valid YAML"),
+        ("[" * 100_000, "my.yaml: not valid YAML: nested too deeply"),
+        ("rules: &a [*a]", "my.yaml:1: the key 'id' is missing"),
+    ],
+)
+def test_what_is_not_a_pack_at_all_is_refused_with_its_place(text: str, says: str) -> None:
+    with pytest.raises(PackError) as raised:
+        load_text(text, "my.yaml")
+    assert says in str(raised.value)
+
+
+def test_an_unknown_pack_gets_the_nearest_name() -> None:
+    with pytest.raises(PackError, match="no policy pack 'asean-giude'; did you mean 'asean-guide'"):
+        load_pack("asean-giude")
+
+
+def test_a_pack_comes_from_a_path_too(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(TEXT.replace("id: asean-guide\n", "id: mine\n"))
+    assert load_pack(str(mine)).id == "mine"
+    with pytest.raises(PackError, match="cannot be read"):
+        load_pack(str(tmp_path / "none.yaml"))
+    mine.write_bytes(b"\xff\xfe")
+    with pytest.raises(PackError, match="cannot be read as UTF-8"):
+        load_file(mine)
+
+
+THIRD_PARTY = PACK_FILE
+
+
+def test_a_pack_comes_by_entry_point_and_cannot_replace_one_of_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = [
+        EntryPoint("bank", f"{__name__}:THIRD_PARTY", "pantau.packs"),
+        EntryPoint("asean-guide", "no.such:thing", "pantau.packs"),
+    ]
+    monkeypatch.setattr(policies.load, "entry_points", lambda group: points)
+    assert set(policies.load.pack_files()) == {"asean-guide", "bank"}
+    with pytest.raises(PackError, match="the pack calls itself 'asean-guide', not 'bank'"):
+        load_pack("bank")
+
+
+def test_an_entry_point_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("bank", "no.such:thing", "pantau.packs")
+    monkeypatch.setattr(policies.load, "entry_points", lambda group: [point])
+    with pytest.raises(PackError, match=r"policy pack 'bank' \(no.such:thing\) cannot be loaded"):
+        load_pack("bank")
+
+
+def test_list_and_show_are_plain_json() -> None:
+    (row,) = list_packs()
+    assert row["id"] == "asean-guide"
+    assert row["voluntary"] is True
+    assert row["principles"] == ["P1", "P2", "P3", "P4", "P5", "P6", "P7"]
+    assert row["rules"] == len(show_pack("asean-guide")["rules"])
+    shown = json.loads(json.dumps(show_pack("asean-guide")))
+    assert Pack.model_validate(shown) == load_pack("asean-guide")
+
+
+def test_the_texts_carry_the_disclaimer_each_rule_and_where_numbers_come_from() -> None:
+    text = show_text("asean-guide")
+    assert "not ASEAN requirements" in text
+    for rule in load_pack("asean-guide").rules:
+        assert f"  {rule.id}  {rule.title}" in text
+    assert "human_in_the_loop: < 0.9 (ours) warns, < 0.8 (law_elsewhere) breaches" in text
+    assert "human_out_of_the_loop: not run" in text
+    assert list_text().startswith("asean-guide  ")
