@@ -1,0 +1,116 @@
+"""`pantau backtest`: the same computation over a file, to its end."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli import exits
+from agent.cli.options import ConfigFile, Output, OutputForm, SystemId
+
+if TYPE_CHECKING:
+    from agent.backtest import Result
+    from agent.config.model import Config
+    from agent.config.system import System
+    from policies.model import Report
+
+
+class FailOn(enum.StrEnum):
+    """The least serious final verdict that makes the exit code 1."""
+
+    breach = "breach"
+    warn = "warn"
+    not_assessable = "not_assessable"
+    never = "never"
+
+
+InputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--input",
+        metavar="FILE",
+        help="Events to read instead of the configured file: .csv, .jsonl or .ndjson, "
+        "each also .gz.",
+    ),
+]
+Revisions = Annotated[
+    bool, typer.Option("--revisions", help="Print every revision, not only the last.")
+]
+Failing = Annotated[
+    FailOn, typer.Option("--fail-on", help="Exit with 1 from this final verdict on.")
+]
+
+
+def backtest(
+    config: ConfigFile,
+    input: InputFile = None,
+    output: OutputForm = Output.table,
+    revisions: Revisions = False,
+    fail_on: Failing = FailOn.breach,
+    system: SystemId = None,
+) -> int:
+    """Judge past events: print the final report of every window, in order.
+
+    Exit codes: 0 fine, 1 a final verdict at or above --fail-on, 2 usage or configuration,
+    3 the input could not be read or held no valid event.
+    """
+    from agent.backtest import is_finding, replay
+    from agent.cli.progress import progress, steps
+    from agent.cli.systems import choose_system
+    from agent.config.load import load
+
+    loaded = load(config)
+    chosen = choose_system(loaded, system)
+    source = input or _configured_file(loaded, chosen, config)
+    with progress("records") as advance:
+        result = replay(loaded, chosen, source, progress=steps(advance))
+    final = result.last_revisions()
+    _print(result, result.reports if revisions else final, output)
+    if result.errors or not result.events:
+        return _complain(result, source)
+    found = any(is_finding(report, fail_on.value) for report in final)
+    return exits.FINDING if found else exits.FINE
+
+
+def _configured_file(config: Config, system: System, path: Path) -> Path:
+    """Return the file of the system's file collector; raises `ConfigError` if it has none."""
+    from agent.config.problems import of_file
+
+    for options in config.collectors:
+        file = getattr(options, "path", None)
+        named = getattr(options, "system", None)
+        if getattr(options, "type", None) == "file" and named in (None, system.id) and file:
+            return Path(file)
+    raise of_file(
+        str(path), f"has no file collector for the system {system.id}; name a file with --input"
+    )
+
+
+def _print(result: Result, reports: Sequence[Report], output: Output) -> None:
+    from agent.cli.output import print_lines
+    from agent.cli.report_table import report_lines
+    from policies.model import encode_report
+
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if output is Output.json:
+        print_lines(encode_report(report) for report in reports)
+        return
+    for report in reports:
+        for line in report_lines(report):
+            print(line)
+
+
+def _complain(result: Result, source: Path) -> int:
+    for error in result.errors:
+        print(f"pantau: {error}", file=sys.stderr)
+    if not result.events:
+        counts = ", ".join(f"{reason} {n}" for reason, n in sorted(result.rejected.items()))
+        why = f"rejected: {counts}" if counts else "it is empty"
+        print(f"pantau: {source} holds no valid event; {why}", file=sys.stderr)
+    return exits.RUNTIME

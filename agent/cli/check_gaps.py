@@ -1,0 +1,57 @@
+"""What a configuration leaves unwatched, and what to add."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.cli.check_plan import Planned, stream_of
+from agent.config.model import Config
+from agent.config.values import format_duration
+from agent.windows import LENGTHS
+
+
+def gaps(config: Config, plan: Planned) -> Iterator[str]:
+    """Give one sentence per gap, each with the key that closes it."""
+    system = plan.system
+    if plan.sample.problem is not None:
+        yield f"the stream could not be read: {plan.sample.problem}"
+    if plan.sample.rejected:
+        total = plan.sample.rejected + plan.sample.events
+        yield f"{plan.sample.rejected} of {total} sampled records were rejected"
+    if system.reference is None:
+        yield "no reference: drift is not assessed; build one and name it in `reference.path`"
+    if not system.audit_attributes:
+        yield "no protected attribute: fairness is not assessed; add `audit_attributes`"
+    elif system.favourable is None:
+        yield "no favourable outcome: fairness is not assessed; add `favourable`"
+    yield from _small_groups(plan)
+    if system.owner is None:
+        yield "nobody answers for this system; add `owner`"
+    if system.time.dedup_horizon < system.time.lateness:
+        yield (
+            f"ids are kept for {format_duration(system.time.dedup_horizon)} but events may be "
+            f"{format_duration(system.time.lateness)} late: a late repeat would count twice; raise "
+            "`time.dedup_horizon`"
+        )
+    types = {getattr(options, "type", None) for options in config.exporters}
+    if config.alerts.route == "agent" and "alertmanager" not in types:
+        yield (
+            "findings reach nobody: add an `alertmanager` exporter, or set `alerts.route` to "
+            "prometheus and use its rules"
+        )
+
+
+def _small_groups(plan: Planned) -> Iterator[str]:
+    system, stream = plan.system, stream_of(plan)
+    if stream.rate is None or system.favourable is None:
+        return
+    longest = system.windows[-1]
+    for attribute, groups in sorted(stream.groups.items()):
+        expected = stream.rate * LENGTHS[longest]
+        small = sum(1 for share in groups.values() if share * expected < system.min_group_n)
+        if small:
+            yield (
+                f"{small} of {len(groups)} groups of {attribute} will have fewer than "
+                f"{system.min_group_n} people even in the window {longest}: they will be "
+                "`insufficient_data`; add a longer window to `windows`"
+            )

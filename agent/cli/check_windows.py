@@ -1,0 +1,96 @@
+"""The smallest configured window in which a rule can be expected to say anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.config.system import System
+from agent.windows import LENGTHS
+from collectors.schema import EventSchema
+
+NONE, UNKNOWN = "none", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How many observations of which sort a signal takes, or why it cannot be had at all."""
+
+    n: int
+    of: Literal["events", "people per group", "labelled events"]
+    impossible: str | None = None
+
+    def text(self) -> str:
+        """Return it for a person, such as `100 people per group`."""
+        return f"{self.n} {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How much comes in: events per second, the share that is labelled, the groups' shares."""
+
+    source: Literal["sample", "reference"] | None
+    rate: float | None
+    labelled: float | None
+    groups: Mapping[str, Mapping[str, float]]
+
+
+def need_of(signal: str, system: System, has_reference: bool, schema: EventSchema | None) -> Need:
+    """Return what a signal needs in this system."""
+    family = signal.partition(".")[0]
+    if family == "drift":
+        reason = None if has_reference or system.reference is not None else "no reference"
+        return Need(system.min_drift_n, "events", reason)
+    if family == "fairness":
+        return Need(system.min_group_n, "people per group", _no_fairness(system))
+    if family == "performance":
+        labelless = schema is not None and schema.label is None
+        reason = "no label in the stream" if labelless else None
+        return Need(system.min_performance_n, "labelled events", reason)
+    return Need(1, "events")
+
+
+def smallest_window(need: Need, system: System, stream: Stream) -> str:
+    """Return the shortest window whose expected n reaches the need, `none`, or `unknown`.
+
+    Expected n = rate * length * share, where the share of a gap is that of its smaller group, for
+    the pair of groups that needs least.
+    """
+    if need.impossible is not None:
+        return NONE
+    share = _share(need, system, stream)
+    if stream.rate is None or share is None:
+        return UNKNOWN
+    for name in system.windows:
+        if stream.rate * LENGTHS[name] * share >= need.n:
+            return name
+    return NONE
+
+
+def _no_fairness(system: System) -> str | None:
+    if not system.audit_attributes:
+        return "no audit attribute"
+    return "no favourable outcome" if system.favourable is None else None
+
+
+def _share(need: Need, system: System, stream: Stream) -> float | None:
+    if need.of == "events":
+        return 1.0
+    if need.of == "labelled events":
+        return stream.labelled
+    pairs = [
+        _easiest_pair(groups, system.audit_attributes[attribute].privileged)
+        for attribute, groups in stream.groups.items()
+        if attribute in system.audit_attributes
+    ]
+    return max(pairs, default=None)
+
+
+def _easiest_pair(groups: Mapping[str, float], privileged: str | None) -> float:
+    """Return the smaller share of the pair of groups in which that is largest."""
+    if privileged is not None:
+        others = (share for group, share in groups.items() if group != privileged)
+        return min(groups.get(privileged, 0.0), max(others, default=0.0))
+    ordered = sorted(groups.values(), reverse=True)
+    return ordered[1] if len(ordered) > 1 else 0.0

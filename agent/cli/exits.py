@@ -1,0 +1,45 @@
+"""Exit codes, and which of them an exception means."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+FINE = 0
+FINDING = 1
+USAGE = 2
+RUNTIME = 3
+UNKNOWN = 4
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+# By name, so that telling an exception's code imports nothing.
+_CODES = {
+    "agent.config.problems.ConfigError": USAGE,
+    "policies.complaint.PackError": USAGE,
+    "exporters.audit.verify.NotALog": USAGE,
+    "agent.layout.LayoutError": USAGE,
+    "agent.reference.load.LoadError": USAGE,
+    "agent.reference.build.BuildError": RUNTIME,
+    "agent.run.RunError": RUNTIME,
+    "collectors.base.CollectorError": RUNTIME,
+    "exporters.base.ExportError": RUNTIME,
+    "agent.store.StoreError": RUNTIME,
+    "builtins.OSError": RUNTIME,
+}
+
+
+def report(error: Exception) -> int:
+    """Say on standard error what happened and return the exit code for it.
+
+    An error that is a message for a person is printed as it is; any other is a defect of this
+    program, printed with its traceback, and must not be taken for a finding (exit code 1).
+    """
+    for kind in type(error).__mro__:
+        code = _CODES.get(f"{kind.__module__}.{kind.__qualname__}")
+        if code is not None:
+            print(f"pantau: {error}" if code == RUNTIME else error, file=sys.stderr)
+            return code
+    traceback.print_exception(error)
+    print("pantau: this is a defect of pantau itself; please report it", file=sys.stderr)
+    return RUNTIME

@@ -1,0 +1,112 @@
+"""The program `pantau`: every command there is, and what its outcome means to the caller."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Protocol, cast
+
+import typer
+
+from agent import __version__
+from agent.cli import exits
+from agent.cli.audit_verify import audit_verify
+from agent.cli.backtest import backtest
+from agent.cli.check import check
+from agent.cli.demo import demo
+from agent.cli.policy_list import policy_list
+from agent.cli.policy_show import policy_show
+from agent.cli.reference_build import reference_build
+from agent.cli.run import run
+
+
+def _group(help_text: str) -> typer.Typer:
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+_ABOUT = "Keep watch over production AI systems, against the ASEAN Guide on AI governance."
+
+app = _group(_ABOUT)
+app.command("demo", short_help="Watch real loan decisions, as a demonstration.")(demo)
+app.command("run", short_help="Run the agent.")(run)
+app.command("check", short_help="Validate the configuration, test connections.")(check)
+app.command("backtest", short_help="Judge past events in a file.")(backtest)
+
+_reference = _group("The profile that a stream is compared with.")
+_reference.command("build", short_help="Build a profile from past events.")(reference_build)
+app.add_typer(_reference, name="reference")
+
+_policy = _group("What is required of the systems.")
+_policy.command("list", short_help="List the policy packs.")(policy_list)
+_policy.command("show", short_help="Show the rules of a policy pack.")(policy_show)
+app.add_typer(_policy, name="policy")
+
+_audit = _group("The tamper-evident audit log.")
+_audit.command("verify", short_help="Verify an audit log.")(audit_verify)
+app.add_typer(_audit, name="audit")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pantau {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=_ABOUT)
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+class _UsageError(Protocol):
+    exit_code: int
+
+    def show(self) -> None: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (contract, "Command line").
+
+    `arguments` default to those of the process.
+    """
+    try:
+        code = app(args=arguments, prog_name="pantau", standalone_mode=False)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except typer.Abort:
+        return exits.INTERRUPTED
+    except SystemExit as exit_request:
+        # typer turns a closed pipe into exit code 1, which here would read as a finding.
+        if isinstance(exit_request.__context__, BrokenPipeError):
+            return _quietly()
+        code = exit_request.code
+    except BrokenPipeError:
+        return _quietly()
+    except Exception as error:  # noqa: BLE001 - the last place to give an error its exit code
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            usage = cast(_UsageError, error)
+            usage.show()
+            return exits.USAGE
+        return exits.report(error)
+    return code if isinstance(code, int) else exits.FINE
+
+
+def _quietly() -> int:
+    # Python flushes standard output once more at exit, which would print an error about the pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exits.BROKEN_PIPE

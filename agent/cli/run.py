@@ -1,0 +1,16 @@
+"""`pantau run`: the agent."""
+
+from __future__ import annotations
+
+from agent.cli.options import ConfigFile
+
+
+def run(config: ConfigFile) -> int:
+    """Run the agent until it is told to stop (SIGTERM or Ctrl-C; a second one exits at once)."""
+    from agent.config.load import load, require_collector
+    from agent.run import run as run_agent
+
+    loaded = load(config)
+    require_collector(loaded, config)
+    run_agent(loaded)
+    return 0
