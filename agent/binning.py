@@ -110,14 +110,14 @@ def tally_numeric(bins: NumericBins, values: Floats, block: Ints) -> None:
     size = bins.size
     block[FIRST_BIN : FIRST_BIN + size] += counts
     steps = values[:present]
-    steps[:below], steps[above:] = bins.low, bins.high
     _to_steps(bins, steps)
-    if steps[0] < -_FARTHEST_STEPS or steps[-1] > _FARTHEST_STEPS:
-        np.clip(steps, -_FARTHEST_STEPS, _FARTHEST_STEPS, out=steps)
+    near = -_NEAR_STEPS <= steps[0] and steps[-1] <= _NEAR_STEPS
+    if not near:
+        _pull_in(bins, steps, below, above)
     filled = counts.nonzero()[0]
     sums = np.add.reduceat(steps, bounds[filled])
     block[FIRST_BIN + size + filled] += sums.astype(np.int64)
-    if steps[0] < -_NEAR_STEPS or steps[-1] > _NEAR_STEPS:
+    if not near:
         far = np.abs(steps) > _NEAR_STEPS
         block[FAR_SQUARES] += int(np.square(np.rint(steps[far] * _PER_FAR_STEP)).sum())
         steps = steps[~far]
@@ -196,6 +196,14 @@ def _to_steps(bins: NumericBins, values: Floats) -> None:
         values -= bins.centre
         values *= RESOLUTION / bins.scale
     np.rint(values, out=values)
+
+
+def _pull_in(bins: NumericBins, steps: Floats, below: int, above: int) -> None:
+    """Put infinities at the ends of the reference's range, and the rest no farther than allowed."""
+    ends = np.array([bins.low, bins.high])
+    _to_steps(bins, ends)
+    steps[:below], steps[above:] = ends
+    np.clip(steps, -_FARTHEST_STEPS, _FARTHEST_STEPS, out=steps)
 
 
 def _ones(rows: Ints, cell: int) -> Entries:

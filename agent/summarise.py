@@ -18,6 +18,7 @@ from agent.binning import (
     tally_numeric,
 )
 from agent.layout import GROUP_COUNTS, PREDICTION, Column, Layout
+from agent.outcomes import audit_column, outcomes
 from agent.summary import EVENTS, NO_GROUP, NO_VERSION, Summary, bound
 from collectors.batch import Categorical, EventBatch, Ints
 from collectors.batch import Column as Values
@@ -34,8 +35,7 @@ class _Prepared(NamedTuple):
 
     columns: list[tuple[Column, Values | None, Ints | None]]
     attributes: list[tuple[str, Categorical]]
-    favourable: Ints
-    """0 without a prediction, 1 with an unfavourable, 2 with a favourable one; by row."""
+    outcomes: Ints
 
 
 def summarise(layout: Layout, batch: EventBatch, rows: Ints) -> Summary:
@@ -82,9 +82,11 @@ def _prepare(layout: Layout, batch: EventBatch) -> _Prepared:
     attributes = [
         (name, found)
         for name in layout.attributes
-        if (found := _attribute(batch, name)) is not None
+        if (found := audit_column(batch, name)) is not None
     ]
-    return _Prepared(columns, attributes, _favourable(layout, batch) if attributes else _NONE)
+    return _Prepared(
+        columns, attributes, outcomes(batch, layout.favourable) if attributes else _NONE
+    )
 
 
 _NONE = np.zeros(0, np.int64)
@@ -102,39 +104,6 @@ def _values(batch: EventBatch, column: Column) -> Values | None:
             f"from source {batch.source!r}: its decoder does not keep to the schema"
         )
     return values
-
-
-def _attribute(batch: EventBatch, name: str) -> Categorical | None:
-    """Return an audit attribute's column; of an intersection `a*b`, the pairs that occur."""
-    parts = [batch.audit.get(part) for part in name.split("*")]
-    found = [p for p in parts if p is not None]
-    if not found or len(found) != len(parts):
-        return None
-    joined = found[0]
-    for part in found[1:]:
-        joined = _crossed(joined, part)
-    return joined
-
-
-def _crossed(a: Categorical, b: Categorical) -> Categorical:
-    width = len(b.values)
-    pairs = np.where((a.codes < 0) | (b.codes < 0), -1, a.codes.astype(np.int64) * width + b.codes)
-    used, codes = np.unique(pairs, return_inverse=True)
-    texts = tuple(f"{a.values[p // width]}*{b.values[p % width]}" for p in used.tolist() if p >= 0)
-    shift = 1 if len(used) and used[0] < 0 else 0
-    return Categorical((codes - shift).astype(np.int32), texts)
-
-
-def _favourable(layout: Layout, batch: EventBatch) -> Ints:
-    prediction = batch.prediction
-    if prediction is None:
-        return np.zeros(batch.n, np.int64)
-    if isinstance(prediction, Categorical):
-        states = np.array([0, *(1 + (t in layout.favourable) for t in prediction.values)], np.int64)
-        by_row: Ints = states[prediction.codes + 1]
-        return by_row
-    # A number is no outcome that could be favourable; it only counts as a prediction.
-    return (~np.isnan(prediction)).astype(np.int64)
 
 
 def _summarise_together(
@@ -262,7 +231,7 @@ def _count_groups(
     if len(rows) == 0:
         return
     for attribute, column in prepared.attributes:
-        states = prepared.favourable[rows]
+        states = prepared.outcomes[rows]
         found = _counted(column, rows, ordinals, states)
         for ordinal, group, counts in found:
             summary = summaries[ordinal]
