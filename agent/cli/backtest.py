@@ -59,13 +59,14 @@ def backtest(
     Exit codes: 0 fine, 1 a final verdict at or above --fail-on, 2 usage or configuration,
     3 the input could not be read or held no valid event.
     """
-    from agent.backtest import is_finding, replay
-    from agent.cli.progress import progress, steps
     from agent.cli.systems import choose_system
     from agent.config.load import load
 
     loaded = load(config)
     chosen = choose_system(loaded, system)
+    from agent.backtest import is_finding, replay
+    from agent.cli.progress import progress, steps
+
     source = input or _configured_file(loaded, chosen, config)
     with progress("records") as advance:
         result = replay(loaded, chosen, source, progress=steps(advance))

@@ -8,9 +8,10 @@ from agent.cli.options import ConfigFile
 def run(config: ConfigFile) -> int:
     """Run the agent until it is told to stop (SIGTERM or Ctrl-C; a second one exits at once)."""
     from agent.config.load import load, require_collector
-    from agent.run import run as run_agent
 
     loaded = load(config)
     require_collector(loaded, config)
+    from agent.run import run as run_agent
+
     run_agent(loaded)
     return 0
