@@ -15,7 +15,7 @@ from agent.store import Quarantined
 from agent.summarise import summarise_by
 from agent.summary import Summary, add, empty
 from agent.watermark import MICROSECONDS, Judged, Partition, advance, judge
-from collectors.batch import NO_ID, Categorical, EventBatch, Flags, Ints
+from collectors.batch import NO_ID, Categorical, Column, EventBatch, Flags, Ints
 
 _PANE_BITS = 34
 """Bits that a pane's start (seconds / pane length) takes in a combined key."""
@@ -95,7 +95,8 @@ def _label_records(batch: EventBatch) -> Flags:
     """Tell which rows carry a label for an earlier event rather than an event (contract C9)."""
     if batch.label is None:
         return np.zeros(batch.n, dtype=bool)
-    return present(batch.label) & ~_predicted(batch) & (batch.event_id != NO_ID)
+    records: Flags = present(batch.label) & ~_predicted(batch) & (batch.event_id != NO_ID)
+    return records
 
 
 def _predicted(batch: EventBatch) -> Flags:
@@ -104,7 +105,7 @@ def _predicted(batch: EventBatch) -> Flags:
     return present(batch.prediction)
 
 
-def present(column: Categorical | np.ndarray) -> Flags:
+def present(column: Column) -> Flags:
     """Tell which rows of a column are not missing."""
     flags: Flags = column.codes >= 0 if isinstance(column, Categorical) else ~np.isnan(column)
     return flags
@@ -214,9 +215,7 @@ def _open_pane(plan: Plan, state: SystemState, second: int) -> int:
     return pane if state.closed_to is None else max(pane, state.closed_to)
 
 
-def _count_at(
-    plan: Plan, state: SystemState, partition: Partition, panes: Ints, name: str
-) -> None:
+def _count_at(plan: Plan, state: SystemState, partition: Partition, panes: Ints, name: str) -> None:
     """Count one per pane given; -1 waits for the partition's first event."""
     if not len(panes):
         return
@@ -269,7 +268,5 @@ def _quarantine(system: str, batch: EventBatch, future: Flags, now: float) -> li
     ]
     for row in np.flatnonzero(future).tolist():
         place = int(batch.offset[row])
-        entries.append(
-            Quarantined(at, system, batch.source, batch.partition, place, "future", "")
-        )
+        entries.append(Quarantined(at, system, batch.source, batch.partition, place, "future", ""))
     return entries

@@ -111,7 +111,7 @@ def tally_numeric(bins: NumericBins, values: Floats, block: Ints) -> None:
     block[FIRST_BIN : FIRST_BIN + size] += counts
     steps = values[:present]
     _to_steps(bins, steps)
-    near = -_NEAR_STEPS <= steps[0] and steps[-1] <= _NEAR_STEPS
+    near = steps[0] >= -_NEAR_STEPS and steps[-1] <= _NEAR_STEPS
     if not near:
         _pull_in(bins, steps, below, above)
     filled = counts.nonzero()[0]

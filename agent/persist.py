@@ -10,8 +10,9 @@ from agent.state import Dirty, OpenWindow, PaneKey, Source, SystemState, WindowK
 from agent.store import Changes, Document, Store
 from agent.summary import Summary, decode, empty, encode
 from agent.watermark import Partition
-from policies.engine import Memory
-from policies.model import Alert, Report
+from policies.alerts import Cause
+from policies.memory import Memory
+from policies.model import Report
 
 _JOIN = "\x1f"
 
@@ -53,10 +54,10 @@ def collect(system: str, layout: Layout, state: SystemState, changes: Changes) -
         _put(changes, system, "window", key, None if held is None else _head(held))
     for memory in sorted(dirty.memory):
         _put(changes, system, "memory", memory, msgspec.json.encode(state.memory[memory]))
-    for alert in sorted(dirty.alerts):
-        standing = state.alerts.get(alert)
+    for cause in sorted(dirty.causes):
+        standing = state.causes.get(cause)
         body = None if standing is None else msgspec.json.encode(standing)
-        _put(changes, system, "alert", alert, body)
+        _put(changes, system, "cause", cause, body)
     for version, length in sorted(dirty.latest):
         body = msgspec.json.encode(state.latest[version, length])
         _put(changes, system, "latest", _JOIN.join((version, length)), body)
@@ -89,14 +90,16 @@ def restore(store: Store, system: str, layout: Layout, dedup: DedupIndex) -> Sys
     same = core.layout == layout.digest
     for name, body in store.documents(system, "pane").items():
         version, start = name.split(_JOIN)
-        state.panes[PaneKey(version, int(start))] = decode(layout, body) if same else _emptied(layout)
+        state.panes[PaneKey(version, int(start))] = (
+            decode(layout, body) if same else _emptied(layout)
+        )
     for name, body in store.documents(system, "window").items():
         version, length, start = name.split(_JOIN)
         state.windows[WindowKey(version, length, int(start))] = _window(layout, body, same=same)
     for key, body in store.documents(system, "memory").items():
         state.memory[key] = msgspec.json.decode(body, type=Memory)
-    for key, body in store.documents(system, "alert").items():
-        state.alerts[key] = msgspec.json.decode(body, type=Alert)
+    for key, body in store.documents(system, "cause").items():
+        state.causes[key] = msgspec.json.decode(body, type=Cause)
     for name, body in store.documents(system, "latest").items():
         version, length = name.split(_JOIN)
         state.latest[version, length] = msgspec.json.decode(body, type=Report)

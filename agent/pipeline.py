@@ -16,6 +16,7 @@ import structlog
 
 from agent import outbox
 from agent.clock import Clock
+from agent.notices import Announced
 from agent.persist import collect, mark_clean
 from agent.plan import Plan
 from agent.state import SystemState
@@ -33,8 +34,20 @@ from policies.model import Outgoing, Report
 
 _log = structlog.get_logger("agent.pipeline")
 
+MAX_QUARANTINED = 1_000
+"""Places of rejected records that one commit writes down; all are counted."""
+
 STORE_RETRY = 1.0
 """Seconds between two attempts to commit when the store cannot be written."""
+
+
+@dataclass
+class Opened:
+    """A system whose schema is known: what it runs by, where it stands, what to record of it."""
+
+    plan: Plan
+    state: SystemState
+    announced: Announced
 
 
 @dataclass
@@ -45,7 +58,7 @@ class Running:
     """
 
     system: str
-    open: Callable[[EventSchema], tuple[Plan, SystemState, list[Outgoing]]]
+    open: Callable[[EventSchema], Opened]
     plan: Plan | None = None
     state: SystemState | None = None
     sources: set[str] = field(default_factory=set)
@@ -118,6 +131,11 @@ class Pipeline:
         self._stopping = deadline
         self._wake.set()
 
+    @property
+    def number(self) -> int:
+        """The outbox number of the newest item handed on."""
+        return self._number
+
     def resend(self, items: Sequence[Numbered]) -> None:
         """Give the outbox of an earlier run to the exporters; before `run`."""
         if items:
@@ -125,9 +143,20 @@ class Pipeline:
             for delivery in self._deliveries:
                 delivery.submit(items)
 
-    def announce(self, items: Sequence[Outgoing]) -> None:
-        """Queue items (notices) for the next commit; before `run` or from its thread."""
-        self._pending += items
+    def announce(self, announced: Announced) -> None:
+        """Put records and documents into the next commit; before `run` or from its thread."""
+        self._pending += announced.items
+        self._changes.put += announced.documents
+
+    def open(self, system: str, schema: EventSchema) -> None:
+        """Open a system whose schema is known; before `run` or from its thread."""
+        running = self._systems[system]
+        opened = running.open(schema)
+        running.plan, running.state = opened.plan, opened.state
+        self.announce(opened.announced)
+        for status in running.waiting:
+            observe_status(opened.plan, opened.state, status, self._clock.now())
+        running.waiting.clear()
 
     def run(self) -> None:
         """Work until stopped or done; see the class."""
@@ -144,14 +173,14 @@ class Pipeline:
             self._commit()
         except StoreError as error:
             self.failure = str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
             _log.exception("pipeline_failed")
             self.failure = f"the pipeline failed: {type(error).__name__}: {error}"
 
-    def close(self, deadline: Deadline, last: Sequence[Outgoing]) -> None:
+    def close(self, deadline: Deadline, last: Announced) -> None:
         """After `run`: commit `last`, wait for the required exporters, forget what they have."""
         try:
-            self._pending += last
+            self.announce(last)
             self._commit()
             for delivery in self._deliveries:
                 if delivery.required:
@@ -195,11 +224,7 @@ class Pipeline:
             return
         for note in item.notes:
             _log.info("schema_inferred", system=running.system, source=item.source, note=note)
-        running.plan, running.state, announced = running.open(item.schema)
-        self._pending += announced
-        for status in running.waiting:
-            observe_status(running.plan, running.state, status, self._clock.now())
-        running.waiting.clear()
+        self.open(running.system, item.schema)
 
     def _status(self, running: Running, status: SourceStatus) -> None:
         self._metrics.source(
@@ -233,7 +258,8 @@ class Pipeline:
         self._offsets.setdefault(source.source, {})[batch.partition] = batch.next_offset
         self._measure(source, running, outcome)
         if outcome.absorbed is not None:
-            self._changes.quarantine += outcome.absorbed.quarantined
+            room = MAX_QUARANTINED - len(self._changes.quarantine)
+            self._changes.quarantine += outcome.absorbed.quarantined[:room]
         self._emit(running, outcome)
 
     def _measure(self, source: Input, running: Running, outcome: Outcome) -> None:

@@ -10,8 +10,9 @@ import msgspec
 from agent.dedup import DedupIndex
 from agent.summary import Summary
 from agent.watermark import Partition
-from policies.engine import Memory
-from policies.model import Alert, Partitions, Report
+from policies.alerts import Cause
+from policies.memory import Memory
+from policies.model import Partitions, Report
 
 NO_VERSION = ""
 """Version of events that carry none, and of counts that belong to no event."""
@@ -57,6 +58,18 @@ class Source(msgspec.Struct):
 
 
 @dataclass
+class Dirty:
+    """Keys whose stored document is behind the state."""
+
+    panes: set[PaneKey] = field(default_factory=set)
+    windows: set[WindowKey] = field(default_factory=set)
+    memory: set[str] = field(default_factory=set)
+    causes: set[str] = field(default_factory=set)
+    latest: set[tuple[str, str]] = field(default_factory=set)
+    core: bool = False
+
+
+@dataclass
 class SystemState:
     """Everything that decides a system's future reports.  Owned by the pipeline's thread.
 
@@ -77,12 +90,12 @@ class SystemState:
     next_start: dict[str, int] = field(default_factory=dict)
     history: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
-    alerts: dict[str, Alert] = field(default_factory=dict)
+    causes: dict[str, Cause] = field(default_factory=dict)
     latest: dict[tuple[str, str], Report] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)
     skipped: int = 0
     degraded: str | None = None
-    dirty: Dirty = field(default_factory=lambda: Dirty())
+    dirty: Dirty = field(default_factory=Dirty)
 
     def coverage_of_partitions(self) -> Partitions:
         """Return how many partitions are read, of how many, over all sources."""
@@ -92,18 +105,6 @@ class SystemState:
             assigned=sum(s.assigned for s in self.sources.values()),
             total=sum(s.total for s in self.sources.values()),
         )
-
-
-@dataclass
-class Dirty:
-    """Keys whose stored document is behind the state."""
-
-    panes: set[PaneKey] = field(default_factory=set)
-    windows: set[WindowKey] = field(default_factory=set)
-    memory: set[str] = field(default_factory=set)
-    alerts: set[str] = field(default_factory=set)
-    latest: set[tuple[str, str]] = field(default_factory=set)
-    core: bool = False
 
 
 def partition_key(source: str, partition: str) -> str:

@@ -7,7 +7,6 @@ the file holds the state as of some transaction, and reading resumes from the of
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 import uuid
@@ -167,7 +166,7 @@ class Store:
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
         if new:
-            os.chmod(self.path, 0o600)
+            self.path.chmod(0o600)
         for statement in _TABLES.split(";\n"):
             if statement.strip():
                 connection.execute(statement)
@@ -206,8 +205,7 @@ class Store:
         cursor = self._connection.execute(
             "INSERT INTO outbox (kind, body) VALUES (?, ?)", (kind, body)
         )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        return int(cursor.lastrowid or 0)
 
     def _write_quarantine(self, entries: Sequence[Quarantined]) -> None:
         if not entries:

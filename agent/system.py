@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from agent.absorb import Absorbed, absorb, count_lost
 from agent.close import Due, due_at_end, due_by_time
 from agent.plan import Plan
-from agent.report import judge_window
+from agent.report import fold_alerts, judge_window
 from agent.state import Source, SystemState, partition_key
 from agent.watermark import Partition
 from collectors.base import SourceStatus
@@ -63,7 +64,10 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
 
 
 def _report(plan: Plan, state: SystemState, due: Sequence[Due]) -> Outcome:
+    """Report what is due; windows that end together share one look at what alerts stand."""
     outcome = Outcome()
-    for one in due:
-        outcome.items += judge_window(plan, state, one)
+    for _, together in groupby(due, key=lambda one: one.window.end):
+        judged = [judge_window(plan, state, one) for one in together]
+        outcome.items += [one.report for one in judged]
+        outcome.items += fold_alerts(plan, state, [one.judged for one in judged])
     return outcome

@@ -76,12 +76,19 @@ class Channel:
         self._events = 0
         self._paused = False
         self._acknowledged: dict[str, int] = {}
+        self.begun = False
+        """Whether anything was ever put."""
+        self.status: SourceStatus | None = None
+        """The last status put, for readers that only want to look."""
         self._condition = threading.Condition()
 
     def put(self, item: Item) -> None:
         """Append; called by the collector's thread."""
         with self._condition:
             self._items.append(item)
+            self.begun = True
+            if isinstance(item, SourceStatus):
+                self.status = item
             if isinstance(item, EventBatch):
                 self._events += item.n
                 if self._events >= self._high:

@@ -1,0 +1,156 @@
+"""`pantau backtest`: the same pipeline over a finite file, printing what it would have said.
+
+Nothing is stored, exported or alerted.  The clock stands still at the start (contract C12), the end
+of the input counts as watermark = infinity (C3), and the output depends on nothing but the input's
+records and the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from collectors.file import read_batches
+
+from agent.clock import FrozenClock, SystemClock
+from agent.config.model import Config
+from agent.config.resolve import event_schema
+from agent.config.system import System
+from agent.dedup import DedupIndex
+from agent.opening import make_plan
+from agent.persist import mark_clean
+from agent.plan import Plan
+from agent.state import SystemState
+from agent.system import Outcome, finish, take
+from agent.windows import LENGTHS
+from collectors.base import EndOfInput, Item, SchemaResolved
+from collectors.batch import EventBatch
+from policies.model import ALL_VERSIONS, Report
+
+ID_KEY = b"pantau backtest"
+"""Key of the id hashes: fixed, since they never leave the memory of one run."""
+
+SEVERITIES = ("never", "breach", "warn", "not_assessable")
+"""What `--fail-on` may be; each of the last three includes those before it."""
+
+Progress = Callable[[int], None]
+"""Called with the number of records read so far."""
+
+
+@dataclass
+class Result:
+    """What a backtest found.  `reports` in the order of contract C4, every revision."""
+
+    plan: Plan | None = None
+    reports: list[Report] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    events: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def last_revisions(self) -> list[Report]:
+        """Return the reports that hold: the highest revision of each window."""
+        newest: dict[tuple[str, str, int], Report] = {}
+        for report in self.reports:
+            newest[report.model_version, report.window.length, report.window.start] = report
+        return [r for r in self.reports if newest[_identity(r)] is r]
+
+
+def replay(
+    config: Config,
+    system: System,
+    source: Path,
+    *,
+    batch_size: int = 5_000,
+    progress: Progress | None = None,
+    clock: FrozenClock | None = None,
+) -> Result:
+    """Run the pipeline over a file.  Raises `CollectorError` if it cannot be read.
+
+    When an id occurs with different bodies, which of them counts must not depend on the order of
+    the file, so the file is read a second time with the winners known (the earliest record).
+    """
+    clock = clock or FrozenClock(SystemClock().now())
+    first = _pass(config, system, source, batch_size, clock, progress, DedupIndex)
+    contested = first.dedup.contested if first.dedup is not None else {}
+    if not contested:
+        return first.result
+
+    def with_winners(horizon: int, max_ids: int) -> DedupIndex:
+        index = DedupIndex(horizon, max_ids)
+        index.canonical = contested
+        return index
+
+    return _pass(config, system, source, batch_size, clock, progress, with_winners).result
+
+
+def is_finding(report: Report, fail_on: str) -> bool:
+    """Tell whether a report has a verdict at or above `fail_on`."""
+    states = SEVERITIES[1 : SEVERITIES.index(fail_on) + 1]
+    return report.final and any(v.state in states for v in report.verdicts)
+
+
+@dataclass
+class _Pass:
+    result: Result
+    dedup: DedupIndex | None = None
+
+
+def _pass(
+    config: Config,
+    system: System,
+    source: Path,
+    batch_size: int,
+    clock: FrozenClock,
+    progress: Progress | None,
+    make_index: Callable[[int, int], DedupIndex],
+) -> _Pass:
+    result = Result()
+    run = _Pass(result)
+    state: SystemState | None = None
+    for item in _items(system, source, batch_size):
+        if isinstance(item, SchemaResolved):
+            result.plan = make_plan(config, system, item.schema)
+            result.notes = item.notes
+            run.dedup = make_index(result.plan.time.dedup_horizon, config.store.dedup_max_ids)
+            state = SystemState(dedup=run.dedup)
+        elif isinstance(item, EventBatch) and result.plan is not None and state is not None:
+            _note(result, take(result.plan, state, item, clock.now()))
+            mark_clean(state)
+            state.dedup.take_fresh()
+            if progress is not None:
+                progress(item.next_offset)
+        elif isinstance(item, EndOfInput) and item.error is not None:
+            result.errors.append(item.error)
+    if result.plan is not None and state is not None:
+        _note(result, finish(result.plan, state, clock.now()))
+    result.reports.sort(key=_order)
+    return run
+
+
+def _items(system: System, source: Path, batch_size: int) -> Iterator[Item]:
+    return read_batches(source, event_schema(system), ID_KEY, batch_size=batch_size)
+
+
+def _note(result: Result, outcome: Outcome) -> None:
+    result.reports += outcome.reports()
+    if outcome.absorbed is not None:
+        result.events += outcome.absorbed.events
+        for reason, amount in outcome.absorbed.rejected.items():
+            result.rejected[reason] = result.rejected.get(reason, 0) + amount
+
+
+def _identity(report: Report) -> tuple[str, str, int]:
+    return (report.model_version, report.window.length, report.window.start)
+
+
+def _order(report: Report) -> tuple[int, int, str, bool, str, int]:
+    return (
+        report.window.end,
+        LENGTHS[report.window.length],
+        report.system,
+        report.model_version == ALL_VERSIONS,
+        report.model_version,
+        report.revision,
+    )

@@ -1,0 +1,167 @@
+"""`pantau demo`: the whole agent on real decisions, without Kafka and without a cluster."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from agent import demo_config, demo_data
+from agent.config.load import load
+from agent.config.model import Config
+from agent.config.resolve import event_schema, favourable_texts
+from agent.demo_view import LiveView, Watcher, principle_table, small_groups
+from agent.reference.from_file import build_from_file
+from agent.reference.profile import encode
+from agent.run import Parts, RunError, assemble, finished, start, stop
+from exporters.log import configure
+from policies.model import Report, encode_report, rfc3339
+
+FOLDER = Path("pantau-demo")
+SPEED = 14_000
+"""Seconds of event time per second: 23 hours in about six seconds."""
+_MARK = "made by `pantau demo`; it is made anew each time\n"
+
+
+class DemoError(RunError):
+    """The demo cannot run; the message says why and what to do."""
+
+
+def main(folder: Path = FOLDER, *, console: Console | None = None, speed: int = SPEED) -> int:
+    """Run the demo in `folder`, which is made anew; return the exit code.
+
+    Raises `DemoDataError` when the data is not installed, `DemoError` when the folder holds
+    something else.
+    """
+    console = console or Console()
+    _prepare(folder)
+    config, rows, half = _lay_out(folder, speed)
+    _introduce(console, folder, rows, half)
+    watcher = Watcher()
+    with (folder / "agent.log").open("w", encoding="utf-8") as log:
+        configure(stream=log)
+        try:
+            parts = _run(config, watcher, console, rows)
+        finally:
+            configure()
+    reports = watcher.reports()
+    _leave(folder, reports)
+    _conclude(console, folder, parts, reports)
+    return 0
+
+
+def _prepare(folder: Path) -> None:
+    mark = folder / ".pantau-demo"
+    if folder.exists():
+        if not mark.exists():
+            raise DemoError(
+                f"{folder}/ exists and was not made by the demo; move it away, or run the demo in"
+                " another folder"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    mark.write_text(_MARK, encoding="utf-8")
+
+
+def _lay_out(folder: Path, speed: int) -> tuple[Config, int, int]:
+    """Write data, reference and configuration; return (configuration, rows, first wrong row)."""
+    demo_data.write_reference(folder / "reference.csv")
+    rows, half = demo_data.write_stream(folder / "decisions.csv")
+    demo_config.write_config(folder / "pantau.yaml", speed=speed, port=_free_port())
+    config = load(folder / "pantau.yaml", env={})
+    system = config.systems[0]
+    reference = build_from_file(
+        folder / "reference.csv",
+        event_schema(system),
+        favourable=favourable_texts(system.favourable),
+        k_display=system.k_display,
+    )
+    (folder / "ref.json").write_bytes(encode(reference))
+    return config, rows, half
+
+
+def _free_port() -> int:
+    """Return 9464, or any free port when something listens there already."""
+    for port in (9464, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    return 0
+
+
+def _introduce(console: Console, folder: Path, rows: int, half: int) -> None:
+    wrong = demo_data.START.timestamp() + half * 60
+    console.print(
+        "[bold]Pantau demo[/]: real decisions on mortgages in Boston, 1990"
+        f" (Hunter and Walker 1996). The first {demo_data.REFERENCE_ROWS} are the reference,"
+        f" {rows:,} are replayed at one a minute."
+    )
+    console.print(
+        "One thing is not real: from"
+        f" [bold]{rfc3339(int(wrong))}[/] on, [bold]income comes in dollars[/] instead of thousands"
+        " of dollars, as after a careless change upstream."
+    )
+    console.print(f"Everything is left in [bold]{folder}/[/].\n")
+
+
+def _run(config: Config, watcher: Watcher, console: Console, rows: int) -> Parts:
+    parts = assemble(config, more=[watcher])
+    try:
+        with LiveView(console, watcher, rows) as view:
+            start(parts)
+            while not finished(parts):
+                _show(view, parts)
+                time.sleep(0.1)
+            _show(view, parts)
+            metrics = _metrics(parts)
+            stop(parts, "end of input")
+        (config.folder / "metrics.txt").write_bytes(metrics)
+    finally:
+        parts.store.close()
+    return parts
+
+
+def _show(view: LiveView, parts: Parts) -> None:
+    state = parts.systems[0].state
+    if state is None or state.newest is None:
+        return
+    read = sum(partition.next_offset for partition in list(state.partitions.values()))
+    view.update(read, rfc3339(state.newest)[:16])
+
+
+def _metrics(parts: Parts) -> bytes:
+    """Return what Prometheus would have scraped at the end, once the last reports are out."""
+    for delivery in parts.deliveries:
+        delivery.wait_delivered(parts.pipeline.number, 10.0)
+    exporter = next(e for e in parts.exporters if e.name == "prometheus")
+    page: bytes = exporter.metrics_page()  # type: ignore[attr-defined]
+    return page
+
+
+def _leave(folder: Path, reports: list[Report]) -> None:
+    lines = b"".join(encode_report(report) + b"\n" for report in reports)
+    (folder / "reports.jsonl").write_bytes(lines)
+
+
+def _conclude(console: Console, folder: Path, parts: Parts, reports: list[Report]) -> None:
+    console.print()
+    console.print(principle_table(reports))
+    for line in small_groups(reports):
+        console.print(f"Too few to judge, and said so: {line} (at least 100 are needed).")
+    port = next(e.port for e in parts.exporters if e.name == "prometheus")  # type: ignore[attr-defined]
+    console.print(
+        f"""
+[bold]Audit log[/]    {folder}/audit    verify it: pantau audit verify {folder}/audit
+[bold]Metrics[/]      {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics
+[bold]Reports[/]      {folder}/reports.jsonl, one line per window
+[bold]Agent's log[/]  {folder}/agent.log    [bold]Configuration[/] {folder}/pantau.yaml""",
+        highlight=False,
+        soft_wrap=True,
+    )

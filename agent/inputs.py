@@ -1,0 +1,111 @@
+"""Collectors with their channels and threads, built from the configuration."""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+import structlog
+from pydantic import BaseModel
+
+from agent.config.model import Config
+from agent.config.resolve import event_schema
+from agent.config.system import System
+from agent.persist import Core
+from agent.pipeline import Input
+from agent.state import partition_key
+from agent.store import Store
+from collectors import table
+from collectors.base import Channel, Collector, CollectorError, EndOfInput, Resume
+from collectors.schema import EventSchema
+from exporters.deadline import Deadline
+
+_log = structlog.get_logger("agent.inputs")
+
+
+class CollectorThread:
+    """A collector, its channel and the thread that owns it."""
+
+    def __init__(self, collector: Collector, source: Input, resume: Resume) -> None:
+        self.input = source
+        self.failure: str | None = None
+        self._collector = collector
+        self._resume = resume
+        self._thread = threading.Thread(
+            target=self._run, name=f"collector-{source.source}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start reading."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the collector to end."""
+        self._collector.stop()
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait for the thread; safe if it was never started."""
+        if self._thread.ident is not None:
+            self._thread.join(deadline.remaining())
+            if self._thread.is_alive():
+                _log.error("collector_stop_timed_out", collector=self.input.source)
+
+    def not_ready(self) -> str | None:
+        """Say why this input is not ready, for `/readyz`."""
+        if self.failure is not None:
+            return self.failure
+        status = self.input.channel.status
+        if status is None:
+            return None if self.input.channel.begun else "not connected yet"
+        return None if status.connected else (status.problem or "not connected")
+
+    def _run(self) -> None:
+        try:
+            self._collector.run(self.input.channel, self._resume)
+        except CollectorError as error:
+            self.failure = str(error)
+            _log.error("collector_failed", collector=self.input.source, error=str(error))
+        except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
+            self.failure = f"collector {self.input.source}: {type(error).__name__}: {error}"
+            _log.exception("collector_failed", collector=self.input.source)
+        if self.failure is not None:
+            self.input.channel.put(EndOfInput(self.input.source, self.failure))
+
+
+def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[CollectorThread]:
+    """Build every configured collector, set to go on where the store says."""
+    high = config.agent.queue_max_events
+    built = []
+    for options in config.collectors:
+        system = system_of(config, options)
+        collector = table.build(options, event_schema(system), store.id_key)
+        channel = Channel(high=high, low=high * 3 // 8, wake=wake)
+        source = Input(collector.name, system.id, channel)
+        built.append(
+            CollectorThread(collector, source, resume_of(store, system.id, collector.name))
+        )
+    return built
+
+
+def system_of(config: Config, options: BaseModel) -> System:
+    """Return the system that a collector feeds: the one it names, or the only one."""
+    named = getattr(options, "system", None)
+    return next((s for s in config.systems if s.id == named), config.systems[0])
+
+
+def resume_of(store: Store, system: str, source: str) -> Resume:
+    """Return where a source is to go on, from the store's last commit."""
+    core_body = store.documents(system, "core").get("")
+    schema_body = store.documents(system, "schema").get("")
+    schema = None if schema_body is None else msgspec.json.decode(schema_body, type=EventSchema)
+    if core_body is None:
+        return Resume(schema=schema, store_id=store.id)
+    core = msgspec.json.decode(core_body, type=Core)
+    prefix = partition_key(source, "")
+    positions = {
+        name.removeprefix(prefix): partition.next_offset
+        for name, partition in core.partitions.items()
+        if name.startswith(prefix)
+    }
+    oldest = min(core.next_start.values(), default=core.first)
+    return Resume(positions=positions, schema=schema, store_id=store.id, replay_from=oldest)

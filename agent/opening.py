@@ -1,0 +1,132 @@
+"""From the configuration and a resolved schema to the plan a system runs by, and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from agent.clock import Clock
+from agent.config.model import Config
+from agent.config.resolve import event_schema, favourable_texts
+from agent.config.system import System
+from agent.dedup import DedupIndex
+from agent.layout import build_layout
+from agent.notices import Announced, change
+from agent.persist import restore
+from agent.pipeline import Opened
+from agent.plan import Plan, TimeSettings
+from agent.reference.from_file import build_from_file
+from agent.reference.load import load as load_reference
+from agent.reference.profile import Reference
+from agent.store import Document, Store
+from agent.windows import by_length
+from collectors.schema import EventSchema
+from policies.effective import Policy, effective
+from policies.load import load_pack
+
+
+def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
+    """Return what a system runs by.  Raises an error for a person when something does not fit."""
+    reference = reference_of(system, schema)
+    favourable = favourable_texts(system.favourable)
+    settings = settings_of(system, reference)
+    return Plan(
+        system=system.id,
+        time=TimeSettings(
+            pane=system.time.pane,
+            lateness=system.time.lateness,
+            idle=system.time.idle,
+            future_skew=system.time.future_skew,
+            dedup_horizon=system.time.dedup_horizon,
+            restate_horizon=system.time.restate_horizon,
+        ),
+        lengths=tuple(by_length(system.windows)),
+        schema=schema,
+        layout=build_layout(schema, reference, favourable=favourable),
+        reference=reference,
+        settings=settings,
+        policy=policy_of(config, system),
+        max_lost_share=system.max_lost_share,
+        max_versions=system.max_versions,
+        max_empty_windows=system.max_empty_windows,
+    )
+
+
+def reference_of(system: System, schema: EventSchema) -> Reference | None:
+    """Return the profile that a system is compared with: loaded, built on the fly, or none."""
+    if system.reference is None:
+        return None
+    if system.reference.data is None:
+        return load_reference(system.reference.path or "")
+    return build_from_file(
+        system.reference.data,
+        schema,
+        favourable=favourable_texts(system.favourable),
+        k_display=system.k_display,
+    )
+
+
+def policy_of(config: Config, system: System) -> Policy:
+    """Return the packs as they hold for this system.  Raises `PackError`."""
+    return effective(
+        [load_pack(name) for name in config.policies.packs],
+        oversight=system.oversight,
+        maturity=system.maturity,
+        country=system.country,
+        sector=system.sector,
+    )
+
+
+def known_schema(config: Config, system: str, store: Store) -> EventSchema | None:
+    """Return a system's schema if nothing is left to infer, or an earlier run has inferred it."""
+    configured = event_schema(next(s for s in config.systems if s.id == system))
+    if configured.is_resolved():
+        return configured
+    pinned = store.documents(system, "schema").get("")
+    return None if pinned is None else msgspec.json.decode(pinned, type=EventSchema)
+
+
+def opener(
+    config: Config, system: System, store: Store, clock: Clock
+) -> Callable[[EventSchema], Opened]:
+    """Return what opens a system once its schema is known: see `agent.pipeline.Running`."""
+
+    def open_system(schema: EventSchema) -> Opened:
+        plan = make_plan(config, system, schema)
+        index = DedupIndex(plan.time.dedup_horizon, config.store.dedup_max_ids)
+        state = restore(store, system.id, plan.layout, index)
+        now = clock.now()
+        for partition in state.partitions.values():
+            # Nothing is known yet of what the sources hold; idleness starts anew.
+            partition.active_at, partition.caught_up = now, False
+        announced = Announced(
+            documents=[Document(system.id, "schema", "", msgspec.json.encode(schema))]
+        )
+        policy, reference = plan.policy, plan.reference
+        announced.add(
+            change(
+                store,
+                "policy.change",
+                system.id,
+                policy.digest,
+                int(now),
+                policy.text,
+                packs=list(config.policies.packs),
+            )
+        )
+        if reference is not None:
+            announced.add(
+                change(
+                    store,
+                    "reference.change",
+                    system.id,
+                    reference.digest,
+                    int(now),
+                    rows=reference.rows,
+                    features=len(reference.features),
+                )
+            )
+        return Opened(plan, state, announced)
+
+    return open_system

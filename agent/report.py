@@ -1,0 +1,142 @@
+"""From a window's fold to its report: coverage, signals, verdicts; and from findings to alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agent.close import Due
+from agent.plan import Plan
+from agent.signals.context import SignalContext
+from agent.signals.table import compute
+from agent.state import HISTORY, SystemState
+from agent.summary import EVENTS, Summary
+from policies.alerts import Judged, alerts
+from policies.engine import evaluate
+from policies.model import Alert, Coverage, Partitions, Report, signal_order
+
+LOST = "lost"
+REJECTED = "rejected."
+
+
+class JudgedWindow(NamedTuple):
+    """A report, and its findings for the alerts."""
+
+    report: Report
+    judged: Judged
+
+
+def judge_window(plan: Plan, state: SystemState, due: Due) -> JudgedWindow:
+    """Return the report of a window that is due, remembering what the next ones need."""
+    key = (due.version, due.window.length)
+    history = state.history.get(key, [])
+    coverage = coverage_of(plan, state, due.summary)
+    signals = compute(
+        SignalContext(
+            layout=plan.layout,
+            summary=due.summary,
+            reference=plan.reference,
+            window=due.window,
+            settings=plan.settings,
+            history=tuple(history),
+        )
+    )
+    evaluation = evaluate(
+        plan.policy,
+        model_version=due.version,
+        window=due.window,
+        signals=signals.published,
+        hidden=signals.hidden,
+        coverage=coverage,
+        memory=state.memory,
+        longest=due.window.length == plan.lengths[-1],
+    )
+    report = Report(
+        system=plan.system,
+        model_version=due.version,
+        window=due.window,
+        revision=due.revision,
+        final=due.final,
+        coverage=coverage,
+        signals=tuple(sorted(signals.published, key=signal_order)),
+        verdicts=evaluation.verdicts,
+    )
+    state.memory.update(evaluation.memory)
+    state.dirty.memory.update(evaluation.memory)
+    _remember(state, report, history)
+    findings = Judged(
+        model_version=due.version, findings=evaluation.findings, signals=report.signals
+    )
+    return JudgedWindow(report, findings)
+
+
+def fold_alerts(plan: Plan, state: SystemState, judged: Sequence[Judged]) -> list[Alert]:
+    """Return the alerts that change by these windows, which end together."""
+    folded = alerts(judged, state.causes, system=plan.system, policy=plan.policy)
+    for key, cause in folded.changed.items():
+        if cause is None:
+            state.causes.pop(key, None)
+        else:
+            state.causes[key] = cause
+        state.dirty.causes.add(key)
+    return list(folded.alerts)
+
+
+def coverage_of(plan: Plan, state: SystemState, summary: Summary) -> Coverage:
+    """Return how much of what happened in a window its report saw (contract C11)."""
+    counts = summary.counts
+    rejected = {
+        name.removeprefix(REJECTED): amount
+        for name, amount in sorted(counts.items())
+        if name.startswith(REJECTED)
+    }
+    partitions = state.coverage_of_partitions()
+    events, late = counts.get(EVENTS, 0), counts.get("late_dropped", 0)
+    why = _incomplete(plan, state, events, late, sum(rejected.values()), counts, partitions)
+    return Coverage(
+        events=events,
+        duplicates=counts.get("duplicates", 0),
+        conflicts=counts.get("conflicts", 0),
+        late_dropped=late,
+        rejected=rejected,
+        partitions=partitions,
+        complete=why is None,
+        incomplete_because=why,
+    )
+
+
+def _incomplete(
+    plan: Plan,
+    state: SystemState,
+    events: int,
+    late: int,
+    rejected: int,
+    counts: dict[str, int],
+    partitions: Partitions,
+) -> str | None:
+    """Return why a window's report cannot be relied on, or None."""
+    received = events + counts.get("duplicates", 0) + late + rejected
+    if counts.get(LOST, 0):
+        return "state_lost"
+    if partitions.assigned < partitions.total:
+        return "partial_assignment"
+    if state.degraded is not None:
+        return state.degraded
+    if rejected > plan.max_lost_share * received:
+        return "rejected"
+    if late > plan.max_lost_share * received:
+        return "late"
+    return None
+
+
+def _remember(state: SystemState, report: Report, history: list[int]) -> None:
+    key = (report.model_version, report.window.length)
+    if report.revision == 0:
+        # An incomplete window says nothing about the usual volume.
+        if report.coverage.complete:
+            state.history[key] = [*history, report.coverage.events][-HISTORY:]
+        state.dirty.core = True
+    newest = state.latest.get(key)
+    if newest is None or report.window.end >= newest.window.end:
+        state.latest[key] = report
+        state.dirty.latest.add(key)

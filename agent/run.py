@@ -1,0 +1,249 @@
+"""`pantau run`: start everything in order, supervise it, stop it in reverse under one deadline.
+
+The main thread does nothing but this: exporters start first, then the pipeline, then the
+collectors; they stop the other way round, so that each has somebody to drain into.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+import structlog
+from pydantic import BaseModel
+
+from agent import __version__, outbox
+from agent.clock import Clock, SystemClock
+from agent.config.load import digest
+from agent.config.model import Config
+from agent.inputs import CollectorThread, build_inputs
+from agent.notices import Announced, Boot, change, started, stopped
+from agent.opening import known_schema, opener
+from agent.pipeline import Pipeline, Running
+from agent.standing import standing
+from agent.store import Store
+from exporters import table as exporter_table
+from exporters.agent_metrics import AgentMetrics
+from exporters.base import Exporter, Numbered
+from exporters.context import Context, SystemInfo
+from exporters.deadline import Deadline
+from exporters.delivery import Delivery, stop_all
+from exporters.health import Health
+
+_log = structlog.get_logger("agent.run")
+
+
+class RunError(Exception):
+    """The agent ended because something failed; the message says what and what to do."""
+
+
+@dataclass
+class Parts:
+    """The running agent, for whoever embeds it (`pantau demo`, tests)."""
+
+    config: Config
+    store: Store
+    metrics: AgentMetrics
+    health: Health
+    boot: Boot
+    exporters: list[Exporter]
+    deliveries: list[Delivery]
+    pipeline: Pipeline
+    collectors: list[CollectorThread]
+    systems: list[Running]
+    clock: Clock
+    wake: threading.Event
+    thread: threading.Thread | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+def run(config: Config) -> None:
+    """Run the agent until its inputs end or a signal asks it to stop.
+
+    SIGTERM or SIGINT drains and stops within `agent.stop_timeout`; a second one ends the process
+    at once.  Raises `RunError`, `ExportError`, `StoreError` or `CollectorError` for what a person
+    must mend.
+    """
+    parts = assemble(config)
+    restore_handlers = _handle_signals(parts)
+    try:
+        start(parts)
+        while not parts.stopping.is_set() and not finished(parts):
+            parts.stopping.wait(0.2)
+        reason = "signal" if parts.stopping.is_set() else "end of input"
+        stop(parts, reason)
+    finally:
+        restore_handlers()
+        parts.store.close()
+
+
+def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter] = ()) -> Parts:
+    """Open the store, build exporters and collectors; nothing runs yet.
+
+    `more` are exporters besides the configured ones.
+    """
+    clock = clock or SystemClock()
+    store = Store(config.store.path, quarantine_rows=config.store.quarantine_max_records)
+    metrics, health = AgentMetrics(__version__, clock=clock.now), Health()
+    config_digest = digest(config)
+    metrics.config(config_digest)
+    boot = Boot.new(config_digest, clock)
+    context = Context(
+        agent_version=__version__,
+        bootid=boot.id,
+        config_digest=config_digest,
+        systems=tuple(SystemInfo(s.id, s.owner or "") for s in config.systems),
+        base=config.folder,
+        metrics=metrics,
+        health=health,
+    )
+    wake = threading.Event()
+    exporters = [exporter_table.build(options, context) for options in exporter_options(config)]
+    exporters += more
+    deliveries = [
+        Delivery(
+            exporter,
+            capacity=config.agent.outbox_max_items,
+            metrics=metrics,
+            on_delivered=wake.set,
+        )
+        for exporter in exporters
+    ]
+    systems = [Running(system=s.id, open=opener(config, s, store, clock)) for s in config.systems]
+    collectors = build_inputs(config, store, wake)
+    for running in systems:
+        running.sources = {c.input.source for c in collectors if c.input.system == running.system}
+    pipeline = Pipeline(
+        store=store,
+        systems=systems,
+        inputs=[c.input for c in collectors],
+        deliveries=deliveries,
+        metrics=metrics,
+        clock=clock,
+        wake=wake,
+        commit_interval=config.store.commit_interval,
+        audit_failure=config.store.audit_failure,
+        audit_failure_after=config.store.audit_failure_after,
+    )
+    return Parts(
+        config=config,
+        store=store,
+        metrics=metrics,
+        health=health,
+        boot=boot,
+        exporters=exporters,
+        deliveries=deliveries,
+        pipeline=pipeline,
+        collectors=collectors,
+        systems=systems,
+        clock=clock,
+        wake=wake,
+    )
+
+
+def exporter_options(config: Config) -> list[BaseModel]:
+    """Return the exporters to run: with `alerts.route: prometheus` the agent sends no alerts."""
+    return [
+        options
+        for options in config.exporters
+        if config.alerts.route == "agent" or getattr(options, "type", "") != "alertmanager"
+    ]
+
+
+def start(parts: Parts) -> None:
+    """Start exporters, pipeline, collectors; the agent is ready once state is restored."""
+    parts.pipeline.announce(configuration_in_force(parts))
+    for running in parts.systems:
+        schema = known_schema(parts.config, running.system, parts.store)
+        if schema is not None:
+            parts.pipeline.open(running.system, schema)
+    stands = standing(parts.store, [s.system for s in parts.systems])
+    _require_health(parts)
+    for delivery in parts.deliveries:
+        delivery.start(stands)
+    pending = [
+        Numbered(number, outbox.decode(kind, body)) for number, kind, body in parts.store.outbox()
+    ]
+    parts.pipeline.resend(pending)
+    parts.pipeline.announce(Announced([started(parts.boot, parts.clock, parts.config)]))
+    parts.thread = threading.Thread(target=parts.pipeline.run, name="pipeline", daemon=True)
+    parts.thread.start()
+    for collector in parts.collectors:
+        collector.start()
+    parts.health.started()
+    _log.info(
+        "agent_started",
+        version=__version__,
+        systems=[s.system for s in parts.systems],
+        collectors=[c.input.source for c in parts.collectors],
+        exporters=[e.name for e in parts.exporters],
+    )
+
+
+def finished(parts: Parts) -> bool:
+    """Tell whether the pipeline has ended by itself, or a collector failed for good."""
+    failed = any(c.failure is not None for c in parts.collectors)
+    return failed or parts.thread is None or not parts.thread.is_alive()
+
+
+def stop(parts: Parts, reason: str) -> None:
+    """Drain and stop everything within `agent.stop_timeout`; raises `RunError` on a failure."""
+    deadline = Deadline(parts.config.agent.stop_timeout)
+    _log.info("agent_stopping", reason=reason)
+    for collector in parts.collectors:
+        collector.stop()
+    for collector in parts.collectors:
+        collector.join(deadline)
+    parts.pipeline.stop(deadline)
+    if parts.thread is not None:
+        parts.thread.join(deadline.remaining())
+    failure = next((c.failure for c in parts.collectors if c.failure), parts.pipeline.failure)
+    last = stopped(parts.boot, parts.clock, failure or reason, clean=failure is None)
+    parts.pipeline.close(deadline, Announced([last]))
+    complete = stop_all(parts.deliveries, deadline)
+    failure = failure or parts.pipeline.failure
+    _log.info("agent_stopped", complete=complete, failure=failure)
+    if failure is not None:
+        raise RunError(failure)
+
+
+def configuration_in_force(parts: Parts) -> Announced:
+    """Return the record of the configuration's change, if it changed since the last start."""
+    at = int(parts.clock.now())
+    return change(parts.store, "config.change", None, parts.boot.config_digest, at)
+
+
+def _require_health(parts: Parts) -> None:
+    parts.health.require("store", lambda: parts.pipeline.problem)
+    for delivery in parts.deliveries:
+        if delivery.required:
+            parts.health.require(f"exporter {delivery.name}", _failing(delivery))
+    for collector in parts.collectors:
+        parts.health.require(f"collector {collector.input.source}", collector.not_ready)
+
+
+def _failing(delivery: Delivery) -> Callable[[], str | None]:
+    return lambda: delivery.last_error if delivery.failing_since is not None else None
+
+
+def _handle_signals(parts: Parts) -> Callable[[], None]:
+    """Let the first signal ask for a stop and the second one end the process."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if parts.stopping.is_set():
+            os._exit(128 + number)
+        parts.stopping.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    before = {s: signal.signal(s, on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore

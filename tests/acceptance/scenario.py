@@ -1,0 +1,93 @@
+"""A system on a clock that tests move: push events, let time pass, read the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.signals.context import Settings
+
+from agent.clock import ManualClock
+from agent.dedup import DedupIndex
+from agent.layout import build_layout
+from agent.plan import Plan, TimeSettings
+from agent.state import SystemState
+from agent.system import finish, observe_status, take, tick
+from collectors.base import SourceStatus
+from collectors.batch import Rejected
+from policies.effective import effective
+from policies.load import load_pack
+from policies.model import Alert, Report
+from tests.support.events import SCHEMA, batch
+
+
+class Scenario:
+    """One system without a reference, windows `1h` and `12h`, the shipped policy pack.
+
+    The clock stands at `now` (default: three hours after `start`).
+    """
+
+    def __init__(self, start: int, *, now: float | None = None, restate_horizon: int = 0) -> None:
+        self.clock = ManualClock(now if now is not None else start + 3 * 3_600)
+        self.plan = Plan(
+            system="loans",
+            time=TimeSettings(restate_horizon=restate_horizon),
+            lengths=("1h", "12h"),
+            schema=SCHEMA,
+            layout=build_layout(SCHEMA, favourable=("1",)),
+            reference=None,
+            settings=Settings(favourable=frozenset({"1"}), fairness_window="12h"),
+            policy=effective(
+                [load_pack("asean-guide")], oversight="human_in_the_loop", maturity="baseline"
+            ),
+        )
+        self.state = SystemState(dedup=DedupIndex(self.plan.time.dedup_horizon, 100_000))
+        self.alerts: list[Alert] = []
+        self.last_status: SourceStatus | None = None
+        self._offsets: dict[str, int] = {}
+
+    def push(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        partition: str = "0",
+        rejected: Sequence[Rejected] = (),
+    ) -> list[Report]:
+        """Give events to the system; return the reports this brought."""
+        made = batch(
+            rows,
+            partition=partition,
+            first_offset=self._offsets.get(partition, 0),
+            rejected=rejected,
+        )
+        self._offsets[partition] = made.next_offset
+        outcome = take(self.plan, self.state, made, self.clock.now())
+        self.alerts += [item for item in outcome.items if isinstance(item, Alert)]
+        return outcome.reports()
+
+    def status(
+        self,
+        *,
+        assigned: Sequence[str],
+        caught_up: Sequence[str] = (),
+        total: int | None = None,
+        lost: Mapping[str, int | None] | None = None,
+    ) -> None:
+        """Tell what the collector knows of its partitions."""
+        self.last_status = SourceStatus(
+            source="test",
+            assigned=frozenset(assigned),
+            total=len(assigned) if total is None else total,
+            caught_up=frozenset(caught_up),
+            lost=lost or {},
+        )
+        observe_status(self.plan, self.state, self.last_status, self.clock.now())
+
+    def wait(self, seconds: float) -> list[Report]:
+        """Let time pass; return the reports this brought."""
+        self.clock.advance(seconds)
+        return tick(self.plan, self.state, self.clock.now()).reports()
+
+    def finish(self) -> list[Report]:
+        """End the input; return the reports this brought."""
+        return finish(self.plan, self.state, self.clock.now()).reports()

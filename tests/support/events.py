@@ -1,0 +1,89 @@
+"""Event batches from plain rows, for tests that do not concern decoding."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from collectors.batch import Categorical, EventBatch, Rejected
+from collectors.schema import EventSchema, FeatureField
+
+SCHEMA = EventSchema(
+    id="id",
+    time="time",
+    prediction="approve",
+    score="score",
+    model_version="version",
+    features={
+        "income": FeatureField("income", "numeric"),
+        "purpose": FeatureField("purpose", "categorical"),
+    },
+    audit={"gender": "gender"},
+    task="classification",
+)
+"""The schema of the rows that `batch` takes."""
+
+
+def seconds(text: str) -> int:
+    """Return epoch seconds of `YYYY-MM-DD HH:MM[:SS]` in UTC."""
+    return int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp())
+
+
+def batch(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    source: str = "test",
+    partition: str = "0",
+    first_offset: int = 0,
+    rejected: Sequence[Rejected] = (),
+) -> EventBatch:
+    """Return the rows as a batch; `time` is epoch seconds, anything absent is missing."""
+    n = len(rows)
+    return EventBatch(
+        source=source,
+        partition=partition,
+        next_offset=first_offset + n + len(rejected),
+        n=n,
+        event_time=np.array([int(r["time"] * 1_000_000) for r in rows], dtype=np.int64),
+        offset=np.arange(first_offset, first_offset + n, dtype=np.int64),
+        event_id=np.array([hashed(r.get("id")) for r in rows], dtype=np.uint64),
+        body=np.array([checksum(r) for r in rows], dtype=np.uint32),
+        model_version=_texts(rows, "version"),
+        prediction=_texts(rows, "approve"),
+        score=_numbers(rows, "score"),
+        features={"income": _numbers(rows, "income"), "purpose": _texts(rows, "purpose")},
+        audit={"gender": _texts(rows, "gender")},
+        rejected=tuple(rejected),
+    )
+
+
+def hashed(value: Any) -> int:
+    """Return a 64-bit hash of an id; 0 for none."""
+    if value is None:
+        return 0
+    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest(), "big")
+
+
+def checksum(row: Mapping[str, Any]) -> int:
+    """Return a 32-bit checksum of a row's content."""
+    text = json.dumps(dict(row), sort_keys=True, default=str).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    return np.array([r.get(name, np.nan) for r in rows], dtype=np.float64)
+
+
+def _texts(rows: Sequence[Mapping[str, Any]], name: str) -> Categorical:
+    values = sorted({str(r[name]) for r in rows if r.get(name) is not None})
+    place = {text: i for i, text in enumerate(values)}
+    codes = [place[str(r[name])] if r.get(name) is not None else -1 for r in rows]
+    return Categorical(np.array(codes, dtype=np.int32), tuple(values))
+
+
+__all__ = ["SCHEMA", "batch", "checksum", "hashed", "seconds"]
