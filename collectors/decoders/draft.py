@@ -1,0 +1,136 @@
+"""From the columns of all records of a batch to an event batch of those that are events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from collectors.batch import (
+    Categorical,
+    Checksums,
+    Column,
+    EventBatch,
+    Flags,
+    Floats,
+    Hashes,
+    Ints,
+    Rejected,
+)
+from collectors.decoders.columns import (
+    AUDIT,
+    FEATURES,
+    LABEL,
+    MODEL_VERSION,
+    PREDICTION,
+    SCORE,
+)
+from collectors.schema import EventSchema, TimeRule
+
+POSITIVE, NEGATIVE = "1", "0"
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was read from `n` records; the row of a record in `rejected` holds anything.
+
+    `rejected` gives (reason, detail) by row.  `columns` and `mismatched` go by `Column.key`.
+    """
+
+    n: int
+    event_time: Ints
+    event_id: Hashes
+    body: Checksums
+    rejected: dict[int, tuple[str, str]] = field(default_factory=dict)
+    recorded_time: Ints | None = None
+    columns: dict[str, Column] = field(default_factory=dict)
+    mismatched: dict[str, Flags] = field(default_factory=dict)
+
+    def flag(self, key: str, rows: Sequence[int] | Ints) -> None:
+        """Note that these rows of a column had a value of the wrong type."""
+        if len(rows):
+            self.mismatched.setdefault(key, np.zeros(self.n, np.bool_))[rows] = True
+
+
+def row_times(rule: TimeRule, n: int, first_row: int | None, offsets: Ints) -> Ints:
+    """Return the times that `rule` gives to `n` rows, in microseconds."""
+    rows = offsets if first_row is None else np.arange(first_row, first_row + n, dtype=np.int64)
+    return (rule.start + rows * rule.every) * 1_000_000
+
+
+def to_batch(
+    draft: Draft,
+    schema: EventSchema,
+    *,
+    source: str,
+    partition: str,
+    offsets: Ints,
+    next_offset: int,
+) -> EventBatch:
+    """Return the batch of the rows of `draft` that are not rejected."""
+    if schema.prediction is None and schema.score is not None and schema.task != "regression":
+        draft.columns[PREDICTION] = _decide(_number(draft.columns[SCORE]), schema.threshold)
+    keep: Flags | slice = slice(None)
+    if draft.rejected:
+        keep = np.ones(draft.n, np.bool_)
+        keep[list(draft.rejected)] = False
+    columns = {key: _take(column, keep) for key, column in draft.columns.items()}
+    texts = {key: column for key, column in columns.items() if isinstance(column, Categorical)}
+    numbers = {
+        key: column for key, column in columns.items() if not isinstance(column, Categorical)
+    }
+    recorded = draft.recorded_time
+    return EventBatch(
+        source=source,
+        partition=partition,
+        next_offset=next_offset,
+        n=draft.n - len(draft.rejected),
+        event_time=draft.event_time[keep],
+        offset=offsets[keep],
+        event_id=draft.event_id[keep],
+        body=draft.body[keep],
+        recorded_time=None if recorded is None else recorded[keep],
+        model_version=texts.get(MODEL_VERSION),
+        prediction=columns.get(PREDICTION),
+        score=numbers.get(SCORE),
+        label=columns.get(LABEL),
+        features=_under(FEATURES, columns),
+        audit=_under(AUDIT, texts),
+        mismatched={k: flags[keep] for k, flags in draft.mismatched.items() if flags[keep].any()},
+        rejected=_rejections(draft, offsets),
+    )
+
+
+def _decide(score: Floats, threshold: float) -> Categorical:
+    """Return the prediction that a score stands for (contract C13)."""
+    codes = np.where(score >= threshold, 1, 0)
+    return Categorical(np.where(np.isnan(score), -1, codes).astype(np.int32), (NEGATIVE, POSITIVE))
+
+
+def _number(column: Column) -> Floats:
+    if isinstance(column, Categorical):
+        raise TypeError("a column of role NUMBER holds texts")
+    return column
+
+
+def _take(column: Column, keep: Flags | slice) -> Column:
+    if isinstance(column, Categorical):
+        return Categorical(column.codes[keep], column.values)
+    return column[keep]
+
+
+C = TypeVar("C", Column, Categorical)
+
+
+def _under(prefix: str, columns: Mapping[str, C]) -> dict[str, C]:
+    return {k.removeprefix(prefix): c for k, c in columns.items() if k.startswith(prefix)}
+
+
+def _rejections(draft: Draft, offsets: Ints) -> tuple[Rejected, ...]:
+    """List the rejected rows in order, each with the number of accepted ones before it."""
+    return tuple(
+        Rejected(reason, int(offsets[row]), row - earlier, detail)
+        for earlier, (row, (reason, detail)) in enumerate(sorted(draft.rejected.items()))
+    )

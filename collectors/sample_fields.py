@@ -1,0 +1,79 @@
+"""What a sample of records shows about each of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from collectors.decoders.times import TimeReader
+
+MAX_DEPTH = 12
+MAX_FIELDS = 2_000
+
+
+@dataclass(slots=True)
+class Field:
+    """The values of one dotted path: every scalar that is not missing, in order."""
+
+    path: str
+    values: list[object] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> list[float]:
+        """The numeric values; booleans are none."""
+        return [
+            float(v) for v in self.values if isinstance(v, int | float) and not isinstance(v, bool)
+        ]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether at least four in five values are numbers."""
+        return bool(self.values) and len(self.numbers) >= 0.8 * len(self.values)
+
+    @property
+    def distinct(self) -> int:
+        """The number of different values."""
+        return len({(type(v), v) for v in self.values})
+
+
+def fields_of(sample: Sequence[Mapping[str, object]], *, flat: bool = False) -> dict[str, Field]:
+    """Return the scalar fields of the records by path, in the order of their first appearance.
+
+    Lists are not entered.  A key with a dot in it cannot be addressed by a path and is left out,
+    unless the records are `flat` (CSV), where a path is a key.
+    """
+    found: dict[str, Field] = {}
+    inner: set[str] = set()
+    for record in sample:
+        for path, value in _scalars(record, "", inner, flat):
+            if path in found or len(found) < MAX_FIELDS:
+                one = found.setdefault(path, Field(path))
+                if value is not None and value != "" and value == value:
+                    one.values.append(value)
+    return {path: one for path, one in found.items() if path not in inner}
+
+
+def readable_times(values: Sequence[object], timezone: str | None) -> int:
+    """Return how many of `values` are event times; naive ones count only with a time zone."""
+    return len(values) - len(TimeReader(timezone).read(values).reasons)
+
+
+def naive_times(values: Sequence[object]) -> int:
+    """Return how many of `values` are times without an offset."""
+    reasons = TimeReader(None).read(values).reasons.values()
+    return sum(1 for reason in reasons if reason == "naive_time")
+
+
+def _scalars(
+    record: Mapping[str, object], prefix: str, inner: set[str], flat: bool
+) -> Iterator[tuple[str, object]]:
+    for key, value in record.items():
+        if "." in key and not flat:
+            continue
+        path = prefix + key
+        if isinstance(value, Mapping):
+            inner.add(path)
+            if path.count(".") < MAX_DEPTH:
+                yield from _scalars(value, path + ".", inner, flat)
+        elif value is None or isinstance(value, str | int | float):
+            yield path, value
