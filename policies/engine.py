@@ -236,10 +236,10 @@ def _pairs(
 
 
 def _vanished(scene: _Scene, rule: Rule, seen: set[str]) -> Iterator[_Judgement]:
-    """Give what still stands for subjects that no signal speaks of any more.
+    """Give the subjects that are remembered and that no signal speaks of any more.
 
     A standing breach without a signal reads as not assessable, never as ok; anything else (a pair
-    against another group than before, a gap that is now filled) is let go.
+    against another group than before, a gap that is now filled) is let go without a verdict.
     """
     for text, entry in sorted(scene.remembered.get(rule.id, {}).items()):
         if text in seen or entry.window_end > scene.window.end:
@@ -248,8 +248,8 @@ def _vanished(scene: _Scene, rule: Rule, seen: set[str]) -> Iterator[_Judgement]
         base = base_of(entry, scene.window)
         if base is not None and base.requirement is not None:
             yield absent
-        elif entry.requirement is not None or entry.assessability is not None:
-            yield absent._replace(observation="ok", published=False)
+        else:
+            yield absent._replace(observation="gone", published=False)
 
 
 def _absent(scene: _Scene, rule: Rule, subject: Subject) -> _Judgement:

@@ -21,13 +21,22 @@ from policies.effective import Rule
 from policies.model import State, Window
 
 Observation = Literal[
-    "ok", "warn", "breach", "inconclusive", "unmeasured", "window", "permanent", "unnoticed"
+    "ok",
+    "warn",
+    "breach",
+    "inconclusive",
+    "unmeasured",
+    "window",
+    "permanent",
+    "unnoticed",
+    "gone",
 ]
 """What one window says to the two tracks.
 
 `unmeasured`: the signal has no value (too few rows, suppressed). `window`: the window itself is
 incomplete or empty, whatever the rule. `permanent`: known and lasting (no reference, no such
-signal, not configured). `unnoticed`: without a value in a window too short to mind.
+signal, not configured). `unnoticed`: without a value in a window too short to mind. `gone`: no
+signal speaks of this subject any more.
 """
 Requirement = Literal["warn", "breach"]
 Assessability = Literal["unmeasured", "window", "inconclusive", "permanent"]
@@ -84,13 +93,15 @@ def since(known: Memory | None, state: State, window: Window) -> int:
     """Return the start of the first window of the run of `state` that `window` belongs to.
 
     For a window older than the memory this is known only within the memory's current run; a
-    window before that run counts as its own start.
+    window before that run counts as its own start.  A window that did not speak of the subject
+    ends a run.
     """
     if known is not None and window.end < known.window_end:
         run = known if known.state == state and known.since <= window.start else None
     else:
         base = base_of(known, window)
-        run = base if base is not None and base.state == state else None
+        unbroken = base is not None and base.state == state and base.recent[-1:] != ("gone",)
+        run = base if unbroken else None
     return run.since if run is not None else window.start
 
 
@@ -160,6 +171,8 @@ def _assessability(
 def _recovered(
     stood: Assessability | None, after: Memory, seen: Observation, clear_after: int
 ) -> bool:
+    if seen == "gone":
+        return True
     if stood in ("permanent", "window"):
         return seen != stood
     if stood == "unmeasured":
