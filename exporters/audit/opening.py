@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from exporters.audit import disk, place, types
+from exporters.audit.frames import Good, scan
 from exporters.audit.place import Place
 from exporters.audit.record import CHANGES, Draft
 from exporters.audit.seen import Seen
-from exporters.audit.wal import Recovered, Wal, recover
+from exporters.audit.wal import Recovered, Wal, recover, segments
 
 
 class WrongOrigin(Exception):
@@ -79,17 +82,17 @@ def _epochs_with_records(at: Place) -> list[str]:
 
 def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
     folder = at.wal / epoch
-    genesis = place.first_record(folder)
-    if genesis is None:
-        return _Found(epoch, "", Recovered(0, 0, "record 0 cannot be read"))
-    try:
-        origin = types.read(genesis)[0].source
-    except types.SchemaError as error:
-        return _Found(epoch, "", Recovered(0, 0, f"record 0: {error}"))
     head = place.read_head(at)
-    found = _Found(epoch, origin, Recovered(0, 0, None))
-    if head is not None and head.epoch == epoch:
-        found.digests.update(head.digests)
+    ours = head if head is not None and head.epoch == epoch else None
+    genesis = place.first_record(folder)
+    try:
+        origin = "" if genesis is None else types.read(genesis)[0].source
+    except types.SchemaError:
+        origin = ""
+    if not origin:
+        origin = _salvage(folder, seen) or (ours.origin if ours else "")
+        return _Found(epoch, origin, Recovered(0, 0, "record 0 cannot be read"))
+    found = _Found(epoch, origin, Recovered(0, 0, None), dict(ours.digests if ours else {}))
 
     def visit(number: int, payload: bytes) -> str | None:
         try:
@@ -106,7 +109,26 @@ def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
         return None
 
     found.recovered = recover(folder, origin, at.quarantine, visit)
+    if found.recovered.corrupt:
+        _salvage(folder, seen)
     return found
+
+
+def _salvage(folder: Path, seen: Seen) -> str | None:
+    """Remember the ids of what can still be read in a damaged epoch; return its origin.
+
+    So what was written behind the damage is not written again in the next epoch.
+    """
+    origin = None
+    for _, path in segments(folder)[-2:]:
+        with path.open("rb") as file:
+            for frame in scan(file, path.stat().st_size):
+                with suppress(types.SchemaError):
+                    if isinstance(frame, Good):
+                        envelope, _ = types.read(frame.payload)
+                        seen.add(envelope.id)
+                        origin = envelope.source
+    return origin
 
 
 def _reason_to_begin(at: Place, found: _Found | None) -> types.GapData | None:

@@ -59,7 +59,9 @@ def drafts(item: Outgoing) -> list[Draft]:
     """Return the records that `item` becomes, in order. Raises `RecordRefused`."""
     try:
         if isinstance(item, Report):
-            item = msgspec.structs.replace(item, model_version=_named(item.model_version))
+            item = msgspec.structs.replace(
+                item, system=_named(item.system), model_version=_named(item.model_version)
+            )
             return [*_window_drafts(item), *_verdict_drafts(item)]
         if isinstance(item, Alert):
             return [_alert_draft(item)]

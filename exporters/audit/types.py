@@ -21,6 +21,8 @@ MAX_RECORD = 60_000
 
 Name = Annotated[str, Meta(max_length=512)]
 """What the operator named (a system, feature, group, rule) or a fixed word of the program."""
+Pair = Annotated[str, Meta(max_length=1_100)]
+"""Two names with a slash between."""
 Word = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")]
 """An identifier of the program: printable ASCII without spaces."""
 Text = Annotated[str, Meta(max_length=4096)]
@@ -329,7 +331,7 @@ class Envelope(Listed, frozen=True, kw_only=True):
     id: Word
     source: Name
     type: Word
-    subject: Name | None = None
+    subject: Pair | None = None
     time: MomentMs
     datacontenttype: Literal["application/json"]
     dataschema: Word
