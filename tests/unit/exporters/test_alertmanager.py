@@ -269,6 +269,9 @@ def test_an_alert_that_alertmanager_refuses_does_not_take_the_others_with_it() -
     sent = len(cluster.requests)
     cluster.tick(1)
     assert len(cluster.requests) == sent, "the refused one is not tried every second"
+    cluster.tick(60)
+    repeated = json.loads(cluster.requests[-1].content)
+    assert {one["labels"]["rule"] for one in repeated} == accepted, "nor repeated"
     cluster.refused_rule = ""
     cluster.send(alert("bad.rule", summary="mended"))
     cluster.tick(1)

@@ -322,14 +322,20 @@ def test_a_required_exporter_that_recovers_while_stopping_is_complete(
     assert exporter.delivered == [1]
 
 
-def test_the_others_give_up_at_stop_and_count_it(metrics: AgentMetrics) -> None:
+def test_the_others_try_once_more_at_stop_then_give_up_and_count_it(
+    metrics: AgentMetrics,
+) -> None:
     exporter = Scripted()
     exporter.fail = lambda numbers: ExportError("away")
     delivery = Delivery(exporter, metrics=metrics, retry=Retry(base=3_600, cap=3_600))
     delivery.start(NOTHING)
     delivery.submit(items(1, 2))
-    assert exporter.attempted.wait(SOON)
-    assert not delivery.stop(Deadline(SOON)), "it must not wait an hour for the next attempt"
+    while delivery.failing_since is None:
+        delivery.wait_delivered(1, 0.001)
+    deadline = Deadline(SOON)
+    assert not delivery.stop(deadline)
+    assert not deadline.expired(), "it neither waits for the next attempt nor for the deadline"
+    assert exporter.calls == [[1, 2], [1, 2]]
     assert value(metrics, "pantau_exporter_items_dropped_total", reason="stopped") == 2
     assert exporter.stopped == 1
 
