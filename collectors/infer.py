@@ -154,7 +154,9 @@ class _Inference:
         why = "the predictions are classes"
         if field is None or not field.values:
             why = "by default: there is no prediction in the sample"
-        elif field.numeric and (field.distinct > 20 or any(x % 1 for x in field.numbers)):
+        elif field.numeric and (
+            field.distinct > 20 or any(x % 1 for x in field.numbers if abs(x) < 2**53)
+        ):
             task, why = "regression", f"{path} has {field.distinct} different numbers"
         self._notes.append(f"task: {task} ({why})")
         return task

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collectors.decoders.times import TimeReader
+from collectors.decoders.values import number
 
 MAX_DEPTH = 12
 MAX_FIELDS = 2_000
@@ -21,9 +22,8 @@ class Field:
     @property
     def numbers(self) -> list[float]:
         """The numeric values; booleans are none."""
-        return [
-            float(v) for v in self.values if isinstance(v, int | float) and not isinstance(v, bool)
-        ]
+        candidates = (number(v) for v in self.values if not isinstance(v, bool))
+        return [v for v in candidates if isinstance(v, float)]
 
     @property
     def numeric(self) -> bool:

@@ -21,13 +21,12 @@ REASONS = (
     "csv_columns",
     "bad_encoding",
     "too_large",
-    "truncated",
     "missing_time",
     "unreadable_time",
     "implausible_time",
     "naive_time",
 )
-"""Every reason for which a record is rejected before the pipeline sees it."""
+"""Every reason for which a decoder rejects a record; collectors add their own."""
 
 
 class Decoder(Protocol):

@@ -13,7 +13,7 @@ from collectors.base import CollectorError
 from collectors.batch import EventBatch, Ints
 from collectors.decoders.assemble import Assembler
 from collectors.decoders.base import MAX_RECORD_BYTES, Record
-from collectors.decoders.columns import Role
+from collectors.decoders.columns import EVENT_TIME, Column, Role
 from collectors.decoders.lenient import TOO_LARGE, Unreadable
 from collectors.decoders.values import (
     Mismatch,
@@ -40,14 +40,15 @@ Row = Sequence[str]
 class CsvDecoder:
     """Decodes CSV records; fits `collectors.decoders.base.Decoder`.
 
-    `header` holds the names of the cells; the paths of the schema are among them, literally.
+    `header` names the cells; a path of the schema is one of these names, literally.  A path that
+    is not among them is missing in every record; `CollectorError` if it is that of the time.
     """
 
     def __init__(
         self, schema: EventSchema, id_key: bytes, header: Sequence[str] = (), delimiter: str = ","
     ) -> None:
         self._assembler = Assembler(schema, id_key, _READERS)
-        self._cell_of = [_cell(column.path, header) for column in self._assembler.columns]
+        self._cell_of = [_cell(column, header) for column in self._assembler.columns]
         self._width = len(header)
         self._blank = [""] * self._width
         self._delimiter = delimiter
@@ -71,7 +72,7 @@ class CsvDecoder:
             # Of the cells, not of the raw bytes: how a cell is quoted is not its content.
             joined = map(str.encode, map(_SEPARATOR.join, rows))
             body[start:stop] = np.fromiter(map(crc32c, joined), np.uint32, len(rows))
-            cells: list[Row] = list(zip(*rows, strict=True))
+            cells: list[Row] = [*zip(*rows, strict=True), [""] * len(rows)]
             self._assembler.add(start, stop, self._values(cells, start))
         return self._assembler.finish(
             body,
@@ -136,6 +137,14 @@ class CsvDecoder:
 
 def read_row(record: Record, width: int, delimiter: str) -> Row | Unreadable:
     """Return the cells of one record, or why it has not `width` of them."""
+    row = read_cells(record, delimiter)
+    if not isinstance(row, Unreadable) and len(row) != width:
+        return Unreadable("csv_columns", f"{len(row)} cells, the header has {width}")
+    return row
+
+
+def read_cells(record: Record, delimiter: str) -> Row | Unreadable:
+    """Return the cells of one record, or why it cannot be read."""
     if len(record) > MAX_RECORD_BYTES:
         return TOO_LARGE
     try:
@@ -146,16 +155,16 @@ def read_row(record: Record, width: int, delimiter: str) -> Row | Unreadable:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error as error:
         return Unreadable("csv_syntax", str(error))
-    row = rows[0] if len(rows) == 1 else []
-    if len(row) != width:
-        return Unreadable("csv_columns", f"{len(row)} cells, the header has {width}")
-    return row
+    return rows[0] if len(rows) == 1 else []
 
 
-def _cell(path: str, header: Sequence[str]) -> int:
-    try:
-        return list(header).index(path)
-    except ValueError:
+def _cell(column: Column, header: Sequence[str]) -> int:
+    """Return the place of a column's cell, the one after the last if it has none."""
+    if column.path in header:
+        return list(header).index(column.path)
+    if column.key == EVENT_TIME:
         raise CollectorError(
-            f"there is no column {path!r} in the CSV header; it has: {', '.join(header)}"
-        ) from None
+            f"there is no column {column.path!r} in the CSV header, where systems[].event.time "
+            f"points to; it has: {', '.join(header)}"
+        )
+    return len(header)
