@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collectors.file import read_batches
+from collectors.file_options import FileOptions
 
 from agent.clock import FrozenClock, SystemClock
 from agent.config.model import Config
@@ -62,7 +63,6 @@ def replay(
     system: System,
     source: Path,
     *,
-    batch_size: int = 5_000,
     progress: Progress | None = None,
     clock: FrozenClock | None = None,
 ) -> Result:
@@ -72,7 +72,7 @@ def replay(
     the file, so the file is read a second time with the winners known (the earliest record).
     """
     clock = clock or FrozenClock(SystemClock().now())
-    first = _pass(config, system, source, batch_size, clock, progress, DedupIndex)
+    first = _pass(config, system, source, clock, progress, DedupIndex)
     contested = first.dedup.contested if first.dedup is not None else {}
     if not contested:
         return first.result
@@ -82,7 +82,7 @@ def replay(
         index.canonical = contested
         return index
 
-    return _pass(config, system, source, batch_size, clock, progress, with_winners).result
+    return _pass(config, system, source, clock, progress, with_winners).result
 
 
 def is_finding(report: Report, fail_on: str) -> bool:
@@ -101,7 +101,6 @@ def _pass(
     config: Config,
     system: System,
     source: Path,
-    batch_size: int,
     clock: FrozenClock,
     progress: Progress | None,
     make_index: Callable[[int, int], DedupIndex],
@@ -109,7 +108,7 @@ def _pass(
     result = Result()
     run = _Pass(result)
     state: SystemState | None = None
-    for item in _items(system, source, batch_size):
+    for item in _items(config, system, source):
         if isinstance(item, SchemaResolved):
             result.plan = make_plan(config, system, item.schema)
             result.notes = item.notes
@@ -129,8 +128,17 @@ def _pass(
     return run
 
 
-def _items(system: System, source: Path, batch_size: int) -> Iterator[Item]:
-    return read_batches(source, event_schema(system), ID_KEY, batch_size=batch_size)
+def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
+    """Read the file as the system's file collector says, if it has one."""
+    options = next(
+        (
+            o
+            for o in config.collectors
+            if isinstance(o, FileOptions) and o.system in (None, system.id)
+        ),
+        FileOptions(path=source),
+    )
+    return read_batches(source, event_schema(system), ID_KEY, options.batch_size, options)
 
 
 def _note(result: Result, outcome: Outcome) -> None:

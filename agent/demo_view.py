@@ -145,7 +145,8 @@ def principle_table(reports: Sequence[Report]) -> Table:
     found = [(r, v) for r in reports if r.model_version == "*" for v in r.verdicts]
     for number, name in PRINCIPLES.items():
         mine = [(r, v) for r, v in found if v.principle == number]
-        worst = min((v.state for _, v in mine), key=_RANK.index, default="not_assessable")
+        states: list[State] = [v.state for _, v in mine] or ["not_assessable"]
+        worst = min(states, key=_RANK.index)
         table.add_row(
             f"{number} {name}",
             Text(WORDS[worst], style=STYLES[worst]),

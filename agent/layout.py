@@ -56,12 +56,13 @@ class Categories(Mapping[str, int]):
         return len(self._named)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Column:
     """A feature or an output, and its block of cells `[start, stop)` (see `agent.binning`).
 
-    `bins` is set for a numeric and `categories` for a categorical column that the reference has;
-    without either the block holds only missing and mismatched values.
+    `bins` is set for a numeric and `categories` for a categorical column that the reference has
+    values of; without either the block holds only missing and mismatched values.  `profile` is
+    what the reference says of it.
     """
 
     source: Literal["feature", "output"]
@@ -71,6 +72,7 @@ class Column:
     stop: int
     bins: NumericBins | None = None
     categories: Categories | None = None
+    profile: ColumnProfile | None = None
 
     @property
     def subject(self) -> Subject:
@@ -83,7 +85,7 @@ class Column:
         return f"features.{self.name}" if self.source == "feature" else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """The meaning of a summary; two summaries can be added when their `digest` is equal.
 
@@ -197,9 +199,9 @@ def _column(
     if isinstance(profile, CategoricalProfile):
         categories = Categories(profile)
         stop = start + FIRST_CATEGORY + len(categories)
-        return Column(source, name, kind, start, stop, categories=categories)
+        return Column(source, name, kind, start, stop, None, categories, profile)
     if profile.minimum is None or profile.maximum is None:
-        return Column(source, name, kind, start, start + UNREFERENCED_CELLS)
+        return Column(source, name, kind, start, start + UNREFERENCED_CELLS, profile=profile)
     bins = numeric_bins(
         np.asarray(profile.edges, np.float64),
         low=profile.minimum,
@@ -207,4 +209,4 @@ def _column(
         centre=profile.centre,
         scale=profile.scale,
     )
-    return Column(source, name, kind, start, start + bins.cells, bins=bins)
+    return Column(source, name, kind, start, start + bins.cells, bins, None, profile)

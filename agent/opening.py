@@ -19,6 +19,7 @@ from agent.plan import Plan, TimeSettings
 from agent.reference.from_file import build_from_file
 from agent.reference.load import load as load_reference
 from agent.reference.profile import Reference
+from agent.signals.context import Settings
 from agent.store import Document, Store
 from agent.windows import by_length
 from collectors.schema import EventSchema
@@ -30,7 +31,6 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
     """Return what a system runs by.  Raises an error for a person when something does not fit."""
     reference = reference_of(system, schema)
     favourable = favourable_texts(system.favourable)
-    settings = settings_of(system, reference)
     return Plan(
         system=system.id,
         time=TimeSettings(
@@ -45,11 +45,26 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
         schema=schema,
         layout=build_layout(schema, reference, favourable=favourable),
         reference=reference,
-        settings=settings,
+        settings=settings_of(system),
         policy=policy_of(config, system),
         max_lost_share=system.max_lost_share,
         max_versions=system.max_versions,
         max_empty_windows=system.max_empty_windows,
+    )
+
+
+def settings_of(system: System) -> Settings:
+    """Return what the signals need to know of a system's configuration."""
+    attributes = system.audit_attributes
+    return Settings(
+        fairness_window=system.fairness_window or by_length(system.windows)[-1],
+        min_drift_n=system.min_drift_n,
+        min_group_n=system.min_group_n,
+        k_display=system.k_display,
+        share_threshold=system.drift.share_threshold,
+        privileged={n: a.privileged for n, a in attributes.items() if a.privileged is not None},
+        groups={name: a.groups for name, a in attributes.items() if a.groups is not None},
+        registered=None if system.versions is None else frozenset(system.versions),
     )
 
 

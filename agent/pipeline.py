@@ -19,6 +19,7 @@ from agent.clock import Clock
 from agent.notices import Announced
 from agent.persist import collect, mark_clean
 from agent.plan import Plan
+from agent.quarantine import QuarantineTally
 from agent.state import SystemState
 from agent.store import Changes, Store, StoreError
 from agent.system import Outcome, finish, observe_status, take, tick
@@ -100,6 +101,7 @@ class Pipeline:
         metrics: AgentMetrics,
         clock: Clock,
         wake: threading.Event,
+        bootid: str,
         commit_interval: float = 1.0,
         audit_failure: str = "degrade",
         audit_failure_after: float = 60.0,
@@ -114,6 +116,7 @@ class Pipeline:
         self._commit_interval = commit_interval
         self._audit_failure = audit_failure
         self._audit_failure_after = audit_failure_after
+        self._quarantine = QuarantineTally(bootid)
         self._stopping: Deadline | None = None
         self._pending: list[Outgoing] = []
         self._changes = Changes()
@@ -180,6 +183,7 @@ class Pipeline:
     def close(self, deadline: Deadline, last: Announced) -> None:
         """After `run`: commit `last`, wait for the required exporters, forget what they have."""
         try:
+            self._pending += self._quarantine.due(self._clock.now(), all_of_it=True)
             self.announce(last)
             self._commit()
             for delivery in self._deliveries:
@@ -258,8 +262,16 @@ class Pipeline:
         self._offsets.setdefault(source.source, {})[batch.partition] = batch.next_offset
         self._measure(source, running, outcome)
         if outcome.absorbed is not None:
+            absorbed = outcome.absorbed
+            self._quarantine.add(
+                running.system,
+                source.source,
+                absorbed.rejected,
+                absorbed.quarantined,
+                self._clock.now(),
+            )
             room = MAX_QUARANTINED - len(self._changes.quarantine)
-            self._changes.quarantine += outcome.absorbed.quarantined[:room]
+            self._changes.quarantine += absorbed.quarantined[:room]
         self._emit(running, outcome)
 
     def _measure(self, source: Input, running: Running, outcome: Outcome) -> None:
@@ -297,6 +309,7 @@ class Pipeline:
                 continue
             self._emit(running, tick(running.plan, running.state, self._clock.now()))
             self._gauge(running.system, running.state)
+        self._pending += self._quarantine.due(self._clock.now())
         self._metrics.store_size(self._store.size())
         self._watch_required()
 

@@ -33,6 +33,7 @@ from exporters.context import Context, SystemInfo
 from exporters.deadline import Deadline
 from exporters.delivery import Delivery, stop_all
 from exporters.health import Health
+from exporters.log import configure
 
 _log = structlog.get_logger("agent.run")
 
@@ -68,6 +69,7 @@ def run(config: Config) -> None:
     at once.  Raises `RunError`, `ExportError`, `StoreError` or `CollectorError` for what a person
     must mend.
     """
+    configure(config.agent.log_level)
     parts = assemble(config)
     restore_handlers = _handle_signals(parts)
     try:
@@ -125,6 +127,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         metrics=metrics,
         clock=clock,
         wake=wake,
+        bootid=boot.id,
         commit_interval=config.store.commit_interval,
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,

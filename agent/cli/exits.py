@@ -22,6 +22,7 @@ _CODES = {
     "agent.reference.load.LoadError": USAGE,
     "agent.reference.build.BuildError": RUNTIME,
     "agent.run.RunError": RUNTIME,
+    "agent.demo_data.DemoDataError": RUNTIME,
     "collectors.base.CollectorError": RUNTIME,
     "exporters.base.ExportError": RUNTIME,
     "agent.store.StoreError": RUNTIME,

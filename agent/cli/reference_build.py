@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,15 +53,16 @@ def reference_build(
     from collectors.base import SchemaResolved
 
     chosen = choose_system(load(config), system)
-    items = read_batches(input, event_schema(chosen), _ID_KEY)
     schema = event_schema(chosen)
+    items = read_batches(input, schema, _ID_KEY)
     rejected: Counter[str] = Counter()
     with progress("records") as advance:
-        first = next(iter(items), None)
-        if isinstance(first, SchemaResolved):
-            schema = first.schema
-            for note in first.notes:
-                print(f"note: {note}", file=sys.stderr)
+        for first in islice(items, 1):
+            items = chain([first], items)
+            if isinstance(first, SchemaResolved):
+                schema = first.schema
+                for note in first.notes:
+                    print(f"note: {note}", file=sys.stderr)
         reference = build(
             _batches(items, rejected, advance),
             schema,

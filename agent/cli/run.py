@@ -12,6 +12,8 @@ def run(config: ConfigFile) -> int:
     loaded = load(config)
     require_collector(loaded, config)
     from agent.run import run as run_agent
+    from exporters.log import configure
 
+    configure(loaded.agent.log_level)
     run_agent(loaded)
     return 0

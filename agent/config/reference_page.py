@@ -55,6 +55,8 @@ def _section(
 def _row(root: dict[str, Any], key: str, field: dict[str, Any], required: bool) -> str:
     default = "**required**" if required else _default(field)
     text = field.get("description") or _resolved(root, field).get("description", "")
+    if not text and "const" in field:
+        text = "Says that the entry is of this type."
     meaning = str(text).replace("|", "\\|")
     return f"| `{key}` | {_value(root, field)} | {default} | {meaning} |"
 

@@ -1,0 +1,74 @@
+"""What a signal function may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from agent.binning import MISSING
+from agent.layout import Column, Layout
+from agent.reference.profile import Reference
+from agent.summary import EVENTS, Summary, dense
+from collectors.batch import Ints
+from policies.model import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A system's settings for signals; defaults are the contract's.
+
+    `groups` are the configured groups of an audit attribute, reported even when unseen.
+    `registered` are the model versions of the inventory, None when nobody listed them.
+    """
+
+    fairness_window: str = "1d"
+    min_drift_n: int = 100
+    min_group_n: int = 100
+    k_display: int = 10
+    share_threshold: float = 0.1
+    privileged: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    registered: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class SignalContext:
+    """One window of one model version.
+
+    `history`: event counts of earlier complete windows of this length, in any order.
+    """
+
+    layout: Layout
+    summary: Summary
+    reference: Reference | None
+    window: Window
+    settings: Settings
+    history: tuple[int, ...] = ()
+
+    @cached_property
+    def cells(self) -> Ints:
+        """The summary's whole vector."""
+        return dense(self.summary)
+
+    @property
+    def events(self) -> int:
+        """Distinct events of the window."""
+        return self.count(EVENTS)
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the reference."""
+        return None if self.reference is None else self.reference.digest
+
+    def count(self, name: str) -> int:
+        """Return a named count, 0 if absent."""
+        return self.summary.counts.get(name, 0)
+
+    def block(self, column: Column) -> Ints:
+        """Return a column's cells (see `agent.binning`)."""
+        return self.cells[column.start : column.stop]
+
+    def present(self, column: Column) -> int:
+        """Return the number of values of a column that are not missing."""
+        return self.events - int(self.block(column)[MISSING])
