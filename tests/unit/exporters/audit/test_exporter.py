@@ -203,8 +203,11 @@ def test_a_heartbeat_that_found_no_room_is_noted_afterwards(
         exporter.tick(hands.wall)
     monkeypatch.undo()
     exporter.tick(hands.wall)
+    exporter.tick(hands.wall)
+    exporter.export(number([alert()]))
     exporter.stop(1.0)
-    gap = records(tmp_path / "audit")[-1]
+    assert names(tmp_path / "audit") == ["log.genesis", "log.gap", "alert.raised"]
+    gap = records(tmp_path / "audit")[1]
     assert gap["type"] == "io.pantau.audit.log.gap.v1"
     assert gap["data"]["counts"] == {"heartbeat": 1}
     assert verify(tmp_path / "audit").result == "UNKNOWN"
@@ -301,6 +304,18 @@ def test_damage_before_the_end_begins_a_new_epoch_that_says_so(tmp_path: Path) -
     verification = verify(log)
     assert verification.result == "FAIL"
     assert verification.origin == after[0]["source"]
+
+
+def test_what_can_be_read_behind_the_damage_is_not_written_again(tmp_path: Path) -> None:
+    log = write_log(tmp_path, [judged(0), judged(1), judged(2)])
+    (path,) = segment_paths(log)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"2026-01-01T01:00:00Z")] ^= 1  # in the record of the first window
+    path.write_bytes(content)
+    write_log(tmp_path, [judged(0), judged(1), judged(2)], boot="boot-2")
+    ids = [record["id"] for record in records(log)]
+    assert len(ids) == len(set(ids))
+    assert names(log).count("window.signals") == 3
 
 
 def test_records_that_are_gone_from_the_end_begin_a_new_epoch(tmp_path: Path) -> None:
