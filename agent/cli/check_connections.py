@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
-
-from pydantic import BaseModel
+from typing import Any, Literal
 
 from agent import __version__
 from agent.config.load import digest
@@ -66,7 +64,7 @@ def probe_exporters(config: Config) -> list[Connection]:
         base=config.folder,
     )
     connections = []
-    for options in cast(list[BaseModel], exporter_options(config)):
+    for options in exporter_options(config):
         name = str(getattr(options, "type", "exporter"))
         try:
             exporter = exporters.build(options, context)

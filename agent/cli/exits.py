@@ -39,8 +39,14 @@ def report(error: Exception) -> int:
     for kind in type(error).__mro__:
         code = _CODES.get(f"{kind.__module__}.{kind.__qualname__}")
         if code is not None:
-            print(f"pantau: {error}" if code == RUNTIME else error, file=sys.stderr)
+            print(f"pantau: {_text(error)}" if code == RUNTIME else error, file=sys.stderr)
             return code
     traceback.print_exception(error)
     print("pantau: this is a defect of pantau itself; please report it", file=sys.stderr)
     return RUNTIME
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

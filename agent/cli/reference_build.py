@@ -42,15 +42,14 @@ def reference_build(
 
     The same events give the same profile, whatever their order; its digest pins it.
     """
-    from collectors.file import read_batches
-
     from agent.cli.progress import progress
     from agent.cli.systems import choose_system
     from agent.config.load import load
     from agent.config.resolve import event_schema, favourable_texts
-    from agent.reference.build import build
+    from agent.reference.build import BuildError, build
     from agent.reference.load import save
     from collectors.base import SchemaResolved
+    from collectors.file import read_batches
 
     chosen = choose_system(load(config), system)
     schema = event_schema(chosen)
@@ -63,12 +62,16 @@ def reference_build(
                 schema = first.schema
                 for note in first.notes:
                     print(f"note: {note}", file=sys.stderr)
-        reference = build(
-            _batches(items, rejected, advance),
-            schema,
-            favourable=favourable_texts(chosen.favourable),
-            k_display=chosen.k_display,
-        )
+        try:
+            reference = build(
+                _batches(items, rejected, advance),
+                schema,
+                favourable=favourable_texts(chosen.favourable),
+                k_display=chosen.k_display,
+            )
+        except BuildError as error:
+            reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(rejected.items()))
+            raise BuildError(f"{input}: {error} (rejected: {reasons or 'none'})") from None
     save(reference, out)
     _print(reference, rejected, out, output)
     return 0
