@@ -64,7 +64,7 @@ def outcome(file: Path, data: bytes, env: dict[str, str]) -> Config | ConfigErro
 
 
 @given(document=DOCUMENTS)
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_any_document(file: Path, document: Any) -> None:
     outcome(file, yaml.safe_dump(document, allow_unicode=True).encode(), {})
 

@@ -292,6 +292,90 @@ def test_each_mistake_is_named_with_its_line_and_what_to_do(
     assert messages(tmp_path, text) == [expected]
 
 
+TWO = "systems: [{id: loan}, {id: card}]\n"
+KAFKA = "brokers: ['k:9092'], topic: t"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f"{SYSTEM}collectors: [{{type: kafkaa}}]\n",
+            "collectors.0.type: found 'kafkaa', which is not one of file, kafka; did you mean `kafka`?",
+        ),
+        (
+            f"{SYSTEM}collectors: [{{type: file}}]\n",
+            "collectors.0.path: missing. The file: .csv, .jsonl or .ndjson, each also with .gz.",
+        ),
+        (
+            f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}, gruop: g}}]\n",
+            "collectors.0.gruop: unknown key; did you mean `group`?",
+        ),
+        (
+            f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}, security: {{protocl: SSL}}}}]\n",
+            "collectors.0.security.protocl: unknown key; did you mean `protocol`?",
+        ),
+        (
+            f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}, connect_timeout: 5}}]\n",
+            "collectors.0.connect_timeout: found 5, needs a number and a unit out of s, m, h, such as 10s or 1m",
+        ),
+        (
+            f"{SYSTEM}collectors: [{{type: file, path: a.csv, system: lone}}]\n",
+            "collectors.0.system: found 'lone', which is not the id of a configured system (loan)",
+        ),
+        (
+            f"{TWO}collectors: [{{type: file, path: a.csv}}]\n",
+            "collectors.0.system: missing; several systems are configured: loan, card",
+        ),
+    ],
+)
+def test_a_collectors_own_options_are_checked_alike(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    (found,) = messages(tmp_path, text)
+    assert found.split(": ", 1)[1] == expected
+
+
+def test_a_secret_is_never_quoted(tmp_path: Path) -> None:
+    security = "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: 12345678}"
+    text = f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}, security: {security}}}]\n"
+    (found,) = messages(tmp_path, text)
+    assert found == (
+        "pantau.yaml:3: collectors.0.security.password: found a value that is not shown, needs a "
+        "text; put it in quotes"
+    )
+    env = {"PANTAU_COLLECTORS__0__PASSWORD": "12345678"}
+    text = f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}}}]\n"
+    assert not any("12345678" in line for line in messages(tmp_path, text, env))
+    for mark in ("*", "&", "!"):
+        broken = f"{SYSTEM}collectors: [{{password: {mark}hush12345 }}]\n"
+        assert not any("hush12345" in line for line in messages(tmp_path, broken))
+
+
+def test_a_secret_does_not_change_the_digest(tmp_path: Path) -> None:
+    def with_password(password: str) -> Config:
+        security = f"{{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: {password}}}"
+        return read(
+            tmp_path, f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}, security: {security}}}]\n"
+        )
+
+    config = with_password("first")
+    assert digest(config) == digest(with_password("second"))
+    assert "first" not in repr(config)
+
+
+def test_paths_of_collectors_start_from_the_files_folder(tmp_path: Path) -> None:
+    security = "{protocol: SSL, ca_file: ca.pem}"
+    config = read(
+        tmp_path,
+        f"{SYSTEM}collectors:\n  - {{type: file, path: in.csv}}\n"
+        f"  - {{type: kafka, {KAFKA}, security: {security}}}\n",
+    )
+    file, kafka = config.collectors
+    assert getattr(file, "path", None) == tmp_path / "in.csv"
+    assert getattr(kafka, "security").ca_file == tmp_path / "ca.pem"  # noqa: B009
+
+
 def test_all_mistakes_are_told_at_once_in_the_files_order(tmp_path: Path) -> None:
     text = "stoer: 1\nsystems:\n  - id: a\n    windws: [1h]\n    country: XX\n  - id: a\n"
     found = messages(tmp_path, text + "    risk: {severity: worst}\nalerts: {route: both}\n")

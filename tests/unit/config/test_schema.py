@@ -78,7 +78,7 @@ def models() -> Iterator[type[BaseModel]]:
     seen: set[type[BaseModel]] = set()
     waiting: list[Any] = [Config]
     for family in ("collectors", "exporters"):
-        waiting += [options_model(family, name) for name in names(family)]  # type: ignore[arg-type]
+        waiting += [options_model(family, name) for name in names(family)]
     while waiting:
         model = waiting.pop()
         if model in seen:
