@@ -18,11 +18,24 @@ class AuditOptions(Options):
     """
 
     type: Literal["audit"] = "audit"
-    path: Path = Path("audit")
-    state: Path | None = None
-    origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$")] | None = None
-    heartbeat: Duration = 60
-    segment_mb: Annotated[int, Field(ge=1, le=1024)] = 64
+    path: Annotated[Path, Field(description="the published directory of the log")] = Path("audit")
+    state: Annotated[
+        Path | None,
+        Field(description="its private directory, outside `path`; `<path>.state` if not set"),
+    ] = None
+    origin: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$",
+            description="the log's name, for example bank/prod/loans; `<host>/<system>` if not set",
+        ),
+    ] = None
+    heartbeat: Annotated[
+        Duration, Field(description="a record at least this often, even if nothing happens")
+    ] = 60
+    segment_mb: Annotated[
+        int, Field(ge=1, le=1024, description="size at which the next file is begun, in MiB")
+    ] = 64
 
     @model_validator(mode="after")
     def _state_is_private(self) -> Self:
