@@ -135,7 +135,7 @@ def _reason_to_begin(at: Place, found: _Found | None) -> types.GapData | None:
     """Return what is lost if the newest epoch cannot be continued, None if it can."""
     head = place.read_head(at)
     if found is None:
-        named = place.read_hint(at.public).get("origin")
+        named = place.read_hint(at.public).get("origin") or (head.origin if head else None)
         if not isinstance(named, str) or not 0 < len(named) <= 512:
             return None
         reason = f"the records of this log are not in {at.state.name}"

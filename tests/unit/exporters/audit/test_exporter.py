@@ -328,10 +328,14 @@ def test_records_that_are_gone_from_the_end_begin_a_new_epoch(tmp_path: Path) ->
     assert (gap["first"], gap["last"]) == (8, 8)
 
 
-def test_a_log_whose_records_are_gone_altogether_begins_again_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forgotten", ["audit/log.json", "audit.state/head.json"])
+def test_a_log_whose_records_are_gone_altogether_begins_again_and_says_so(
+    tmp_path: Path, forgotten: str
+) -> None:
     log = write_log(tmp_path)
     before = records(log)[0]["source"]
     segment_paths(log)[0].unlink()
+    (tmp_path / forgotten).unlink()
     write_log(tmp_path, [], boot="boot-2")
     genesis, gap = records(log)
     assert genesis["data"]["previous"]["origin"] == before
