@@ -124,6 +124,24 @@ def test_a_change_of_severity_raises_the_new_alert_and_closes_the_old() -> None:
     assert (cause.alert.labels["severity"], cause.alert.starts_at) == ("page", 2 * DAY)
 
 
+def test_an_alert_is_as_loud_as_its_loudest_window() -> None:
+    watch = Watch(fairness_rule())
+    watch.alert(0, gap(0.06, 0.09))
+    hour = Window(DAY, DAY + 3600, "1h")
+    assert _changes(watch.alert(1, gap(0.2, 0.3), window=hour)) == [
+        ("raised", "PantauBreach", "page"),
+        ("closed", "PantauBreach", "ticket"),
+    ]
+
+
+def test_since_is_when_it_began_even_if_a_window_in_between_was_fine() -> None:
+    watch = Watch(rule())
+    for i, interval in enumerate((OK, BREACH, OK, BREACH)):
+        watch.alert(i, psi(*interval))
+    (cause,) = watch.standing.values()
+    assert cause.alert.annotations["since"] == "1970-01-02T00:00:00Z"
+
+
 def test_info_alerts_nobody() -> None:
     assert Watch(rule(warn_severity="info")).alert(0, psi(*WARN)) == []
     assert Watch(rule()).alert(0) == []

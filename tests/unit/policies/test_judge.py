@@ -65,5 +65,6 @@ def test_a_signal_without_a_sound_interval_cannot_be_judged() -> None:
     good = psi(0.1, 0.2)
     assert interval(good) == (0.1, 0.2)
     assert interval(without({})) is None
+    assert interval(msgspec.structs.replace(good, status="suppressed")) is None
     for broken in ({"low": None}, {"high": float("nan")}, {"low": 0.3}, {"value": float("inf")}):
         assert interval(msgspec.structs.replace(good, **broken)) is None

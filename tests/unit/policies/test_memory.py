@@ -57,6 +57,14 @@ def test_two_of_three_do_not_raise_on_an_ok_window() -> None:
     assert _story("BOO", persistence=(2, 3)) == [[], [], []]
 
 
+def test_breaches_behind_it_do_not_keep_a_finding_from_clearing() -> None:
+    assert _story("BBO", persistence=(2, 3), clear_after=1) == [
+        [],
+        ["raise breach"],
+        ["clear breach"],
+    ]
+
+
 def test_a_breach_and_a_warning_together_persist_as_a_warning() -> None:
     assert _story("BW", persistence=(2, 3)) == [[], ["raise warn"]]
 
@@ -137,6 +145,15 @@ def test_an_older_window_gets_verdicts_and_leaves_newer_memory_alone() -> None:
     assert late.verdicts[0].since == day(1).start
     changed = watch.judge(0, _signal("B")).verdicts[0]
     assert (changed.state, changed.since) == ("breach", day(0).start)
+
+
+def test_an_older_window_is_not_asked_for_subjects_that_came_later() -> None:
+    watch = Watch(rule())
+    watch.judge(0, psi(*OK, feature="a"))
+    watch.judge(1, psi(*OK, feature="a"), psi(*BREACH, feature="b"))
+    late = watch.judge(0, psi(*WARN, feature="a"))
+    assert [v.subject for v in late.verdicts] == [{"feature": "a"}]
+    assert late.memory == {}
 
 
 def test_memory_survives_json() -> None:
