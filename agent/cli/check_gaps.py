@@ -25,6 +25,8 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     elif system.favourable is None:
         yield "no favourable outcome: fairness is not assessed; add `favourable`"
     yield from _small_groups(plan)
+    if system.versions is None:
+        yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
         yield "nobody answers for this system; add `owner`"
     if system.time.dedup_horizon < system.time.lateness:

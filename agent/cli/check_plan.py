@@ -56,7 +56,12 @@ def plan_documents(plan: Planned) -> list[dict[str, Any]]:
     stream = stream_of(plan)
     documents = [_system_document(plan, stream)]
     for rule in plan.policy.rules:
-        need = need_of(rule.signal, plan.system, plan.reference is not None, plan.schema)
+        need = need_of(
+            rule.signal,
+            plan.system,
+            has_reference=plan.system.reference is not None,
+            schema=plan.schema,
+        )
         documents.append(_rule_document(plan.system, rule, need, stream))
     return documents
 

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.config.system import System
+from agent.signals.table import all_signals
 from agent.windows import LENGTHS
 from collectors.schema import EventSchema
+
+_AGAINST_REFERENCE = (
+    "governance.reference_age_days",
+    "quality.missing_rate_rise",
+    "quality.new_category_rate",
+    "quality.out_of_range_rate",
+)
 
 NONE, UNKNOWN = "none", "unknown"
 
@@ -23,7 +31,7 @@ class Need:
 
     def text(self) -> str:
         """Return it for a person, such as `100 people per group`."""
-        return f"{self.n} {self.of}"
+        return "1 event" if self == Need(1, "events", self.impossible) else f"{self.n} {self.of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +44,25 @@ class Stream:
     groups: Mapping[str, Mapping[str, float]]
 
 
-def need_of(signal: str, system: System, has_reference: bool, schema: EventSchema | None) -> Need:
+def need_of(
+    signal: str, system: System, *, has_reference: bool, schema: EventSchema | None
+) -> Need:
     """Return what a signal needs in this system."""
     family = signal.partition(".")[0]
+    if signal not in all_signals():
+        return Need(1, "events", "not computed in this version")
     if family == "drift":
-        reason = None if has_reference or system.reference is not None else "no reference"
-        return Need(system.min_drift_n, "events", reason)
+        return Need(system.min_drift_n, "events", None if has_reference else "no reference")
+    if signal in _AGAINST_REFERENCE and not has_reference:
+        return Need(1, "events", "no reference")
     if family == "fairness":
         return Need(system.min_group_n, "people per group", _no_fairness(system))
     if family == "performance":
         labelless = schema is not None and schema.label is None
         reason = "no label in the stream" if labelless else None
         return Need(system.min_performance_n, "labelled events", reason)
+    if signal == "governance.unregistered_version" and system.versions is None:
+        return Need(1, "events", "no registered versions")
     return Need(1, "events")
 
 

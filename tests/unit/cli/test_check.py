@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli.check_windows import Need, Stream, need_of, smallest_window
+from agent.cli.main import main
+from agent.config.system import System
+from tests.unit.cli import stream
+
+GROUND = {"lawful_basis": "consent", "purpose": "p", "dpia_ref": "D", "expires": "2027-12-31"}
+HOURLY_60 = 60 / 3_600
+
+
+def documents(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_would_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = stream.write(tmp_path)
+    assert main(["check", "-c", str(config), "--output", "json"]) == 0
+    found = documents(capsys)
+    (system,) = [d for d in found if d["kind"] == "system"]
+    assert system["task"] == "classification"
+    assert system["event"] == {"id": "id", "time": "at", "prediction": "approve"}
+    assert system["features"] == {"income": "numeric", "purpose": "categorical"}
+    assert system["events_per_hour"] == pytest.approx(60, rel=0.01)
+    assert system["reference"]["rows"] == 1_500
+    windows = {d["rule"]: d["smallest_window"] for d in found if d["kind"] == "rule"}
+    # 60 an hour: an hour is too short for 100 values or 100 women, a day is enough for both.
+    assert windows["DR-1"] == "1d"
+    assert windows["FA-1"] == "1d"
+    assert windows["DQ-1-duplicate"] == "1h"
+    assert {(d["kind"], d["name"], d["ok"]) for d in found if "ok" in d} == {
+        ("collector", "file:live.csv", True),
+        ("exporter", "prometheus", True),
+        ("exporter", "audit", True),
+    }
+
+
+def test_a_check_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = stream.write(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert main(["check", "-c", str(config)]) == 0
+    assert sorted(tmp_path.iterdir()) == before
+    text = capsys.readouterr().out
+    assert "collector file:live.csv: ok: " in text
+    assert "System loan" in text
+
+
+def test_a_failed_connection_is_3_and_the_rest_is_still_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    (tmp_path / "live.csv").unlink()
+    assert main(["check", "-c", str(config), "--output", "json"]) == 3
+    found = documents(capsys)
+    failed = [d for d in found if d.get("ok") is False]
+    assert [d["name"] for d in failed] == ["file:live.csv"]
+    assert "there is no such file" in failed[0]["detail"]
+    notes = [d["text"] for d in found if d["kind"] == "note"]
+    assert "the stream could not be read: no source answered" in notes
+    assert {d["smallest_window"] for d in found if d.get("rule") == "DQ-1-duplicate"} == {"unknown"}
+
+
+def test_each_gap_says_what_to_add(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stream.write(tmp_path)
+    config = tmp_path / "bare.yaml"
+    config.write_text(
+        "systems: [{id: loan}]\ncollectors: [{type: file, path: live.csv}]\n"
+        "exporters: [{type: audit}]\n",
+        encoding="utf-8",
+    )
+    assert main(["check", "-c", str(config), "--output", "json"]) == 0
+    notes = " ".join(d["text"] for d in documents(capsys) if d["kind"] == "note")
+    for key in (
+        "`reference.path`",
+        "`audit_attributes`",
+        "`versions`",
+        "`owner`",
+        "`alertmanager`",
+    ):
+        assert key in notes
+
+
+def test_a_reference_that_cannot_be_read_is_a_wrong_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    (tmp_path / "ref.json").write_text("{}", encoding="utf-8")
+    text = config.read_text(encoding="utf-8").replace("data: past.csv", "path: ref.json")
+    config.write_text(text, encoding="utf-8")
+    assert main(["check", "-c", str(config)]) == 2
+    assert "ref.json" in capsys.readouterr().err
+
+
+def system_with(**changes: Any) -> System:
+    return System.model_validate({"id": "loan", "windows": ["5m", "1h", "1d"], **changes})
+
+
+@pytest.mark.parametrize(
+    ("rate", "n", "window"),
+    [
+        (1.0, 100, "5m"),
+        (100 / 300, 100, "5m"),
+        (99 / 300, 100, "1h"),
+        (HOURLY_60, 100, "1d"),
+        (1 / 3_600, 100, "none"),
+        (0.0, 1, "none"),
+        (None, 1, "unknown"),
+    ],
+)
+def test_the_smallest_window_expects_enough_events(rate: float | None, n: int, window: str) -> None:
+    stream_ = Stream("sample", rate, None, {})
+    assert smallest_window(Need(n, "events"), system_with(), stream_) == window
+
+
+@pytest.mark.parametrize(
+    ("privileged", "shares", "window"),
+    [
+        # 0.4 of 60 an hour are 24: a day's 576 do, an hour's do not.
+        ("male", {"male": 0.6, "female": 0.4}, "1d"),
+        # The pair with the largest smaller group counts: one that can be compared is enough.
+        ("male", {"male": 0.6, "female": 0.399, "other": 0.001}, "1d"),
+        ("male", {"male": 0.95, "female": 0.05}, "none"),
+        ("male", {"female": 1.0}, "none"),
+        (None, {"a": 0.05, "b": 0.45, "c": 0.5}, "1d"),
+        (None, {"a": 1.0}, "none"),
+    ],
+)
+def test_a_gap_needs_both_of_its_groups(
+    privileged: str | None, shares: dict[str, float], window: str
+) -> None:
+    attribute = GROUND if privileged is None else {"privileged": privileged, **GROUND}
+    system = system_with(audit_attributes={"gender": attribute}, favourable=1)
+    stream_ = Stream("sample", HOURLY_60, None, {"gender": shares})
+    assert smallest_window(Need(100, "people per group"), system, stream_) == window
+
+
+@pytest.mark.parametrize(
+    ("signal", "changes", "why"),
+    [
+        ("drift.psi", {}, "no reference"),
+        ("quality.out_of_range_rate", {}, "no reference"),
+        ("fairness.disparate_impact_ratio", {}, "no audit attribute"),
+        (
+            "fairness.disparate_impact_ratio",
+            {"audit_attributes": {"gender": GROUND}},
+            "no favourable outcome",
+        ),
+        ("governance.unregistered_version", {}, "no registered versions"),
+        ("governance.phase_of_the_moon", {}, "not computed in this version"),
+    ],
+)
+def test_a_rule_that_can_never_speak_says_why(
+    signal: str, changes: dict[str, Any], why: str
+) -> None:
+    need = need_of(signal, system_with(**changes), has_reference=False, schema=None)
+    assert need.impossible == why
+    assert smallest_window(need, system_with(), Stream("sample", 1e9, 1.0, {})) == "none"
