@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import FencedInstanceIdError, KafkaError
 
+from collectors import infer
 from collectors.base import (
     Channel,
     CollectorError,
@@ -25,7 +27,6 @@ from collectors.batch import EventBatch, Rejected
 from collectors.decoders import table as decoders
 from collectors.decoders.base import Decoder
 from collectors.kafka_client import connect, explain, require_topic
-from collectors.kafka_network import speed_up
 from collectors.kafka_options import KafkaOptions
 from collectors.kafka_records import Chunk, ChunkReader, UnreadableBatchError, Values
 from collectors.kafka_session import KafkaSession, Progress
@@ -60,7 +61,7 @@ class KafkaCollector:
         self._format = decoders.load(options.decoder)
         self._decoder: Decoder | None = None
         self._unresolved: list[Chunk] = []
-        self._sample: list[object] = []
+        self._sample: list[Mapping[str, object]] = []
         self._stop = threading.Event()
         self._progress = Progress()
         self._sent: SourceStatus | None = None
@@ -126,7 +127,6 @@ class KafkaCollector:
     # Connecting.
 
     def _open(self, resume: Resume) -> KafkaSession:
-        speed_up()
         consumer = connect(self._options)
         try:
             partitions = require_topic(consumer, self._options)
@@ -219,8 +219,6 @@ class KafkaCollector:
                     f"read as {self._options.decoder}: correct `topic` or `decoder`"
                 )
             return False
-        from collectors import infer
-
         schema, notes = infer.resolve(self._schema, self._sample[:_SAMPLE])
         self._resolved(channel, schema, tuple(notes))
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import ssl
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -18,18 +17,11 @@ from kafka.errors import (
     SaslAuthenticationFailedError,
     UnsupportedSaslMechanismError,
 )
+from kafka.net.compat import KafkaNetClient
 
 from collectors.base import CollectorError
+from collectors.kafka_network import speed_up
 from collectors.kafka_options import KafkaOptions
-
-MENDED_BY_A_PERSON = (
-    AuthorizationError,
-    FencedInstanceIdError,
-    IllegalSaslStateError,
-    SaslAuthenticationFailedError,
-    UnsupportedSaslMechanismError,
-)
-"""Errors that do not go away by trying again."""
 
 _AUTHENTICATION = (
     SaslAuthenticationFailedError,
@@ -44,19 +36,24 @@ def connect(options: KafkaOptions) -> KafkaConsumer:
     Raises `CollectorError` if that does not succeed within `connect_timeout`.
     """
     _quiet()
+    speed_up()
+    clients: list[KafkaNetClient] = []
+    failures: list[BaseException] = []
+
+    def client(**configs: Any) -> KafkaNetClient:
+        made = KafkaNetClient(**configs)
+        clients.append(made)
+        _watch_connections(made, failures)
+        return made
+
     settings = _settings(options)
     try:
-        consumer = KafkaConsumer(**settings)
-    except KafkaTimeoutError as error:
-        raise CollectorError(
-            f"no Kafka broker answers at {_brokers(options)} within {options.connect_timeout} s: "
-            "check `brokers`, the network, and whether the listener wants TLS "
-            f"(`security.protocol` is {options.security.protocol})"
-        ) from error
-    except KafkaError as error:
-        raise CollectorError(explain(error, options)) from error
-    except (OSError, ssl.SSLError) as error:
-        raise CollectorError(f"Kafka client for {_brokers(options)}: {error}") from error
+        consumer = KafkaConsumer(kafka_client=client, **settings)
+    except Exception as error:
+        # A consumer that could not be made cannot be closed; its I/O thread would stay.
+        for one in clients:
+            one.close()
+        raise _not_connected(error, failures, options) from error
     # The consumer does not pass this setting on to the part that asks for metadata: without it
     # a deleted topic would come back, empty, wherever brokers create topics on request.
     cluster = getattr(consumer, "_cluster", None)
@@ -133,6 +130,18 @@ def partition_count(consumer: KafkaConsumer, topic: str, known: int) -> int:
     return len(partitions) if partitions else known
 
 
+def fenced(consumer: KafkaConsumer) -> bool:
+    """Tell whether another member seems to have taken over this one's `group_instance_id`.
+
+    The client stops its heartbeats then and says nothing.  For a moment it looks the same while
+    it joins: ask twice.
+    """
+    coordinator = getattr(consumer, "_coordinator", None)
+    beating = getattr(coordinator, "_heartbeat_enabled", True)
+    stable = getattr(coordinator, "stable", None)
+    return not beating and callable(stable) and bool(stable())
+
+
 def topic_id(consumer: KafkaConsumer, topic: str) -> str | None:
     """Return the id that changes when a topic is deleted and made again; None if not known."""
     ask = getattr(getattr(consumer, "_cluster", None), "topic_id", None)
@@ -145,6 +154,50 @@ def begin_and_end(consumer: KafkaConsumer, partition: TopicPartition) -> tuple[i
     begin = consumer.beginning_offsets([partition], timeout_ms=5_000)[partition]
     end = consumer.end_offsets([partition], timeout_ms=5_000)[partition]
     return int(begin), max(int(begin), int(end))
+
+
+def _watch_connections(client: KafkaNetClient, failures: list[BaseException]) -> None:
+    """Collect why connections fail; a refused login ends the attempt to start at once.
+
+    By itself the client would go on trying a wrong password until its time is up, and then say
+    only that it is.
+    """
+    manager = getattr(client, "_manager", None)
+    make = getattr(manager, "get_connection", None)
+    if manager is None or make is None:
+        return
+
+    def watched(node_id: Any, *rest: Any, **named: Any) -> Any:
+        if failures and isinstance(failures[-1], _AUTHENTICATION):
+            raise failures[-1]
+        connection = make(node_id, *rest, **named)
+
+        def failed(error: BaseException) -> None:
+            failures[:] = [error]
+
+        if not getattr(connection, "_watched", False):
+            connection._watched = True
+            connection.init_future.add_errback(failed)
+        return connection
+
+    manager.get_connection = watched
+
+
+def _not_connected(
+    error: Exception, failures: list[BaseException], options: KafkaOptions
+) -> Exception:
+    if isinstance(error, KafkaTimeoutError):
+        last = f" (last: {_text(failures[-1])})" if failures else ""
+        return CollectorError(
+            f"no Kafka broker answers at {_brokers(options)} within {options.connect_timeout} s"
+            f"{last}: check `brokers`, the network, and whether the listener wants TLS "
+            f"(`security.protocol` is {options.security.protocol})"
+        )
+    if isinstance(error, KafkaError):
+        return CollectorError(explain(error, options))
+    if isinstance(error, OSError):  # TLS errors are OSErrors too
+        return CollectorError(f"the Kafka client for {_brokers(options)}: {error}")
+    return error
 
 
 def _settings(options: KafkaOptions) -> dict[str, Any]:
@@ -215,5 +268,7 @@ def _quiet() -> None:
     client = logging.getLogger("kafka")
     if client.getEffectiveLevel() < logging.WARNING:
         client.setLevel(logging.WARNING)
-    # It writes a response that it cannot decode in full, as an error.
+    # A response that it cannot decode it writes in full, as an error.
     logging.getLogger("kafka.protocol.parser").setLevel(logging.CRITICAL)
+    # Each attempt to reconnect is several errors there; the collector tells the outage once.
+    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)

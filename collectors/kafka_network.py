@@ -2,7 +2,9 @@
 
 It reads sockets 4 kB at a time, giving the interpreter lock away each time, and copies every
 response twice more than needed.  With other threads at work the first costs more than the rest of
-reading together.  Both replacements do exactly what the originals do.  Why: `docs/adr/0004-*`.
+reading together.  The
+replacements differ in one more thing: bytes that come together with the end of a connection are
+still handed on.  Why: `docs/adr/0004-*`.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def _receive(transport: Any) -> tuple[bytes, KafkaConnectionError | None]:
             error = KafkaConnectionError("the broker closed the connection")
             break
         parts.append(part)
-    return (parts[0] if len(parts) == 1 else b"".join(parts)), error
+    # What came before the end is still worth reading (why a login failed, for one); the end is
+    # found again by the next call.
+    return (parts[0] if len(parts) == 1 else b"".join(parts)), None if parts else error
 
 
 def _read(buffer: Any, count: int | None = None) -> bytes:

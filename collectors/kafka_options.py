@@ -139,13 +139,13 @@ class KafkaOptions(_Section):
         description="Most bytes of one partition in a fetch.",
     )
     fetch_min_bytes: int = Field(
-        default=512 * 1024,
+        default=256 * 1024,
         ge=1,
         description="A broker answers as soon as it has this many new bytes, or after "
         "`fetch_max_wait_ms`; fewer, larger answers cost less.",
     )
     fetch_max_wait_ms: int = Field(
-        default=250, ge=1, le=10_000, description="See `fetch_min_bytes`."
+        default=100, ge=1, le=10_000, description="See `fetch_min_bytes`."
     )
     batch_max_records: int = Field(
         default=10_000, ge=1, le=100_000, description="Most records handed on at once."

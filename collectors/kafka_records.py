@@ -37,9 +37,9 @@ _CRC_COVERS_FROM = 21
 _CODEC, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
 _DECOMPRESS = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode, 4: zstd_decode}
 
-CHUNK_RECORDS = 5_000
-CHUNK_BYTES = 4 * 1024 * 1024
-"""A chunk ends with the record batch that reaches one of these."""
+CHUNK_RECORDS = 20_000
+CHUNK_BYTES = 12 * 1024 * 1024
+"""A chunk ends with the record batch that reaches one of these; bytes after decompression."""
 
 Values = list[bytes | None]
 
@@ -126,6 +126,7 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         super().__init__(fetch_offset, tp, records, *rest, **named)
         self._data = bytes(records._buffer)
         self._at = 0
+        self._unpacked = 0
         self._later: CorruptRecordError | None = None
         # Message formats 0 and 1 are gone in Kafka 4; from an old broker the parent reads them.
         self._modern = self._data[_MAGIC_AT : _MAGIC_AT + 1] in (b"\x02", b"")
@@ -147,8 +148,8 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             raise self._later
         values: Values = []
         offsets: list[Ints] = []
-        size = self.bytes_read + CHUNK_BYTES
-        while len(values) < CHUNK_RECORDS and self.bytes_read < size:
+        end = self._unpacked + CHUNK_BYTES
+        while len(values) < CHUNK_RECORDS and self._unpacked < end:
             try:
                 found = self._next_batch()
             except CorruptRecordError as error:
@@ -195,7 +196,9 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             if hidden:
                 found: tuple[Values, Ints] = ([], np.empty(0, np.int64))
             else:
-                found = _records(data, at, end, flags & _CODEC, base, last, count)
+                body, first, stop = _unpack(data, at + _HEADER.size, end, flags & _CODEC)
+                self._unpacked += stop - first
+                found = _records(body, first, stop, base, last, count)
         except UnreadableBatchError:
             raise
         except Exception as error:  # Codecs raise whatever they like for broken input.
@@ -221,20 +224,26 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         return bool(batch.is_control_batch)
 
 
+def _unpack(data: bytes, first: int, end: int, codec: int) -> tuple[bytes, int, int]:
+    """Return bytes that hold the batch's records, and where in them these begin and end."""
+    if not codec:
+        return data, first, end
+    if codec not in _DECOMPRESS:
+        raise CorruptRecordError(f"compression {codec} is not known")
+    # kafka-python's decoders of three of the four formats want bytes, not a view.
+    body = bytes(_DECOMPRESS[codec](data[first:end]))
+    return body, 0, len(body)
+
+
 def _records(
-    data: bytes, at: int, end: int, codec: int, base: int, last: int, count: int
+    body: bytes, first: int, end: int, base: int, last: int, count: int
 ) -> tuple[Values, Ints]:
-    body, first = data, at + _HEADER.size
-    if codec:
-        if codec not in _DECOMPRESS:
-            raise CorruptRecordError(f"compression {codec} is not known")
-        body = bytes(_DECOMPRESS[codec](data[first:end]))
-        first, end = 0, len(body)
     values, stop = walk(body, first, count)
     if stop != end:
         raise CorruptRecordError("the records do not fill their batch")
     if last + 1 == count:
         return values, np.arange(base, base + count, dtype=np.int64)
+    # Compaction has taken records out of the batch.
     return values, base + np.array(walk_offsets(body, first, count), np.int64)
 
 

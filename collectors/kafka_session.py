@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
+    FencedInstanceIdError,
     IllegalStateError,
     KafkaError,
     LogTruncationError,
@@ -26,7 +27,13 @@ from kafka.errors import (
 )
 
 from collectors.base import Resume, SourceStatus
-from collectors.kafka_client import begin_and_end, disconnected_from, partition_count, topic_id
+from collectors.kafka_client import (
+    begin_and_end,
+    disconnected_from,
+    fenced,
+    partition_count,
+    topic_id,
+)
 from collectors.kafka_options import KafkaOptions
 from collectors.kafka_positions import (
     OTHER_STORE,
@@ -43,6 +50,7 @@ _log = structlog.get_logger(__name__)
 
 _ASK_MS = 5_000
 _COMMIT_EVERY = 1.0
+_FENCED_FOR = 1.0
 _TRIES = 3
 """How often a batch that cannot be read is fetched before it is given up."""
 
@@ -103,6 +111,7 @@ class KafkaSession:
         self._uncommitted: dict[int, int] = {}
         self._committing = False
         self._commit_at = 0.0
+        self._fenced_since: float | None = None
         self.problem: str | None = None
         self._notice_replacement()
         consumer.subscribe([options.topic], listener=_Listener(self._notes))
@@ -113,6 +122,7 @@ class KafkaSession:
         Raises `KafkaError` for what is not about single partitions.
         """
         self.problem = None
+        self._look_for_a_double()
         chunks: list[Chunk] = []
         failure: KafkaError | None = None
         try:
@@ -204,6 +214,15 @@ class KafkaSession:
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._options.topic, partition)
+
+    def _look_for_a_double(self) -> None:
+        now = time.monotonic()
+        if not fenced(self._consumer):
+            self._fenced_since = None
+        elif self._fenced_since is None:
+            self._fenced_since = now
+        elif now - self._fenced_since > _FENCED_FOR:
+            raise FencedInstanceIdError
 
     # Assignment and positions.
 
