@@ -14,6 +14,7 @@ from agent.config.load import load
 from agent.run import Parts, assemble, finished, start, stop
 from benchmarks.agent_setup import write_config
 from benchmarks.measure import Run, memory_mib, report
+from exporters.log import configure
 
 
 def run(bootstrap: str, topic: str, events: int, reference: Path) -> Run:
@@ -26,7 +27,9 @@ def run(bootstrap: str, topic: str, events: int, reference: Path) -> Run:
         "decoder": "json",
     }
     with tempfile.TemporaryDirectory(prefix="pantau-bench-") as directory:
-        parts = assemble(load(write_config(Path(directory), reference, collector)))
+        config = load(write_config(Path(directory), reference, collector))
+        configure(config.agent.log_level)
+        parts = assemble(config)
         start(parts)
         skipped = _wait_for(parts, 1)
         wall, cpu = time.perf_counter(), time.process_time()
