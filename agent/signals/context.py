@@ -9,6 +9,8 @@ from functools import cached_property
 from agent.binning import MISSING
 from agent.layout import Column, Layout
 from agent.reference.profile import Reference
+from agent.signals.distributions import Curves, Shares, curves, shares
+from agent.signals.divergence import Divergences, divergences
 from agent.summary import EVENTS, Summary, dense
 from collectors.batch import Ints
 from policies.model import Window
@@ -50,6 +52,21 @@ class SignalContext:
     def cells(self) -> Ints:
         """The summary's whole vector."""
         return dense(self.summary)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """Counts by union of bins or by category, beside the reference's."""
+        return shares(self.layout, self.cells)
+
+    @cached_property
+    def curves(self) -> Curves:
+        """Distribution functions on the bins, beside the reference's."""
+        return curves(self.layout, self.cells)
+
+    @cached_property
+    def divergences(self) -> tuple[Divergences, Divergences]:
+        """PSI and Jensen-Shannon divergence of the columns of `shares`."""
+        return divergences(self.shares)
 
     @property
     def events(self) -> int:

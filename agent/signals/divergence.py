@@ -31,7 +31,7 @@ _MANY = 30.0
 _SUPPORT = 80
 """Counts 0 to 79: a Poisson count of mean below 30 is beyond with a chance below 1e-12."""
 
-_BISECTIONS = 30
+_BISECTIONS = 26
 
 
 class Divergences(NamedTuple):

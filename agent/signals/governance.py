@@ -1,0 +1,72 @@
+"""Governance: whether what is needed to answer for the system is there and current.
+
+These are counts and ages, known exactly: their interval is the value itself.
+"""
+
+from __future__ import annotations
+
+from agent.signals.context import SignalContext
+from agent.summary import NO_VERSION, VERSIONS_OVERFLOW
+from policies.model import Signal, measured, unmeasured
+
+_DAY = 86_400
+_EXACT = "exact"
+
+
+def reference_age_days(context: SignalContext) -> list[Signal]:
+    """Days from the last row of the reference's data to the window's end.  n: its rows."""
+    name = "governance.reference_age_days"
+    reference = context.reference
+    if reference is None:
+        return [unmeasured(name, {}, "no_reference", "no_reference", n=0, method=_EXACT)]
+    days = (context.window.end - reference.data_end) / _DAY
+    return [
+        measured(
+            name,
+            {},
+            days,
+            days,
+            days,
+            n=reference.rows,
+            method=_EXACT,
+            reference=reference.digest,
+        )
+    ]
+
+
+def unregistered_version(context: SignalContext) -> list[Signal]:
+    """Events of a model version that the inventory does not list, or of none.  n: the events.
+
+    Versions beyond the summary's limit count as unregistered: so many are a finding by themselves.
+    """
+    name = "governance.unregistered_version"
+    registered = context.settings.registered
+    n = context.events
+    if registered is None:
+        reason = "not_configured: versions"
+        return [unmeasured(name, {}, "insufficient_data", reason, n=n, method=_EXACT)]
+    unnamed = context.count(NO_VERSION)
+    if n == 0 or unnamed == n:
+        reason = "no_events" if n == 0 else "no_model_version"
+        return [unmeasured(name, {}, "insufficient_data", reason, n=n, method=_EXACT)]
+    strange = sum(k for v, k in context.summary.versions.items() if v not in registered)
+    value = float(strange + unnamed + context.count(VERSIONS_OVERFLOW))
+    return [measured(name, {}, value, value, value, n=n, method=_EXACT)]
+
+
+def audit_completeness(context: SignalContext) -> list[Signal]:
+    """Share of the records received for the window that it accounts for, 0 to 1.
+
+    Events and repeats over these, the rejected and those dropped for being late.  n: all of them.
+    """
+    name = "governance.audit_completeness"
+    counts = context.summary.counts
+    kept = context.events + context.count("duplicates")
+    lost = context.count("late_dropped") + sum(
+        amount for key, amount in counts.items() if key.startswith("rejected.")
+    )
+    if kept + lost == 0:
+        reason = "no_events"
+        return [unmeasured(name, {}, "insufficient_data", reason, n=0, method=_EXACT)]
+    value = kept / (kept + lost)
+    return [measured(name, {}, value, value, value, n=kept + lost, method=_EXACT)]

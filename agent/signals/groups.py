@@ -1,0 +1,90 @@
+"""The groups of an audit attribute in one window, and whom each is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.signals.context import SignalContext
+from agent.summary import GROUPS_OVERFLOW
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRate:
+    """A group's rows with a prediction, and those of them with a favourable one."""
+
+    group: str
+    n: int
+    favourable: int
+
+    @property
+    def rate(self) -> float:
+        """The selection rate; only for n > 0."""
+        return self.favourable / self.n
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An audit attribute in one window.
+
+    `groups` are by name.  `against` is the group that the others are compared with, None when it
+    cannot be told.  `chosen` says that `against` was picked for having the highest rate.
+    `problem` is set when nothing about the attribute can be measured.
+    """
+
+    name: str
+    groups: tuple[GroupRate, ...]
+    against: GroupRate | None
+    chosen: bool
+    problem: str | None
+
+
+def attributes(context: SignalContext) -> list[Attribute]:
+    """Return the layout's audit attributes as this window shows them."""
+    return [_attribute(context, name) for name in context.layout.attributes]
+
+
+def least(context: SignalContext) -> int:
+    """Return the fewest rows with which a group's rate is judged."""
+    return max(context.settings.min_group_n, context.settings.k_display, 1)
+
+
+def _attribute(context: SignalContext, name: str) -> Attribute:
+    seen = context.summary.groups.get(name, {})
+    overflow = context.count(GROUPS_OVERFLOW + name) > 0
+    privileged = context.settings.privileged.get(name)
+    names = _configured(context, name)
+    if privileged is not None:
+        names.add(privileged)
+    if not overflow:
+        # With more groups than can be counted this is no group attribute; which of them were kept
+        # says nothing, so only those that somebody configured are reported.
+        names |= set(seen)
+    groups = tuple(
+        GroupRate(group, int(seen[group][1]), int(seen[group][2]))
+        if group in seen
+        else GroupRate(group, 0, 0)
+        for group in sorted(names)
+    )
+    problem = None
+    if not context.layout.favourable:
+        problem = "not_configured: favourable"
+    elif overflow:
+        problem = "too_many_groups"
+    elif not any(g.n for g in groups):
+        problem = "not_seen"
+    if privileged is not None:
+        against = next(g for g in groups if g.group == privileged)
+        return Attribute(name, groups, against, chosen=False, problem=problem)
+    candidates = [g for g in groups if g.n >= least(context)]
+    best = max(candidates, key=lambda g: g.rate, default=None)
+    return Attribute(name, groups, best, chosen=True, problem=problem)
+
+
+def _configured(context: SignalContext, name: str) -> set[str]:
+    """Return the groups to report even when unseen: those configured, else the reference's."""
+    configured = context.settings.groups.get(name)
+    if configured is not None:
+        return set(configured)
+    if context.reference is None:
+        return set()
+    return set(context.reference.groups.get(name, {}))
