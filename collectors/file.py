@@ -86,7 +86,8 @@ class FileCollector:
 
     def check(self) -> str:
         """Open the file, read its first records and resolve the schema; see `Collector.check`."""
-        self._read_schema(Resume())
+        if self._read_schema(Resume()) is None and not self._options.follow:
+            raise CollectorError(self._nothing())
         return f"{self._path}: {'CSV' if self._csv else 'JSON Lines'}, {_size(self._path)}"
 
     def stop(self) -> None:
@@ -236,8 +237,8 @@ class FileCollector:
     def _open(self, *, follow: bool) -> _Opened:
         file = FileBytes(self._path, follow=follow)
         if not self._csv:
-            return _Opened(file, (), line_records(file.read))
-        parts = csv_records(file.read, self._options.delimiter)
+            return _Opened(file, (), line_records(file))
+        parts = csv_records(file, self._options.delimiter)
         return _Opened(file, *read_header(parts, self._path, self._options.delimiter))
 
     def _status(self, *, caught_up: bool) -> SourceStatus:

@@ -6,12 +6,20 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from collectors.decoders.base import MAX_RECORD_BYTES
 
-Read = Callable[[], bytes | None]
-"""Returns the next bytes, empty for "none at present", None at the end."""
+
+class Source(Protocol):
+    """Where the bytes come from."""
+
+    problem: str | None
+    """Why reading ended before the end, if it did; what was begun then is not whole."""
+
+    def read(self) -> bytes | None:
+        """Return the next bytes, empty for "none at present", None if there are no more."""
+        ...
 
 
 class _State(Enum):
@@ -30,30 +38,32 @@ class Part(NamedTuple):
     lines: list[int]
 
 
-def lines_of(read: Read) -> Iterator[list[bytes]]:
+def lines_of(source: Source) -> Iterator[list[bytes]]:
     """Yield the lines without their ends, in lists; an empty list where nothing is there yet.
 
-    The last line needs no end.  A line longer than a record may be is cut, to be rejected.
+    The last line needs no end, unless reading failed before it.  A line longer than a record may
+    be is cut, to be rejected.
     """
     rest = b""
-    while (chunk := read()) is not None:
+    while (chunk := source.read()) is not None:
         if not chunk:
             yield []
             continue
-        found = (rest + chunk).split(b"\n")
+        data = rest + chunk
+        found = data.split(b"\n")
         rest = found.pop()[: MAX_RECORD_BYTES + 2]
-        if b"\r" in chunk or rest.endswith(b"\r"):
+        if b"\r" in data:
             found = [line.removesuffix(b"\r") for line in found]
         if found:
             yield found
-    if rest:
+    if rest and source.problem is None:
         yield [rest.removesuffix(b"\r")]
 
 
-def line_records(read: Read) -> Iterator[Part]:
+def line_records(source: Source) -> Iterator[Part]:
     """Yield the records of a file that has one a line; blank lines are none."""
     number = 1
-    for lines in lines_of(read):
+    for lines in lines_of(source):
         numbers = list(range(number, number + len(lines)))
         number += len(lines)
         if all(lines) and not any(map(bytes.isspace, lines)):
@@ -64,7 +74,7 @@ def line_records(read: Read) -> Iterator[Part]:
             yield Part([line for line, _ in kept], [number for _, number in kept])
 
 
-def csv_records(read: Read, delimiter: str) -> Iterator[Part]:
+def csv_records(source: Source, delimiter: str) -> Iterator[Part]:
     """Yield the records of a CSV file, of which a quoted cell may run over several lines.
 
     A quote that is never closed would swallow the rest of the file: where a record gets longer
@@ -73,13 +83,15 @@ def csv_records(read: Read, delimiter: str) -> Iterator[Part]:
     """
     splitter = _CsvSplitter(delimiter)
     number = 1
-    for lines in lines_of(read):
+    for lines in lines_of(source):
         part = Part([], [])
         for line in lines:
             splitter.add(line, number, part)
             number += 1
         if part.records or not lines:
             yield part
+    if source.problem is not None:
+        return
     part = Part([], [])
     splitter.end(part)
     if part.records:

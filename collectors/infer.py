@@ -18,6 +18,9 @@ SAMPLE = 200
 MOSTLY = 0.9
 """A field is a time if at least this share of its values can be read as one."""
 
+HALF = 0.5
+"""The same for a field whose name says that it is a time: the others are bad records."""
+
 _SHOWN = 40
 
 
@@ -84,7 +87,8 @@ class _Inference:
         ordered += [f for place, f in known if place is None and _all_texts(f)]
         naive = None
         for field in ordered:
-            enough = MOSTLY * len(field.values)
+            known_name = rank(field.path, TIME) is not None
+            enough = (HALF if known_name else MOSTLY) * len(field.values)
             readable = readable_times(field.values, self._schema.timezone)
             if readable >= enough:
                 form = "RFC 3339" if _all_texts(field) else "epoch"

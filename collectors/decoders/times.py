@@ -29,6 +29,7 @@ MISSING, UNREADABLE, IMPLAUSIBLE, NAIVE = (
     "naive_time",
 )
 
+_MOST = 2**63 - 1
 _DIGITS = re.compile(r"-?[0-9]{1,30}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -102,7 +103,7 @@ def epoch_of_ints(values: Sequence[int]) -> Ints:
     try:
         v = np.array(values, dtype=np.int64)
     except OverflowError:
-        v = np.array([max(-(2**62), min(2**62, x)) for x in values], dtype=np.int64)
+        v = np.array([max(-_MOST, min(_MOST, x)) for x in values], dtype=np.int64)
     size = np.abs(v)
     return np.where(
         size < 10**11,
@@ -115,7 +116,7 @@ def _read_floats(rows: Ints, values: Sequence[float], times: Times) -> None:
     v = np.array(values, dtype=np.float64)
     for row in rows[np.isnan(v)].tolist():
         times.reasons[row] = MISSING
-    v = np.clip(np.nan_to_num(v, nan=0.0, posinf=math.inf, neginf=-math.inf), -1e18, 1e18)
+    v = np.clip(np.nan_to_num(v, nan=0.0, posinf=math.inf, neginf=-math.inf), -9.2e18, 9.2e18)
     size = np.abs(v)
     scaled = np.where(
         size < 1e11, v * 1e6, np.where(size < 1e14, v * 1e3, np.where(size < 1e17, v, v / 1e3))
