@@ -66,6 +66,9 @@ class UnreadableBatchError(CorruptRecordError):  # type: ignore[misc]
         super().__init__(f"partition {partition}, offsets {offset} to {next_offset - 1}: {why}")
         self.partition, self.offset, self.next_offset = partition, offset, next_offset
 
+    def __str__(self) -> str:
+        return str(self.args[0])
+
 
 class ChunkReader:
     """Polls a consumer for chunks.  `fast` tells whether the seam is there and in use."""
@@ -127,14 +130,14 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         self._data = bytes(records._buffer)
         self._at = 0
         self._unpacked = 0
-        self._later: CorruptRecordError | None = None
+        self._later: UnreadableBatchError | None = None
         # Message formats 0 and 1 are gone in Kafka 4; from an old broker the parent reads them.
         self._modern = self._data[_MAGIC_AT : _MAGIC_AT + 1] in (b"\x02", b"")
 
     def take(self, n: int | None = None) -> list[Chunk]:
         """Return one chunk, or none at the end.
 
-        Raises `CorruptRecordError` when the next batch cannot be read, and drains: the next poll
+        Raises `UnreadableBatchError` when the next batch cannot be read, and drains: the next poll
         fetches it again.
         """
         if self.record_iterator is None:
@@ -152,7 +155,7 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         while len(values) < CHUNK_RECORDS and self._unpacked < end:
             try:
                 found = self._next_batch()
-            except CorruptRecordError as error:
+            except UnreadableBatchError as error:
                 if not values:
                     self.drain()
                     raise
@@ -188,7 +191,7 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 self.check_crcs
                 and calc_crc32c(memoryview(data)[at + _CRC_COVERS_FROM : end]) != crc
             ):
-                raise CorruptRecordError("the checksum is wrong")
+                raise ValueError("the checksum is wrong")
             if flags & _CONTROL or (producer >= 0 and self.aborted_transactions):
                 hidden = self._hidden(data[at:end])
             else:
@@ -199,8 +202,6 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 body, first, stop = _unpack(data, at + _HEADER.size, end, flags & _CODEC)
                 self._unpacked += stop - first
                 found = _records(body, first, stop, base, last, count)
-        except UnreadableBatchError:
-            raise
         except Exception as error:  # Codecs raise whatever they like for broken input.
             partition = self.topic_partition.partition
             why = str(error) or type(error).__name__
@@ -229,7 +230,7 @@ def _unpack(data: bytes, first: int, end: int, codec: int) -> tuple[bytes, int, 
     if not codec:
         return data, first, end
     if codec not in _DECOMPRESS:
-        raise CorruptRecordError(f"compression {codec} is not known")
+        raise ValueError(f"compression {codec} is not known")
     # kafka-python's decoders of three of the four formats want bytes, not a view.
     body = bytes(_DECOMPRESS[codec](data[first:end]))
     return body, 0, len(body)
@@ -240,7 +241,7 @@ def _records(
 ) -> tuple[Values, Ints]:
     values, stop = walk(body, first, count)
     if stop != end:
-        raise CorruptRecordError("the records do not fill their batch")
+        raise ValueError("the records do not fill their batch")
     if last + 1 == count:
         return values, np.arange(base, base + count, dtype=np.int64)
     # Compaction has taken records out of the batch.
@@ -250,7 +251,7 @@ def _records(
 def walk(data: bytes, position: int, count: int) -> tuple[Values, int]:  # noqa: C901 - inlined
     """Return the values of `count` records (format v2) at `position`, and where they end.
 
-    Raises `CorruptRecordError` or IndexError where the bytes are not records.
+    Raises ValueError or IndexError where the bytes are not records.
     """
     values: Values = []
     append = values.append
@@ -293,7 +294,7 @@ def walk(data: bytes, position: int, count: int) -> tuple[Values, int]:  # noqa:
         else:
             stop = position + (size >> 1)
             if stop >= end or size & 1:
-                raise CorruptRecordError("a value is longer than its record")
+                raise ValueError("a value is longer than its record")
             append(data[position:stop])
         position = end
     return values, position
@@ -324,7 +325,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
             return value, position
         shift += 7
         if shift > 63:
-            raise CorruptRecordError("a variable-length number does not end")
+            raise ValueError("a variable-length number does not end")
 
 
 def _from_records(start: int | None, records: list[Any]) -> Chunk:
