@@ -31,3 +31,11 @@ def test_every_make_target_in_the_docs_exists(page: str) -> None:
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / page).read_text(), re.MULTILINE))
     assert named
     assert named <= targets
+
+
+def test_every_file_that_contributing_names_exists() -> None:
+    named = re.findall(
+        r"`([\w/]+\.(?:py|yaml|toml|md|lock))`", (ROOT / "CONTRIBUTING.md").read_text()
+    )
+    assert "agent/signals/table.py" in named
+    assert [name for name in named if not (ROOT / name).exists()] == []
