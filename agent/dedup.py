@@ -105,6 +105,8 @@ class DedupIndex:
         rows = np.frombuffer(b"".join(stored), dtype=_ROW)
         order = np.argsort(rows["id"], kind="stable")
         rows = rows[order]
+        if not len(rows):
+            return
         self._segments = [Segment(rows["id"].copy(), rows["body"].copy(), rows["second"].copy())]
 
     @property

@@ -27,7 +27,7 @@ from collectors.batch import EventBatch, Rejected
 from collectors.decoders import table as decoders
 from collectors.decoders.base import Decoder
 from collectors.kafka_client import connect, explain, require_topic
-from collectors.kafka_options import KafkaOptions
+from collectors.kafka_options import KafkaOptions, with_static_membership
 from collectors.kafka_records import Chunk, ChunkReader, UnreadableBatchError, Values
 from collectors.kafka_session import KafkaSession, Progress
 from collectors.schema import EventSchema
@@ -127,13 +127,14 @@ class KafkaCollector:
     # Connecting.
 
     def _open(self, resume: Resume) -> KafkaSession:
-        consumer = connect(self._options)
+        options = with_static_membership(self._options, resume.store_id, self.name)
+        consumer = connect(options)
         try:
-            partitions = require_topic(consumer, self._options)
+            partitions = require_topic(consumer, options)
             self._require_group(consumer)
             reader = ChunkReader(consumer, fast=self._fast)
             return KafkaSession(
-                self.name, consumer, reader, self._options, resume, self._progress, partitions
+                self.name, consumer, reader, options, resume, self._progress, partitions
             )
         except BaseException:
             consumer.close(autocommit=False, timeout_ms=1_000)

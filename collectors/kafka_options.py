@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -111,7 +112,7 @@ class KafkaOptions(_Section):
         pattern=r"^[A-Za-z0-9._-]{1,249}$",
         description="Static membership: a name that outlives a restart and that no other agent "
         "has, such as the pod's name. A restarted agent then goes on at once, instead of after "
-        "`session_timeout`.",
+        "`session_timeout`. Default: a name of the store, which outlives a restart too.",
     )
     security: KafkaSecurity = Field(default=KafkaSecurity(), description="TLS and SASL.")
     auto_offset_reset: Literal["earliest", "latest"] = Field(
@@ -173,3 +174,15 @@ class KafkaOptions(_Section):
                 "`fetch_max_bytes`"
             )
         return self
+
+
+def with_static_membership(options: KafkaOptions, store_id: str, name: str) -> KafkaOptions:
+    """Return options that name this member of the group for good.
+
+    Without a configured name it is made from the store, which one agent at a time can use, and the
+    collector's name: an agent that was killed takes its own place again at once.
+    """
+    if options.group_instance_id is not None or not store_id:
+        return options
+    mark = hashlib.blake2s(f"{store_id} {name}".encode(), digest_size=8).hexdigest()
+    return options.model_copy(update={"group_instance_id": f"pantau-{mark}"})

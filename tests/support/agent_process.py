@@ -26,7 +26,7 @@ class AgentProcess:
         self.log, self.port = log, port
         self._stream = log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "agent.cli.main", "run", "-c", str(config)],
+            [str(Path(sys.executable).with_name("pantau")), "run", "-c", str(config)],
             stderr=self._stream,
             stdout=self._stream,
             env={**os.environ, "PYTHONFAULTHANDLER": "1"},
