@@ -132,6 +132,8 @@ class KafkaSession:
         except (OffsetOutOfRangeError, LogTruncationError, UnreadableBatchError) as error:
             failure = error
         self._take_notes()
+        # The client may have begun somewhere by itself before the partition was placed here.
+        unplaced = set(self._unplaced)
         self._place()
         if isinstance(failure, OffsetOutOfRangeError):
             self._out_of_range(failure)
@@ -139,7 +141,7 @@ class KafkaSession:
             self._truncated(failure)
         elif isinstance(failure, UnreadableBatchError):
             self._give_up_after_tries(failure)
-        return [chunk for chunk in chunks if self._accept(chunk)]
+        return [c for c in chunks if c.partition not in unplaced and self._accept(c)]
 
     def hold(self, held: bool) -> None:
         """Stop or resume fetching; the group membership goes on either way."""
