@@ -80,6 +80,8 @@ class Channel:
         """Whether anything was ever put."""
         self.status: SourceStatus | None = None
         """The last status put, for readers that only want to look."""
+        self.replay_from: int | None = None
+        """The last one acknowledged; see `Resume`."""
         self._condition = threading.Condition()
 
     def put(self, item: Item) -> None:
@@ -130,10 +132,15 @@ class Channel:
         with self._condition:
             return self._events
 
-    def acknowledge(self, offsets: Mapping[str, int]) -> None:
-        """Say that everything before these offsets is durable; called by the pipeline's side."""
+    def acknowledge(self, offsets: Mapping[str, int], replay_from: int | None = None) -> None:
+        """Say that everything before these offsets is durable; called by the pipeline's side.
+
+        `replay_from`: as in `Resume`, as of these offsets; None leaves it as it was.
+        """
         with self._condition:
             self._acknowledged.update(offsets)
+            if replay_from is not None:
+                self.replay_from = replay_from
 
     def take_acknowledged(self) -> dict[str, int]:
         """Return and clear the offsets acknowledged since the last call."""

@@ -113,7 +113,7 @@ class KafkaCollector:
         """Commit, tell how things stand, and return what came; nothing comes while full."""
         full = channel.full()
         session.hold(full)
-        session.commit(channel.take_acknowledged())
+        session.commit(channel.take_acknowledged(), channel.replay_from)
         self._tell(channel, session.status())
         # Last, because what `poll` returns counts as read: nothing may fail behind it.
         return session.poll(0 if full else _POLL_MS)

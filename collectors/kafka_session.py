@@ -100,6 +100,7 @@ class KafkaSession:
         self._name, self._options, self._resume = name, options, resume
         self._consumer, self._reader, self._progress = consumer, reader, progress
         self._total = partitions
+        self._replay_from = resume.replay_from
         self._notes: deque[_Note] = deque()
         self._mine: set[int] = set()
         self._unplaced: set[int] = set()
@@ -186,8 +187,13 @@ class KafkaSession:
             problem=self.problem or away,
         )
 
-    def commit(self, acknowledged: Mapping[str, int]) -> None:
-        """Commit acknowledged offsets, about once a second, without waiting for the answer."""
+    def commit(self, acknowledged: Mapping[str, int], replay_from: int | None = None) -> None:
+        """Commit acknowledged offsets, about once a second, without waiting for the answer.
+
+        `replay_from`, if known by now, goes with them in place of the resume's.
+        """
+        if replay_from is not None:
+            self._replay_from = replay_from
         self._uncommitted.update((int(p), offset) for p, offset in acknowledged.items())
         now = time.monotonic()
         if self._committing or not self._uncommitted or now < self._commit_at:
@@ -367,7 +373,7 @@ class KafkaSession:
     # Commits: advisory, for tools that show lag and for an agent that lost its store.
 
     def _committable(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        metadata = commit_metadata(self._resume.store_id, self._resume.replay_from)
+        metadata = commit_metadata(self._resume.store_id, self._replay_from)
         return {
             self._tp(p): OffsetAndMetadata(offset, metadata, -1)
             for p, offset in self._uncommitted.items()

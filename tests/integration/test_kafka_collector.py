@@ -88,12 +88,12 @@ def test_commits_only_what_was_acknowledged_and_names_the_store(
     with read(settings, resume=Resume(store_id="store-1", replay_from=START)) as reading:
         reading.wait_for_events(50)
         assert committed(kafka_broker, settings) is None
-        reading.channel.acknowledge({"0": 30})
+        reading.channel.acknowledge({"0": 30}, replay_from=START + 7)
         reading.wait(lambda _: committed(kafka_broker, settings) is not None)
     stored = committed(kafka_broker, settings)
     assert stored is not None
     assert stored.offset == 30
-    assert stored.metadata == f'{{"store":"store-1","replay_from":{START}}}'
+    assert stored.metadata == f'{{"store":"store-1","replay_from":{START + 7}}}'
 
 
 def test_without_its_store_reads_again_from_the_oldest_open_window_and_says_so(
