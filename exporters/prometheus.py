@@ -71,15 +71,13 @@ class PrometheusExporter:
 
     def start(self, standing: Standing) -> None:
         """Restore the newest reports and begin to answer; raises `ExportError`."""
-        self._update(standing.reports)
+        self._picture.take(standing.reports)
         self._server = self._listen()
         self._server.start()
 
     def export(self, items: Sequence[Numbered]) -> None:
         """Replace what newer reports replace."""
-        reports = [item for _, item in items if isinstance(item, Report)]
-        if reports:
-            self._update(reports)
+        self._picture.take(item for _, item in items if isinstance(item, Report))
 
     def tick(self, now: float) -> None:
         """Do nothing: pages are made when they are asked for."""
@@ -92,11 +90,9 @@ class PrometheusExporter:
 
     def metrics_page(self) -> bytes:
         """Return the whole exposition, text format 0.0.4."""
-        return self._picture.text + self._metrics.exposition()
-
-    def _update(self, reports: Sequence[Report]) -> None:
-        dropped = self._picture.update(reports)
+        dropped = self._picture.render()
         self._metrics.series(self._picture.series, dropped)
+        return self._picture.text + self._metrics.exposition()
 
     def _listen(self) -> HttpServer:
         host, port = self._options.host, self._options.port

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, get_args
@@ -60,7 +61,8 @@ class Entry(NamedTuple):
 class Picture:
     """The newest report of each (system, model version, window length), and its rendering.
 
-    `update` is for one thread; `text` and `series` may be read by any.  A newer report replaces
+    `take` only notes reports, so that a busy stream costs nothing here; `render`, called for a
+    scrape, makes the text.  Both may be called from any thread.  A newer report replaces
     the one before as a whole, so nothing that is no longer measured stays.  A model version whose
     newest window is `forget_after` lengths older than its system's is removed.  At most
     `max_series` series are shown: verdicts before signals, pooled versions and recent windows
@@ -75,20 +77,35 @@ class Picture:
         self._reports: dict[Key, Report] = {}
         self._entries: dict[Key, tuple[list[Entry], list[Entry]]] = {}
         self._principles: dict[tuple[str, str], str] = {}
+        self._fresh: dict[Key, Report] = {}
+        self._lock = threading.Lock()
         self.text = b""
         self.series = 0
-        self.update([])
+        self._compose([])
 
-    def update(self, reports: Iterable[Report]) -> dict[str, int]:
-        """Take newer reports in and render; return how many of their series were left out, and why.
+    def take(self, reports: Iterable[Report]) -> None:
+        """Note newer reports."""
+        with self._lock:
+            for report in reports:
+                key = (report.system, report.model_version, report.window.length)
+                if _age(report) >= _age(self._reports.get(key, report)):
+                    self._reports[key] = self._fresh[key] = report
+
+    def render(self) -> dict[str, int]:
+        """Bring `text` and `series` up to date; return how many new series were left out, and why.
 
         The reasons are `max_series` and `duplicate` (equal labels).
         """
-        fresh: dict[Key, Report] = {}
-        for report in reports:
-            key = (report.system, report.model_version, report.window.length)
-            if _age(report) >= _age(self._reports.get(key, report)):
-                self._reports[key] = fresh[key] = report
+        with self._lock:
+            fresh, self._fresh = self._fresh, {}
+            return self._update(fresh) if fresh else {}
+
+    def update(self, reports: Iterable[Report]) -> dict[str, int]:
+        """Take newer reports in and render; see both."""
+        self.take(reports)
+        return self.render()
+
+    def _update(self, fresh: Mapping[Key, Report]) -> dict[str, int]:
         learned = self._learn(fresh.values())
         self._forget()
         for key, report in self._reports.items():
