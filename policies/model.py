@@ -7,6 +7,7 @@ become RFC 3339 text only in `report_document`, the single place that knows the 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 from typing import Any, Literal
 
@@ -240,7 +241,13 @@ def rfc3339(epoch_seconds: int) -> str:
 
 def subject_text(subject: Subject) -> str:
     """Return the subject as sorted-key JSON: its identity and its sort key (contract C4)."""
-    return json.dumps(subject, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _subject_text(tuple(sorted(subject.items())))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _subject_text(items: tuple[tuple[str, str], ...]) -> str:
+    # The same few hundred subjects are sorted by in every window, several times each.
+    return json.dumps(dict(items), separators=(",", ":"), ensure_ascii=False)
 
 
 def signal_order(signal: Signal) -> tuple[str, str]:
