@@ -239,7 +239,11 @@ class FileCollector:
         if not self._csv:
             return _Opened(file, (), line_records(file))
         parts = csv_records(file, self._options.delimiter)
-        return _Opened(file, *read_header(parts, self._path, self._options.delimiter))
+        try:
+            return _Opened(file, *read_header(parts, self._path, self._options.delimiter))
+        except CollectorError:
+            file.close()
+            raise
 
     def _status(self, *, caught_up: bool) -> SourceStatus:
         one = frozenset({PARTITION})
