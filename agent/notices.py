@@ -80,17 +80,16 @@ def change(
     text: bytes | None = None,
     **more: object,
 ) -> Announced:
-    """Return the record that `digest` is in force; nothing if the store knows that it is.
+    """Return the record that `digest` is in force, at every start.
 
     `name` is `config.change`, `policy.change` or `reference.change`.  `text` is what the digest is
-    of, to be kept beside the log.
+    of, to be kept beside the log.  The audit log leaves out what it already says; told each time,
+    a log that begins anew beside an old store knows what its verdicts were made by.
     """
     known = store.documents(system or "", "digest").get(name)
     old = None if known is None else known.decode()
-    if old == digest:
-        return Announced()
     data: dict[str, object] = {"digest": digest, **more}
-    if old is not None:
+    if old not in (None, digest):
         data["old"] = old
     if text is not None:
         data["text"] = text.decode()

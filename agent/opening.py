@@ -19,6 +19,7 @@ from agent.plan import Plan, TimeSettings
 from agent.reference.from_file import build_from_file
 from agent.reference.load import load as load_reference
 from agent.reference.profile import Reference
+from agent.retire import retire_rules
 from agent.signals.context import Settings
 from agent.store import Document, Store
 from agent.windows import by_length
@@ -118,6 +119,7 @@ def opener(
         announced = Announced(
             documents=[Document(system.id, "schema", "", msgspec.json.encode(schema))]
         )
+        announced.items += retire_rules(plan, state, int(now))
         policy, reference = plan.policy, plan.reference
         announced.add(
             change(

@@ -53,13 +53,16 @@ def collect(system: str, layout: Layout, state: SystemState, changes: Changes) -
         held = state.windows.get(window)
         _put(changes, system, "window", key, None if held is None else _head(held))
     for memory in sorted(dirty.memory):
-        _put(changes, system, "memory", memory, msgspec.json.encode(state.memory[memory]))
+        remembered = state.memory.get(memory)
+        body = None if remembered is None else msgspec.json.encode(remembered)
+        _put(changes, system, "memory", memory, body)
     for cause in sorted(dirty.causes):
         standing = state.causes.get(cause)
         body = None if standing is None else msgspec.json.encode(standing)
         _put(changes, system, "cause", cause, body)
     for version, length in sorted(dirty.latest):
-        body = msgspec.json.encode(state.latest[version, length])
+        report = state.latest.get((version, length))
+        body = None if report is None else msgspec.json.encode(report)
         _put(changes, system, "latest", _JOIN.join((version, length)), body)
     ids, newest = state.dedup.take_fresh()
     if ids:

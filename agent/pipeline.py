@@ -88,7 +88,8 @@ class _Acknowledgement:
 class Pipeline:
     """Runs until every input has ended, `stop` was called, or something fails for good.
 
-    `failure` then holds what a person must know.  All work happens in `run`'s thread.
+    `failure` then holds what a person must know.  All work happens in `run`'s thread.  `totals`
+    is kept up to date for whoever wants to read it: `events` taken in since the start.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Pipeline:
         clock: Clock,
         wake: threading.Event,
         bootid: str,
+        totals: dict[str, int] | None = None,
         commit_interval: float = 1.0,
         audit_failure: str = "degrade",
         audit_failure_after: float = 60.0,
@@ -117,11 +119,14 @@ class Pipeline:
         self._audit_failure = audit_failure
         self._audit_failure_after = audit_failure_after
         self._quarantine = QuarantineTally(bootid)
+        self._totals = {} if totals is None else totals
+        self._totals.setdefault("events", 0)
         self._stopping: Deadline | None = None
         self._pending: list[Outgoing] = []
         self._changes = Changes()
         self._offsets: dict[str, dict[str, int]] = {}
         self._acknowledgements: deque[_Acknowledgement] = deque()
+        self._made: deque[tuple[int, float]] = deque(store.outbox_made())
         self._number = 0
         self._forgotten = 0
         self._committed_at = clock.monotonic()
@@ -278,6 +283,7 @@ class Pipeline:
         absorbed = outcome.absorbed
         if absorbed is None or running.state is None:
             return
+        self._totals["events"] += absorbed.events
         self._metrics.events(source.source, absorbed.events)
         self._metrics.queued(source.source, source.channel.queued())
         for name, amount in (
@@ -352,6 +358,7 @@ class Pipeline:
             if running.plan is not None and running.state is not None:
                 collect(running.system, running.plan.layout, running.state, changes)
         changes.outbox += [outbox.encode(item) for item in items]
+        changes.made = self._clock.now()
         delivered = self._durable()
         if delivered > self._forgotten:
             changes.delivered = delivered
@@ -361,11 +368,14 @@ class Pipeline:
             for running in self._systems.values():
                 if running.state is not None:
                     mark_clean(running.state)
+            self._made += [(number, changes.made) for number in numbers]
             self._hand_on(numbers, items)
         if self._offsets:
             self._acknowledgements.append(_Acknowledgement(self._number, self._offsets))
             self._offsets = {}
-        self._metrics.outbox(self._number - delivered, None)
+        while self._made and self._made[0][0] <= delivered:
+            self._made.popleft()
+        self._metrics.outbox(len(self._made), self._made[0][1] if self._made else None)
 
     def _write(self, changes: Changes) -> list[int]:
         """Commit, waiting as long as it takes: nothing is read meanwhile, so nothing is lost."""

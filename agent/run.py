@@ -28,7 +28,7 @@ from agent.standing import standing
 from agent.store import Store
 from exporters import table as exporter_table
 from exporters.agent_metrics import AgentMetrics
-from exporters.base import Exporter, Numbered
+from exporters.base import Exporter, ExportError, Numbered, Standing
 from exporters.context import Context, SystemInfo
 from exporters.deadline import Deadline
 from exporters.delivery import Delivery, stop_all
@@ -94,12 +94,14 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     config_digest = digest(config)
     metrics.config(config_digest)
     boot = Boot.new(config_digest, clock)
+    totals: dict[str, int] = {}
     context = Context(
         agent_version=__version__,
         bootid=boot.id,
         config_digest=config_digest,
         systems=tuple(SystemInfo(s.id, s.owner or "") for s in config.systems),
         base=config.folder,
+        counters=lambda: dict(totals),
         metrics=metrics,
         health=health,
     )
@@ -128,6 +130,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         clock=clock,
         wake=wake,
         bootid=boot.id,
+        totals=totals,
         commit_interval=config.store.commit_interval,
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,
@@ -166,8 +169,7 @@ def start(parts: Parts) -> None:
             parts.pipeline.open(running.system, schema)
     stands = standing(parts.store, [s.system for s in parts.systems])
     _require_health(parts)
-    for delivery in parts.deliveries:
-        delivery.start(stands)
+    _start_exporters(parts, stands)
     pending = [
         Numbered(number, outbox.decode(kind, body)) for number, kind, body in parts.store.outbox()
     ]
@@ -215,9 +217,19 @@ def stop(parts: Parts, reason: str) -> None:
 
 
 def configuration_in_force(parts: Parts) -> Announced:
-    """Return the record of the configuration's change, if it changed since the last start."""
+    """Return the record of the configuration that this start runs by."""
     at = int(parts.clock.now())
     return change(parts.store, "config.change", None, parts.boot.config_digest, at)
+
+
+def _start_exporters(parts: Parts, stands: Standing) -> None:
+    """Start them in order; if one cannot start, stop those before it, as at any other stop."""
+    for place, delivery in enumerate(parts.deliveries):
+        try:
+            delivery.start(stands)
+        except ExportError:
+            stop_all(parts.deliveries[:place], Deadline(parts.config.agent.stop_timeout))
+            raise
 
 
 def _require_health(parts: Parts) -> None:

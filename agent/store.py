@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS dedup (
     number INTEGER PRIMARY KEY, system TEXT NOT NULL, newest INTEGER NOT NULL, ids BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL,
+    made REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS quarantine (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, system TEXT NOT NULL,
@@ -63,13 +64,17 @@ class Quarantined(NamedTuple):
 
 @dataclass
 class Changes:
-    """What one transaction writes.  `outbox` items are (kind, body) in order of emission."""
+    """What one transaction writes.
+
+    `outbox` items are (kind, body) in order of emission, all made at `made` (epoch seconds).
+    """
 
     put: list[Document] = field(default_factory=list)
     delete: list[tuple[str, str, str]] = field(default_factory=list)
     dedup: list[tuple[str, int, bytes]] = field(default_factory=list)
     dedup_cutoff: dict[str, int] = field(default_factory=dict)
     outbox: list[tuple[str, bytes]] = field(default_factory=list)
+    made: float = 0.0
     delivered: int = 0
     quarantine: list[Quarantined] = field(default_factory=list)
 
@@ -138,6 +143,10 @@ class Store:
         rows = self._connection.execute("SELECT number, kind, body FROM outbox ORDER BY number")
         return [(number, kind, bytes(body)) for number, kind, body in rows]
 
+    def outbox_made(self) -> list[tuple[int, float]]:
+        """Return when each item of the outbox was made: (number, epoch seconds), oldest first."""
+        return list(self._connection.execute("SELECT number, made FROM outbox ORDER BY number"))
+
     def quarantined(self) -> list[Quarantined]:
         """Return the remembered quarantine entries, oldest first."""
         rows = self._connection.execute(
@@ -196,14 +205,14 @@ class Store:
         connection.executemany(
             "DELETE FROM dedup WHERE system = ? AND newest < ?", changes.dedup_cutoff.items()
         )
-        numbers = [self._append(kind, body) for kind, body in changes.outbox]
+        numbers = [self._append(kind, body, changes.made) for kind, body in changes.outbox]
         connection.execute("DELETE FROM outbox WHERE number <= ?", (changes.delivered,))
         self._write_quarantine(changes.quarantine)
         return numbers
 
-    def _append(self, kind: str, body: bytes) -> int:
+    def _append(self, kind: str, body: bytes, made: float) -> int:
         cursor = self._connection.execute(
-            "INSERT INTO outbox (kind, body) VALUES (?, ?)", (kind, body)
+            "INSERT INTO outbox (kind, body, made) VALUES (?, ?, ?)", (kind, body, made)
         )
         return int(cursor.lastrowid or 0)
 

@@ -14,6 +14,7 @@ from agent.absorb import Absorbed, absorb, count_lost
 from agent.close import Due, due_at_end, due_by_time
 from agent.plan import Plan
 from agent.report import fold_alerts, judge_window
+from agent.retire import retire_versions
 from agent.state import Source, SystemState, partition_key
 from agent.watermark import Partition
 from collectors.base import SourceStatus
@@ -66,8 +67,9 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
 def _report(plan: Plan, state: SystemState, due: Sequence[Due]) -> Outcome:
     """Report what is due; windows that end together share one look at what alerts stand."""
     outcome = Outcome()
-    for _, together in groupby(due, key=lambda one: one.window.end):
+    for end, together in groupby(due, key=lambda one: one.window.end):
         judged = [judge_window(plan, state, one) for one in together]
         outcome.items += [one.report for one in judged]
         outcome.items += fold_alerts(plan, state, [one.judged for one in judged])
+        outcome.items += retire_versions(plan, state, end)
     return outcome

@@ -69,6 +69,11 @@ def memory_key(rule: str, model_version: str, length: str, subject: str) -> str:
     return f"{rule}|{_escaped(model_version)}|{length}|{subject}"
 
 
+def version_of(key: str) -> str:
+    """Return the model version that an entry's key is of."""
+    return key.split("|", 2)[1].replace("%7C", "|").replace("%25", "%")
+
+
 def subjects_by_rule(
     memory: Mapping[str, Memory], model_version: str, length: str
 ) -> dict[str, dict[str, Memory]]:
