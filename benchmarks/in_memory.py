@@ -13,15 +13,12 @@ from benchmarks import memory_source
 from benchmarks.agent_setup import write_config
 from benchmarks.inputs import read
 from benchmarks.measure import Run, report
-from collectors import table
 from exporters.log import configure
 
 
 def run(events: Path, reference: Path) -> Run:
     """Run the agent over the file's events; start-up and the reference are not counted."""
-    table.COLLECTORS["memory"] = table.Entry(
-        "benchmarks.memory_source:MemoryOptions", "benchmarks.memory_source:build"
-    )
+    memory_source.register()
     memory_source.EVENTS[:] = read(events)
     with tempfile.TemporaryDirectory(prefix="pantau-bench-") as directory:
         config = load(write_config(Path(directory), reference, {"type": "memory"}))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from collectors import table
 from collectors.base import Channel, EndOfInput, Resume, SchemaResolved, SourceStatus
 from collectors.decoders import table as decoders
 from collectors.schema import EventSchema
@@ -64,6 +65,11 @@ class MemorySource:
     def stop(self) -> None:
         """Stop after the batch in hand."""
         self._stopped = True
+
+
+def register() -> None:
+    """Give the source its line in the collectors' table."""
+    table.COLLECTORS["memory"] = table.Entry(f"{__name__}:MemoryOptions", f"{__name__}:build")
 
 
 def build(options: MemoryOptions, schema: EventSchema, id_key: bytes) -> MemorySource:

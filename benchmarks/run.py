@@ -53,6 +53,8 @@ def main() -> None:
         )
     ]
     if "memory" in wanted:
+        decoder = partial(measured, AGENT_CORE, PYTHON, "-m", "benchmarks.columns", str(events))
+        results.append(repeat("columns", "Pantau's decoder alone, bytes to columns", decoder))
         results.append(
             repeat("memory", "**Pantau, bytes in memory**", lambda: _in_memory(events, reference))
         )
