@@ -55,12 +55,12 @@ def newcombe(a: int, n: int, b: int, m: int, z: float = Z) -> Interval:
 def log_ratio(a: int, n: int, b: int, m: int, z: float = Z) -> Interval:
     """Delta-method interval of the ratio (a/n) / (b/m) on the log scale; `b`, `n`, `m` >= 1.
 
-    Katz et al., Biometrics 34, 1978, on shares (a + 1)/(n + 2) as in Agresti and Caffo, The
-    American Statistician 54, 2000, so that shares of 0 and 1 keep a width; widened, if need be, to
-    hold the plain ratio.
+    Katz et al., Obtaining confidence intervals for the risk ratio in cohort studies, Biometrics
+    34, 1978, on the shares (a + 0.5)/(n + 1), so that shares of 0 and 1 keep a width; widened, if
+    need be, to hold the plain ratio.
     """
-    p, q = (a + 1) / (n + 2), (b + 1) / (m + 2)
-    se = math.sqrt((1 - p) / (p * (n + 2)) + (1 - q) / (q * (m + 2)))
+    p, q = (a + 0.5) / (n + 1), (b + 0.5) / (m + 1)
+    se = math.sqrt((1 - p) / (p * (n + 1)) + (1 - q) / (q * (m + 1)))
     ratio = (a / n) / (b / m)
     middle = math.log(p / q)
     return min(ratio, math.exp(middle - z * se)), max(ratio, math.exp(middle + z * se))

@@ -15,7 +15,7 @@ import structlog
 from agent.signals import anomaly, drift, fairness, governance, quality
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import FAMILY, Signals, disclose
-from policies.model import Signal, signal_order, unmeasured
+from policies.model import Signal, unmeasured
 
 SignalFunction = Callable[[SignalContext], list[Signal]]
 
@@ -57,7 +57,7 @@ def all_signals() -> dict[str, SignalFunction]:
 
 
 def compute(context: SignalContext) -> Signals:
-    """Return every signal of a window, sorted as in a report.
+    """Return every signal of a window, in an order that depends on nothing but their content.
 
     A function that fails gives one `insufficient_data` signal about the system: a defect in a
     signal must neither stop the agent nor look like calm.
@@ -68,10 +68,7 @@ def compute(context: SignalContext) -> Signals:
         found = _run(name, function, context)
         (fair if name.startswith(FAMILY) else public).extend(found)
     shown = disclose(context, fair)
-    return Signals(
-        sorted([*public, *shown.published], key=signal_order),
-        sorted(shown.hidden, key=signal_order),
-    )
+    return Signals([*public, *shown.published], shown.hidden)
 
 
 def _run(name: str, function: SignalFunction, context: SignalContext) -> list[Signal]:

@@ -140,9 +140,10 @@ def _variation(columns: tuple[Column, ...]) -> Floats:
         products = np.sqrt(1 - correlation**2) + correlation * np.arcsin(correlation)
         total = float(weight.sum())
         if total > 0 and math.isfinite(total):
-            # Both moments carry the factor 2/pi.
-            ratio = float(weight @ products @ weight) / total**2
-            found[i] = max(math.sqrt(max(ratio - 1, 0.0)), _LEAST_VARIATION)
+            weight /= total
+            # The mean's square and the mean of squares both carry the factor 2/pi.
+            second = float(weight @ products @ weight)
+            found[i] = max(math.sqrt(max(second - 1, 0.0)), _LEAST_VARIATION)
     return found
 
 
