@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -39,18 +40,22 @@ class Field:
 def fields_of(sample: Sequence[Mapping[str, object]], *, flat: bool = False) -> dict[str, Field]:
     """Return the scalar fields of the records by path, in the order of their first appearance.
 
-    Lists are not entered.  A key with a dot in it cannot be addressed by a path and is left out,
-    unless the records are `flat` (CSV), where a path is a key.
+    Lists are not entered.  Where a path holds an object in some records and a scalar in others, the
+    more frequent form counts, so that a few odd records do not hide a field.  A key with a dot in
+    it cannot be addressed by a path and is left out, unless the records are `flat` (CSV), where a
+    path is a key.
     """
     found: dict[str, Field] = {}
-    inner: set[str] = set()
+    inner: Counter[str] = Counter()
     for record in sample:
         for path, value in _scalars(record, "", inner, flat):
             if path in found or len(found) < MAX_FIELDS:
                 one = found.setdefault(path, Field(path))
                 if value is not None and value != "" and value == value:
                     one.values.append(value)
-    return {path: one for path, one in found.items() if path not in inner}
+    objects = {p for p, n in inner.items() if p not in found or n >= len(found[p].values)}
+    odd = tuple(f"{path}." for path in inner.keys() - objects)
+    return {p: one for p, one in found.items() if p not in objects and not p.startswith(odd)}
 
 
 def readable_times(values: Sequence[object], timezone: str | None) -> int:
@@ -65,14 +70,14 @@ def naive_times(values: Sequence[object]) -> int:
 
 
 def _scalars(
-    record: Mapping[str, object], prefix: str, inner: set[str], flat: bool
+    record: Mapping[str, object], prefix: str, inner: Counter[str], flat: bool
 ) -> Iterator[tuple[str, object]]:
     for key, value in record.items():
         if "." in key and not flat:
             continue
         path = prefix + key
         if isinstance(value, Mapping):
-            inner.add(path)
+            inner[path] += 1
             if path.count(".") < MAX_DEPTH:
                 yield from _scalars(value, path + ".", inner, flat)
         elif value is None or isinstance(value, str | int | float):

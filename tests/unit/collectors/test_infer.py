@@ -185,3 +185,12 @@ def test_the_prefix_of_features_is_dropped_unless_that_makes_two_of_one_name() -
     schema, _ = resolve(EventSchema(), records(income=5))
     assert schema.features is not None
     assert {"income", "features.income", "purpose"} <= set(schema.features)
+
+
+def test_one_odd_record_does_not_hide_a_field_or_make_new_ones() -> None:
+    good = records()
+    odd = {**good[0], "approve": {"a": 1}, "decided_at": {"b": 2}}
+    configured = EventSchema(prediction="approve")
+    schema, notes = resolve(configured, [*good, odd])
+    assert schema == resolve(configured, good)[0]
+    assert not [note for note in notes if note.startswith("warning")]
