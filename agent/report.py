@@ -13,7 +13,7 @@ from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary
 from policies.alerts import Judged, alerts
 from policies.engine import evaluate
-from policies.model import Alert, Coverage, Partitions, Report, signal_order
+from policies.model import ALL_VERSIONS, Alert, Coverage, Partitions, Report, signal_order
 
 LOST = "lost"
 REJECTED = "rejected."
@@ -71,8 +71,19 @@ def judge_window(plan: Plan, state: SystemState, due: Due) -> JudgedWindow:
 
 
 def fold_alerts(plan: Plan, state: SystemState, judged: Sequence[Judged]) -> list[Alert]:
-    """Return the alerts that change by these windows, which end together."""
-    folded = alerts(judged, state.causes, system=plan.system, policy=plan.policy)
+    """Return the alerts that change by these windows, which end together.
+
+    While a single model version is running its findings are those of the pool, and one alert per
+    cause is enough: versions alert by themselves only where there are several.
+    """
+    versions = {one.model_version for one in judged} - {ALL_VERSIONS}
+    standing = {cause.alert.labels["model_version"] for cause in state.causes.values()}
+    heard = [
+        one
+        for one in judged
+        if one.model_version == ALL_VERSIONS or len(versions) > 1 or one.model_version in standing
+    ]
+    folded = alerts(heard, state.causes, system=plan.system, policy=plan.policy)
     for key, cause in folded.changed.items():
         if cause is None:
             state.causes.pop(key, None)

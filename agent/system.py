@@ -61,6 +61,11 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
         key = partition_key(status.source, name)
         partition = state.partitions.setdefault(key, Partition(active_at=now))
         partition.caught_up = name in status.caught_up
+    prefix = partition_key(status.source, "")
+    for key, partition in state.partitions.items():
+        if key.startswith(prefix) and key.removeprefix(prefix) not in status.assigned:
+            # Somebody else reads it now; it must not hold this agent's windows open.
+            partition.caught_up = True
     state.dirty.core = True
 
 
