@@ -30,8 +30,14 @@ class DemoError(RunError):
     """The demo cannot run; the message says why and what to do."""
 
 
-def main(folder: Path = FOLDER, *, console: Console | None = None, speed: int = SPEED) -> int:
-    """Run the demo in `folder`, which is made anew; return the exit code.
+def main(
+    folder: Path = FOLDER,
+    *,
+    console: Console | None = None,
+    speed: int = SPEED,
+    shown_as: str | None = None,
+) -> int:
+    """Run the demo in `folder`, which is made anew and called `shown_as`; return the exit code.
 
     Raises `DemoDataError` when the data is not installed, `DemoError` when the folder holds
     something else.
@@ -39,7 +45,8 @@ def main(folder: Path = FOLDER, *, console: Console | None = None, speed: int = 
     console = console or Console()
     _prepare(folder)
     config, rows, half = _lay_out(folder, speed)
-    _introduce(console, folder, rows, half)
+    name = shown_as or str(folder)
+    _introduce(console, name, rows, half)
     watcher = Watcher()
     with (folder / "agent.log").open("w", encoding="utf-8") as log:
         configure(stream=log)
@@ -49,7 +56,7 @@ def main(folder: Path = FOLDER, *, console: Console | None = None, speed: int = 
             configure()
     reports = watcher.reports()
     _leave(folder, reports)
-    _conclude(console, folder, parts, reports)
+    _conclude(console, name, parts, reports)
     return 0
 
 
@@ -96,19 +103,21 @@ def _free_port() -> int:
     return 0
 
 
-def _introduce(console: Console, folder: Path, rows: int, half: int) -> None:
+def _introduce(console: Console, folder: str, rows: int, half: int) -> None:
     wrong = demo_data.START.timestamp() + half * 60
     console.print(
         "[bold]Pantau demo[/]: real decisions on mortgages in Boston, 1990"
         f" (Hunter and Walker 1996). The first {demo_data.REFERENCE_ROWS} are the reference,"
-        f" {rows:,} are replayed at one a minute."
+        f" {rows:,} are replayed at one a minute.",
+        highlight=False,
     )
     console.print(
         "One thing is not real: from"
         f" [bold]{rfc3339(int(wrong))}[/] on, [bold]income comes in dollars[/] instead of thousands"
-        " of dollars, as after a careless change upstream."
+        " of dollars, as after a careless change upstream.",
+        highlight=False,
     )
-    console.print(f"Everything is left in [bold]{folder}/[/].\n")
+    console.print(f"Everything is left in [bold]{folder}/[/].\n", highlight=False)
 
 
 def _run(config: Config, watcher: Watcher, console: Console, rows: int) -> Parts:
@@ -150,18 +159,21 @@ def _leave(folder: Path, reports: list[Report]) -> None:
     (folder / "reports.jsonl").write_bytes(lines)
 
 
-def _conclude(console: Console, folder: Path, parts: Parts, reports: list[Report]) -> None:
+def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]) -> None:
     console.print()
     console.print(principle_table(reports))
     for line in small_groups(reports):
-        console.print(f"Too few to judge, and said so: {line} (at least 100 are needed).")
+        console.print(
+            f"Insufficient data, said and not passed over: {line}; 100 are needed.", highlight=False
+        )
     port = next(e.port for e in parts.exporters if e.name == "prometheus")  # type: ignore[attr-defined]
     console.print(
         f"""
-[bold]Audit log[/]    {folder}/audit    verify it: pantau audit verify {folder}/audit
-[bold]Metrics[/]      {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics
-[bold]Reports[/]      {folder}/reports.jsonl, one line per window
-[bold]Agent's log[/]  {folder}/agent.log    [bold]Configuration[/] {folder}/pantau.yaml""",
+[bold]Audit log:[/] {folder}/audit; verify it with: pantau audit verify {folder}/audit
+[bold]Metrics:[/] {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics while it ran
+[bold]Reports:[/] {folder}/reports.jsonl, one line per window
+[bold]Agent's log:[/] {folder}/agent.log
+[bold]Configuration:[/] {folder}/pantau.yaml""",
         highlight=False,
         soft_wrap=True,
     )

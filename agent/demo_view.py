@@ -13,13 +13,14 @@ from rich.text import Text
 
 from exporters.base import Numbered, Standing
 from policies.model import (
+    ALL_VERSIONS,
     PRINCIPLES,
     Alert,
     Report,
     Signal,
     State,
     Verdict,
-    rfc3339,
+    subject_text,
 )
 
 STYLES: dict[State, str] = {
@@ -34,8 +35,11 @@ WORDS: dict[State, str] = {
     "not_assessable": "not assessable",
     "ok": "ok",
 }
+Found = tuple[Report, Verdict]
+"""A verdict and the report it stands in."""
+
 _RANK: list[State] = ["breach", "warn", "not_assessable", "ok"]
-_SHOWN = 2
+_SHOWN = 3
 
 
 class Watcher:
@@ -88,6 +92,7 @@ class LiveView:
     """A progress bar with the alerts raised so far below it; plain lines without a terminal."""
 
     def __init__(self, console: Console, watcher: Watcher, total: int) -> None:
+        self._console = console
         self._watcher = watcher
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -112,6 +117,8 @@ class LiveView:
     def __exit__(self, *exception: object) -> None:
         self._live.update(self._picture(), refresh=True)
         self._live.__exit__(None, None, None)
+        if not self._console.is_terminal:
+            self._console.print(*self._alerts(), sep="\n")
 
     def update(self, events: int, moment: str) -> None:
         """Show how far the replay is: events taken, and the event time reached."""
@@ -121,8 +128,10 @@ class LiveView:
         self._live.update(self._picture())
 
     def _picture(self) -> RenderableType:
-        lines = [alert_line(a) for a in self._watcher.alerts() if a.change == "raised"]
-        return Group(self._progress, *lines)
+        return Group(self._progress, *self._alerts())
+
+    def _alerts(self) -> list[Text]:
+        return [alert_line(a) for a in self._watcher.alerts() if a.change == "raised"]
 
 
 def alert_line(alert: Alert) -> Text:
@@ -131,43 +140,68 @@ def alert_line(alert: Alert) -> Text:
     line = Text("  ! " if breach else "  ? ", style="bold red" if breach else "cyan")
     line.append(f"{alert.labels['severity']:6} ", style="bold")
     line.append(f"{alert.labels['principle']} ")
-    line.append(alert.annotations.get("summary", alert.labels["rule"]), style="default")
+    summary = alert.annotations.get("summary", alert.labels["rule"])
+    line.append(summary.split(f": {alert.labels['principle']} ")[0], style="default")
     return line
 
 
 def principle_table(reports: Sequence[Report]) -> Table:
     """Return what the pooled reports say, a row per principle, worst first within it."""
     table = Table(title="What was found, by principle of the ASEAN Guide", title_style="bold")
-    table.add_column("Principle", max_width=24)
-    table.add_column("State")
-    table.add_column("Rules", justify="right")
-    table.add_column("What was seen")
-    found = [(r, v) for r in reports if r.model_version == "*" for v in r.verdicts]
+    table.add_column("Principle", max_width=22)
+    table.add_column("State", no_wrap=True)
+    table.add_column("What was seen (the worst of all windows)")
+    found = [(r, v) for r in reports if r.model_version == ALL_VERSIONS for v in r.verdicts]
     for number, name in PRINCIPLES.items():
-        mine = [(r, v) for r, v in found if v.principle == number]
+        mine = _worst_of_each([(r, v) for r, v in found if v.principle == number])
         states: list[State] = [v.state for _, v in mine] or ["not_assessable"]
         worst = min(states, key=_RANK.index)
         table.add_row(
             f"{number} {name}",
             Text(WORDS[worst], style=STYLES[worst]),
-            str(len({v.rule for _, v in mine})),
             _seen(mine),
+            end_section=True,
         )
     return table
 
 
-def _seen(found: Sequence[tuple[Report, Verdict]]) -> Text:
+def _worst_of_each(found: Sequence[Found]) -> list[Found]:
+    """Return one verdict per rule and subject: the worst, of the longest window.
+
+    What a short window has too few rows for is no finding where the longest has enough.
+    """
+    best: dict[tuple[str, str], Found] = {}
+    longest = max((r.window.end - r.window.start for r, _ in found), default=0)
+    for report, verdict in found:
+        short = report.window.end - report.window.start < longest
+        if short and verdict.state == "not_assessable":
+            continue
+        key = (verdict.rule, subject_text(verdict.subject))
+        held = best.get(key)
+        if held is None or _telling(report, verdict) < _telling(*held):
+            best[key] = (report, verdict)
+    return sorted(best.values(), key=lambda rv: _telling(*rv))
+
+
+def _telling(report: Report, verdict: Verdict) -> tuple[int, int, float]:
+    length = report.window.end - report.window.start
+    return (_RANK.index(verdict.state), -length, -_distance(report, verdict))
+
+
+def _seen(found: Sequence[Found]) -> Text:
     """Return the most telling verdicts of a principle, a line each."""
     text = Text()
     for state in _RANK:
         some = [(r, v) for r, v in found if v.state == state]
-        some.sort(key=lambda rv: -_distance(*rv))
-        for report, verdict in some[:_SHOWN]:
-            _line(text, f"{describe(report, verdict)} [{report.window.length}]", STYLES[state])
-        if len(some) > _SHOWN:
-            _line(text, f"and {len(some) - _SHOWN} more {WORDS[state]}", "dim")
-        if some and state != "not_assessable":
-            break
+        if state == "ok" and text.plain:
+            if some:
+                _line(text, f"{len(some)} more ok", "dim")
+            continue
+        lines = list(dict.fromkeys(describe(report, verdict) for report, verdict in some))
+        for line in lines[:_SHOWN]:
+            _line(text, line, STYLES[state])
+        if len(lines) > _SHOWN:
+            _line(text, f"and {len(lines) - _SHOWN} more {WORDS[state]}", "dim")
     return text
 
 
@@ -179,16 +213,24 @@ def _line(text: Text, line: str, style: str) -> None:
 
 def describe(report: Report, verdict: Verdict) -> str:
     """Return a verdict in words: subject, value, interval, n, threshold, or why there is none."""
-    what = ", ".join(f"{k} {v}" for k, v in verdict.subject.items()) or "system"
+    what = " ".join(verdict.subject.values())
     signal = signal_of(report, verdict)
     name = verdict.because[0].name if verdict.because else verdict.rule
+    head = f"{name} {what}".strip()
     if signal is None or signal.value is None:
-        return f"{name} ({what}): {verdict.reason}"
+        return f"{head}: {_in_words(verdict.reason or '')}"
     limit = verdict.threshold.breach if verdict.state == "breach" else verdict.threshold.warn
+    low, high = signal.low or 0.0, signal.high or 0.0
+    span = f" in [{low:.3g}, {high:.3g}]" if high > low else ""
     return (
-        f"{name} ({what}): {signal.value:.3g} in [{signal.low:.3g}, {signal.high:.3g}],"
-        f" n {signal.n}, limit {verdict.threshold.op} {limit:g}"
+        f"{head}: {signal.value:.3g}{span}, n {signal.n}, limit {verdict.threshold.op} {limit:g}"
+        f" ({report.window.length})"
     )
+
+
+def _in_words(reason: str) -> str:
+    unavailable = reason.removeprefix("signal_not_available: ")
+    return reason if unavailable == reason else f"{unavailable} is not measured by this version"
 
 
 def signal_of(report: Report, verdict: Verdict) -> Signal | None:
@@ -209,18 +251,12 @@ def _distance(report: Report, verdict: Verdict) -> float:
     return abs(abs(signal.value) - limit) / limit
 
 
-def window_line(report: Report) -> str:
-    """Return a window's identity in words."""
-    return f"{report.window.length} to {rfc3339(report.window.end)}"
-
-
 def small_groups(reports: Sequence[Report]) -> list[str]:
     """Return the groups that were too small to judge, in words."""
     lines = []
     for report in reports:
         for signal in report.signals:
             if signal.name == "fairness.selection_rate" and signal.status == "insufficient_data":
-                lines.append(
-                    f"{signal.subject['attribute']} {signal.subject['group']}: n {signal.n}"
-                )
+                subject = signal.subject
+                lines.append(f"{subject['attribute']} {subject['group']} with n {signal.n}")
     return sorted(set(lines))

@@ -79,6 +79,11 @@ def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[Co
     for options in config.collectors:
         system = system_of(config, options)
         collector = table.build(options, event_schema(system), store.id_key)
+        if any(other.input.source == collector.name for other in built):
+            raise CollectorError(
+                f"two collectors are called {collector.name!r}, so their positions would be mixed"
+                " up: give each a `name` of its own under `collectors`"
+            )
         channel = Channel(high=high, low=high * 3 // 8, wake=wake)
         source = Input(collector.name, system.id, channel)
         built.append(
