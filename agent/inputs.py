@@ -75,7 +75,7 @@ class CollectorThread:
 def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[CollectorThread]:
     """Build every configured collector, set to go on where the store says."""
     high = config.agent.queue_max_events
-    built = []
+    built: list[CollectorThread] = []
     for options in config.collectors:
         system = system_of(config, options)
         collector = table.build(options, event_schema(system), store.id_key)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from agent.close import Due
 from agent.plan import Plan
 from agent.signals.context import SignalContext
+from agent.signals.disclosure import Signals
 from agent.signals.table import compute
 from agent.state import HISTORY, SystemState
-from agent.summary import EVENTS, Summary
+from agent.summary import EVENTS, Summary, same
 from policies.alerts import Judged, alerts
 from policies.engine import evaluate
 from policies.model import ALL_VERSIONS, Alert, Coverage, Partitions, Report, signal_order
@@ -26,21 +27,26 @@ class JudgedWindow(NamedTuple):
     judged: Judged
 
 
-def judge_window(plan: Plan, state: SystemState, due: Due) -> JudgedWindow:
-    """Return the report of a window that is due, remembering what the next ones need."""
+def judge_window(
+    plan: Plan, state: SystemState, due: Due, measured: list[tuple[SignalContext, Signals]]
+) -> JudgedWindow:
+    """Return the report of a window that is due, remembering what the next ones need.
+
+    `measured` holds what was computed for windows that end together, and gets this window's.
+    """
     key = (due.version, due.window.length)
     history = state.history.get(key, [])
     coverage = coverage_of(plan, state, due.summary)
-    signals = compute(
-        SignalContext(
-            layout=plan.layout,
-            summary=due.summary,
-            reference=plan.reference,
-            window=due.window,
-            settings=plan.settings,
-            history=tuple(history),
-        )
+    context = SignalContext(
+        layout=plan.layout,
+        summary=due.summary,
+        reference=plan.reference,
+        window=due.window,
+        settings=plan.settings,
+        history=tuple(history),
     )
+    signals = _known(context, measured) or compute(context)
+    measured.append((context, signals))
     evaluation = evaluate(
         plan.policy,
         model_version=due.version,
@@ -68,6 +74,20 @@ def judge_window(plan: Plan, state: SystemState, due: Due) -> JudgedWindow:
         model_version=due.version, findings=evaluation.findings, signals=report.signals
     )
     return JudgedWindow(report, findings)
+
+
+def _known(
+    context: SignalContext, measured: Sequence[tuple[SignalContext, Signals]]
+) -> Signals | None:
+    """Return the signals of an equal window: the pool's are those of a version that runs alone."""
+    for other, signals in measured:
+        if (
+            other.window == context.window
+            and other.history == context.history
+            and same(other.summary, context.summary)
+        ):
+            return signals
+    return None
 
 
 def fold_alerts(plan: Plan, state: SystemState, judged: Sequence[Judged]) -> list[Alert]:

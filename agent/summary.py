@@ -105,6 +105,16 @@ def add(into: Summary, other: Summary) -> None:
     bound(into)
 
 
+def same(a: Summary, b: Summary) -> bool:
+    """Tell whether two summaries of one layout say the same."""
+    return (
+        a.counts == b.counts
+        and a.versions == b.versions
+        and bool(np.array_equal(dense(a), dense(b)))
+        and _sorted_groups(a) == _sorted_groups(b)
+    )
+
+
 def bound(summary: Summary) -> None:
     """Hold groups and versions to the layout's limit; what goes is counted as overflow."""
     limit = summary.layout.group_limit

@@ -15,6 +15,8 @@ from agent.close import Due, due_at_end, due_by_time
 from agent.plan import Plan
 from agent.report import fold_alerts, judge_window
 from agent.retire import retire_versions
+from agent.signals.context import SignalContext
+from agent.signals.disclosure import Signals
 from agent.state import Source, SystemState, partition_key
 from agent.watermark import Partition
 from collectors.base import SourceStatus
@@ -73,7 +75,8 @@ def _report(plan: Plan, state: SystemState, due: Sequence[Due]) -> Outcome:
     """Report what is due; windows that end together share one look at what alerts stand."""
     outcome = Outcome()
     for end, together in groupby(due, key=lambda one: one.window.end):
-        judged = [judge_window(plan, state, one) for one in together]
+        measured: list[tuple[SignalContext, Signals]] = []
+        judged = [judge_window(plan, state, one, measured) for one in together]
         outcome.items += [one.report for one in judged]
         outcome.items += fold_alerts(plan, state, [one.judged for one in judged])
         outcome.items += retire_versions(plan, state, end)
