@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent.reference.build import build
+from agent.reference.build import BuildError, build
 from agent.reference.profile import Reference
 from collectors.base import CollectorError, EndOfInput, SchemaResolved
 from collectors.batch import EventBatch
@@ -30,11 +31,18 @@ def build_from_file(
     elif isinstance(first, EndOfInput):
         raise CollectorError(first.error or f"{path}: holds no event to build a reference from")
 
+    rejected: Counter[str] = Counter()
+
     def batches() -> Iterator[EventBatch]:
         for item in items:
             if isinstance(item, EventBatch):
+                rejected.update(one.reason for one in item.rejected)
                 yield item
             elif isinstance(item, EndOfInput) and item.error is not None:
                 raise CollectorError(item.error)
 
-    return build(batches(), schema, favourable=favourable, k_display=k_display)
+    try:
+        return build(batches(), schema, favourable=favourable, k_display=k_display)
+    except BuildError as error:
+        counts = ", ".join(f"{reason} {n}" for reason, n in sorted(rejected.items()))
+        raise BuildError(f"{path}: {error} (rejected: {counts or 'none'})") from error
