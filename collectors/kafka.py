@@ -126,8 +126,10 @@ class KafkaCollector:
 
     # Connecting.
 
-    def _open(self, resume: Resume) -> KafkaSession:
+    def _open(self, resume: Resume, patience: int | None = None) -> KafkaSession:
         options = with_static_membership(self._options, resume.store_id, self.name)
+        if patience is not None and patience < options.connect_timeout:
+            options = options.model_copy(update={"connect_timeout": patience})
         consumer = connect(options)
         try:
             partitions = require_topic(consumer, options)
@@ -160,12 +162,14 @@ class KafkaCollector:
         if self._failures < _FAILURES_IN_A_ROW and getattr(error, "retriable", False):
             return session
         session.close(_CLOSE_WITHIN)
+        patience = 1  # Short at first: `stop` waits for an attempt to end.
         while not self._stop.is_set():
             try:
-                return self._open(resume)
+                return self._open(resume, patience)
             except (CollectorError, KafkaError, OSError) as still:
                 self._tell(channel, self._away(str(still)))
                 self._stop.wait(5.0)
+                patience *= 2
         return session
 
     # Telling.

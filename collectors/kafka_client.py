@@ -94,8 +94,9 @@ def explain(error: BaseException, options: KafkaOptions) -> str:
         )
     if isinstance(error, FencedInstanceIdError):
         return (
-            f"another agent joined group {options.group!r} as {options.group_instance_id!r}: give "
-            "each agent a `group_instance_id` of its own"
+            f"another agent took this one's place in group {options.group!r} "
+            f"({options.group_instance_id or 'named by the store'}): stop one of them, or give "
+            "each a store and a `group_instance_id` of its own"
         )
     return f"Kafka at {where}, topic {options.topic!r}: {_text(error)}"
 

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 
-from collectors.base import Channel, CollectorError, Resume
+from collectors.base import Channel, CollectorError, Resume, SchemaResolved
+from collectors.batch import EventBatch
 from collectors.kafka import KafkaCollector
 from collectors.kafka_options import KafkaOptions
+from collectors.schema import EventSchema
 from tests.integration.kafka_reading import (
     SCHEMA,
     START,
+    Reading,
     event,
     options,
     produce,
@@ -243,6 +246,34 @@ def test_a_full_channel_stops_fetching_and_nothing_is_lost(
     assert reading.offsets(1) == list(range(3000))
 
 
+def test_a_schema_left_open_is_inferred_from_the_first_readable_record(
+    kafka_broker: KafkaBroker, new_topic: NewTopic
+) -> None:
+    topic = new_topic()
+    settings = options(kafka_broker.bootstrap, topic)
+    collector = KafkaCollector(settings, EventSchema(id="id", prediction="approve"), b"k")
+    produce(kafka_broker.bootstrap, topic, [b"garbage", None])
+    with Reading(collector) as reading:
+        reading.wait(lambda r: r.statuses and r.statuses[-1].caught_up)
+        assert reading.schemas == []
+        produce(kafka_broker.bootstrap, topic, [event(n) for n in range(5)])
+        reading.wait_for_events(5)
+    (resolved,) = reading.schemas
+    assert resolved.schema.is_resolved()
+    assert resolved.schema.time == "time"
+    assert set(resolved.schema.features or ()) == {"income"}
+    first = next(item for item in reading.items if isinstance(item, EventBatch | SchemaResolved))
+    assert first is resolved
+    assert reading.offsets() == [2, 3, 4, 5, 6]
+    assert [offset for _, offset in reading.rejected()] == [0, 1]
+    pinned = KafkaCollector(settings, EventSchema(id="id"), b"k")
+    resume = Resume(positions={"0": 7}, schema=resolved.schema, store_id="s")
+    with Reading(pinned, resume) as again:
+        again.wait(lambda r: r.schemas)
+    assert again.schemas[0].schema == resolved.schema
+
+
+@pytest.mark.slow  # A member with a name keeps its place for `session_timeout` after it left.
 def test_two_members_share_the_partitions_and_a_leaver_gives_them_back(
     kafka_broker: KafkaBroker, new_topic: NewTopic
 ) -> None:
@@ -252,7 +283,7 @@ def test_two_members_share_the_partitions_and_a_leaver_gives_them_back(
         produce(kafka_broker.bootstrap, topic, [event(n) for n in range(100)], partition=partition)
     with read(settings) as first:
         first.wait_for_events(400)
-        with read(settings) as second:
+        with read(settings, resume=Resume(store_id="another")) as second:
             second.wait(lambda r: r.statuses and len(r.statuses[-1].assigned) == 2)
             first.wait(lambda r: len(r.statuses[-1].assigned) == 2)
             assert first.statuses[-1].assigned | second.statuses[-1].assigned == set("0123")

@@ -42,7 +42,7 @@ class FakeConsumer:
         self.held: set[TopicPartition] = set()
         self.newest: dict[int, int] = {}
         self.commits: list[dict[TopicPartition, OffsetAndMetadata]] = []
-        self.answer: object = None
+        self.answer_commit: Any = None
         self.down: Exception | None = None
         self.listener: Any = None
         self.id = "id-1"
@@ -96,7 +96,7 @@ class FakeConsumer:
 
     def commit_async(self, offsets: Any, callback: Any) -> None:
         self.commits.append(offsets)
-        callback(offsets, self.answer)
+        self.answer_commit = lambda response: callback(offsets, response)
 
     def leader_for_partition(self, partition: TopicPartition) -> int:
         return 1
@@ -262,12 +262,14 @@ def test_a_failed_commit_is_tried_again_unless_a_newer_one_came(
     monkeypatch.setattr(kafka_session, "_COMMIT_EVERY", 0.0)
     bench.consumer.give(0, 1)
     bench.poll()
-    bench.consumer.answer = CommitFailedError()
     bench.session.commit({"0": 12, "1": 21})
-    bench.consumer.answer = None
     bench.session.commit({"0": 14})
+    assert len(bench.consumer.commits) == 1, "one at a time"
+    bench.consumer.answer_commit(CommitFailedError())
+    bench.session.commit({})
     last = {p.partition: stored.offset for p, stored in bench.consumer.commits[-1].items()}
     assert last == {0: 14, 1: 21}
+    bench.consumer.answer_commit(None)
     bench.session.commit({})
     assert len(bench.consumer.commits) == 2
 
