@@ -14,6 +14,8 @@ from collectors.base import Channel, CollectorError, Resume, SchemaResolved
 from collectors.batch import EventBatch
 from collectors.kafka import KafkaCollector
 from collectors.kafka_options import KafkaOptions
+from collectors.kafka_records import Chunk
+from collectors.kafka_session import KafkaSession
 from collectors.schema import EventSchema
 from tests.integration.kafka_reading import (
     SCHEMA,
@@ -321,6 +323,32 @@ def test_a_broker_that_goes_away_and_returns_loses_and_repeats_nothing(
         reading.wait(lambda r: r.statuses[-1].connected)
     for partition in range(2):
         assert reading.offsets(partition) == list(range(150))
+    assert reading.lost == {}
+
+
+def test_a_client_that_breaks_is_replaced_and_nothing_is_lost_or_repeated(
+    kafka_broker: KafkaBroker, new_topic: NewTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = new_topic()
+    produce(kafka_broker.bootstrap, topic, [event(n) for n in range(20)])
+    poll, broken = KafkaSession.poll, threading.Event()
+
+    def poll_once_broken(session: KafkaSession, timeout_ms: int) -> list[Chunk]:
+        if broken.is_set():
+            broken.clear()
+            raise RuntimeError("a defect of the client")
+        return poll(session, timeout_ms)
+
+    monkeypatch.setattr(KafkaSession, "poll", poll_once_broken)
+    with read(options(kafka_broker.bootstrap, topic)) as reading:
+        reading.wait_for_events(20)
+        broken.set()
+        reading.wait(lambda r: not r.statuses[-1].connected)
+        assert "a defect of the client" in (reading.statuses[-1].problem or "")
+        produce(kafka_broker.bootstrap, topic, [event(n) for n in range(20, 30)])
+        reading.wait_for_events(30)
+        reading.wait(lambda r: r.statuses[-1].connected)
+    assert reading.offsets() == list(range(30))
     assert reading.lost == {}
 
 

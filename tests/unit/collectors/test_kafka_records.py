@@ -85,9 +85,10 @@ def test_a_fetch_from_the_middle_of_a_batch_gives_only_what_follows() -> None:
     assert pairs([chunk]) == theirs(data, at=6)
 
 
-def test_a_batch_that_the_response_cut_off_is_left_for_the_next_fetch() -> None:
+@pytest.mark.parametrize("cut", [-1, 70, 61, 60, 17, 8, 1])
+def test_a_batch_that_the_response_cut_off_is_left_for_the_next_fetch(cut: int) -> None:
     whole, second = batch(simple(3)), batch(simple(3))
-    (chunk,) = chunks(whole + second[:-1])
+    (chunk,) = chunks(whole + second[:cut])
     assert chunk.next_offset == 3
 
 
