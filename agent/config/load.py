@@ -85,7 +85,7 @@ def _override(
     problems = []
     for source, keys, value, raw in entries:
         place, problem = put(document, keys, value)
-        if isinstance(raw, str) and not _encodable(raw):
+        if not _encodable(str(raw)):
             problem = "is not UTF-8 text"
         if problem is not None:
             problems.append(Problem(source, None, _dotted(place), problem))

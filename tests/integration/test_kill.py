@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
@@ -47,7 +48,7 @@ def events(rng: random.Random, start: int) -> list[tuple[int, bytes]]:
     rows: list[tuple[float, int, bytes]] = []
     for i in range(EVENTS):
         at = start + i * 7_200 / EVENTS
-        row = {
+        row: dict[str, Any] = {
             "id": f"e{i}",
             "at": rfc3339(int(at)),
             "approve": int(rng.random() < 0.6),

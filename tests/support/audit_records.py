@@ -27,7 +27,7 @@ def reports(directory: Path, until: str | None = None) -> dict[tuple[str, ...], 
 
     Only windows that end at or before `until` (RFC 3339), if given.
     """
-    found = {}
+    found: dict[tuple[str, ...], str] = {}
     for record in records(directory):
         name = record["type"].removeprefix("io.pantau.audit.").removesuffix(".v1")
         if name not in ("window.signals", "window.restated", "policy.verdict"):

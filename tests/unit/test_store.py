@@ -1,0 +1,109 @@
+"""The store: one transaction or nothing, one agent at a time, and errors that say what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.store import Changes, Document, Quarantined, Store, StoreError
+
+
+def document(key: str, body: bytes = b"x") -> Document:
+    return Document("loans", "pane", key, body)
+
+
+def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    numbers = store.commit(
+        Changes(
+            put=[document("a"), document("b")],
+            dedup=[("loans", 100, b"ids")],
+            outbox=[("report", b"1"), ("alert", b"2")],
+        )
+    )
+    identity, key = store.id, store.id_key
+    store.close()
+    again = Store(tmp_path)
+    assert again.documents("loans", "pane") == {"a": b"x", "b": b"x"}
+    assert again.dedup("loans") == [b"ids"]
+    assert again.outbox() == [(numbers[0], "report", b"1"), (numbers[1], "alert", b"2")]
+    assert (again.id, again.id_key) == (identity, key)
+    again.close()
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    wrong = Changes(put=[document("a")], outbox=[("report", None)])  # type: ignore[list-item]
+    with pytest.raises(StoreError, match=r"NOT NULL constraint failed"):
+        store.commit(wrong)
+    assert store.documents("loans", "pane") == {}
+    store.commit(Changes(put=[document("b")]))
+    assert store.documents("loans", "pane") == {"b": b"x"}
+    store.close()
+
+
+def test_delivered_items_leave_the_outbox_and_numbers_are_not_used_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    first = store.commit(Changes(outbox=[("report", b"1"), ("report", b"2")]))
+    store.commit(Changes(delivered=first[-1]))
+    assert store.outbox() == []
+    store.close()
+    again = Store(tmp_path)
+    (number,) = again.commit(Changes(outbox=[("report", b"3")]))
+    assert number > first[-1]
+    again.close()
+
+
+def test_ids_older_than_the_horizon_are_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.commit(Changes(dedup=[("loans", 100, b"old"), ("loans", 200, b"new")]))
+    store.commit(Changes(put=[document("a")], dedup_cutoff={"loans": 150}))
+    assert store.dedup("loans") == [b"new"]
+    store.close()
+
+
+def test_the_quarantine_is_bounded(tmp_path: Path) -> None:
+    store = Store(tmp_path, quarantine_rows=3)
+    for place in range(5):
+        entry = Quarantined(0, "loans", "file", "0", place, "invalid_json", "")
+        store.commit(Changes(quarantine=[entry]))
+    assert [q.place for q in store.quarantined()] == [2, 3, 4]
+    store.close()
+
+
+def test_another_agent_on_the_same_store_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    code = (
+        f"from agent.store import Store; from pathlib import Path; Store(Path({str(tmp_path)!r}))"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "another agent uses this store" in other.stderr
+    store.close()
+
+
+def test_a_damaged_file_is_named_and_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "pantau.sqlite").write_bytes(b"this is not a database, but long enough" * 50)
+    with pytest.raises(StoreError, match=r"pantau\.sqlite.*move it away"):
+        Store(tmp_path)
+    assert (tmp_path / "pantau.sqlite").read_bytes().startswith(b"this is not")
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "pantau.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="schema 99"):
+        Store(tmp_path)
+
+
+def test_the_file_with_the_key_of_the_ids_is_private(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    assert store.path.stat().st_mode & 0o077 == 0
+    store.close()
