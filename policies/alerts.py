@@ -78,7 +78,7 @@ def alerts(
         labels, at = touched[key]
         old = standing.get(key)
         new = _stand(labels, list(parts[key].values()), policy)
-        sent.extend(_changes(old, new, at))
+        sent.extend(_changes(old, new, at, why=_resolution(labels, parts)))
         now = None if new is None else Cause(alert=_settled(old, new, at), parts=parts[key])
         if now != old:
             changed[key] = now
@@ -197,7 +197,17 @@ def _seconds(window: Window) -> int:
     return window.end - window.start
 
 
-def _changes(old: Cause | None, new: _New | None, at: int) -> Iterable[Alert]:
+def _resolution(labels: Mapping[str, str], parts: Mapping[str, dict[str, Part]]) -> str:
+    """Return why an alert that stands no longer is over."""
+    if labels["alertname"] == BREACH:
+        return "back inside the limit"
+    whole = {"principle": COVERAGE_PRINCIPLE, "rule": COVERAGE_RULE, "attribute": ""}
+    if labels["rule"] != COVERAGE_RULE and parts.get(cause_key({**labels, **whole})):
+        return f"now part of the alert {COVERAGE_RULE}: nothing in the window can be assessed"
+    return "assessable again"
+
+
+def _changes(old: Cause | None, new: _New | None, at: int, *, why: str) -> Iterable[Alert]:
     if new is not None and (old is None or old.alert.labels != new.labels):
         yield Alert(labels=new.labels, annotations=new.annotations, starts_at=at)
     elif new is not None and old is not None and old.alert.annotations != new.annotations:
@@ -205,11 +215,8 @@ def _changes(old: Cause | None, new: _New | None, at: int) -> Iterable[Alert]:
             old.alert, annotations=new.annotations, resolved_at=None, change="updated"
         )
     if old is not None and (new is None or old.alert.labels != new.labels):
-        why = "severity changed"
-        if new is None:
-            over = old.alert.labels["alertname"] == BREACH
-            why = "back inside the limit" if over else "assessable again"
-        yield _closed(old.alert, at, {**old.alert.annotations, "resolution": why})
+        resolution = why if new is None else "severity changed"
+        yield _closed(old.alert, at, {**old.alert.annotations, "resolution": resolution})
 
 
 def _settled(old: Cause | None, new: _New, at: int) -> Alert:

@@ -158,6 +158,17 @@ def test_an_incomplete_window_is_one_alert_for_all_rules() -> None:
     assert (closed.change, closed.labels["rule"]) == ("closed", "coverage")
 
 
+def test_what_an_incomplete_window_takes_over_does_not_read_as_assessable_again() -> None:
+    watch = Watch(fairness_rule())
+    watch.alert(0, without(RACE))
+    lost = Coverage(events=5, complete=False, incomplete_because="state_lost")
+    told = {a.change: a for a in watch.alert(1, without(RACE), coverage=lost)}
+    assert told["raised"].labels["rule"] == "coverage"
+    assert "now part of the alert coverage" in told["closed"].annotations["resolution"]
+    (closed,) = [a for a in watch.alert(2, gap(0, 0)) if a.change == "closed"]
+    assert closed.annotations["resolution"] == "assessable again"
+
+
 def test_two_lengths_are_one_alert_that_stays_until_both_are_clear() -> None:
     watch = Watch(rule(clear_after=1))
     hour = Window(DAY - 3600, DAY, "1h")
