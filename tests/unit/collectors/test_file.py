@@ -172,6 +172,9 @@ def test_rows_can_be_timed_by_a_rule(tmp_path: Path) -> None:
         found = content(batches(read_batches(path, schema, KEY, batch_size=size)))
         minutes = [(t // 1_000_000 - 1_772_366_400) // 60 for t in found["event_time"]]
         assert minutes == [0, 1, 3]
+    rest = FileCollector(FileOptions(path=path), schema, KEY).items(Resume(positions={"0": 1}))
+    found = content(batches(rest))
+    assert [(t // 1_000_000 - 1_772_366_400) // 60 for t in found["event_time"]] == [1, 3]
 
 
 def test_a_nested_schema_meets_the_columns_of_a_flat_file(tmp_path: Path) -> None:

@@ -61,6 +61,13 @@ def test_what_is_configured_is_kept() -> None:
     assert schema.audit == configured.audit
 
 
+def test_a_field_has_one_part_only() -> None:
+    schema, _ = resolve(EventSchema(label="approve", id="probability"), records())
+    assert (schema.prediction, schema.score) == (None, None)
+    schema, _ = resolve(EventSchema(audit={"decision": "approve"}), records())
+    assert schema.prediction is None
+
+
 def test_an_audit_attribute_is_never_a_feature() -> None:
     schema, notes = resolve(
         EventSchema(audit={"home": "features.owner"}),

@@ -290,3 +290,29 @@ def test_overlapping_paths_are_refused_by_name() -> None:
 def test_an_open_schema_is_refused() -> None:
     with pytest.raises(CollectorError, match="not complete"):
         JsonDecoder(EventSchema(time="at"), b"key")
+
+
+def test_a_field_that_turns_from_numbers_to_booleans_is_not_confused() -> None:
+    decoder = JsonDecoder(SCHEMA, b"key")
+    one, yes = (b'{"at":1772366400,"features":{"purpose":%s}}' % value for value in (b"1", b"true"))
+    for record, text in [(one, "1"), (yes, "true"), (yes, "true"), (one, "1"), (one, "1")]:
+        records = [record] * json_decoder.WIDEN_AFTER
+        batch = decoder.decode("s", "0", records, range(len(records)), 0)
+        assert set(cells(batch.features["purpose"])) == {text}
+
+
+def test_one_field_can_be_read_in_two_ways() -> None:
+    schema = EventSchema(
+        time="at",
+        id="x",
+        label="x",
+        features={"n": FeatureField("x", "numeric"), "t": FeatureField("x", "categorical")},
+        task="classification",
+    )
+    batch = decode({"x": True}, {"x": 2}, {"x": "b"}, schema=schema)
+    assert batch.label is not None
+    assert cells(batch.label) == ["1", "2", "b"]
+    assert cells(batch.features["n"]) == [1.0, 2.0, None]
+    assert cells(batch.features["t"]) == ["true", "2", "b"]
+    flagged = {key: flags.tolist() for key, flags in batch.mismatched.items()}
+    assert flagged == {"event_id": [True, False, False], "features.n": [False, False, True]}
