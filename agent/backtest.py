@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collectors.file import read_batches
-from collectors.file_options import FileOptions
-
 from agent.clock import FrozenClock, SystemClock
 from agent.config.model import Config
 from agent.config.resolve import event_schema
@@ -27,6 +24,8 @@ from agent.system import Outcome, finish, take
 from agent.windows import LENGTHS
 from collectors.base import EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
+from collectors.file import read_batches
+from collectors.file_options import FileOptions
 from policies.model import ALL_VERSIONS, Report
 
 ID_KEY = b"pantau backtest"

@@ -49,7 +49,7 @@ _policy.command("list", short_help="List the policy packs.")(policy_list)
 _policy.command("show", short_help="Show the rules of a policy pack.")(policy_show)
 app.add_typer(_policy, name="policy")
 
-_audit = _group("The tamper-evident audit log.")
+_audit = _group("The append-only audit log.")
 _audit.command("verify", short_help="Verify an audit log.")(audit_verify)
 app.add_typer(_audit, name="audit")
 

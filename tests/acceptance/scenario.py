@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.signals.context import Settings
-
 from agent.clock import ManualClock
 from agent.dedup import DedupIndex
 from agent.layout import build_layout
 from agent.plan import Plan, TimeSettings
+from agent.signals.context import Settings
 from agent.state import SystemState
 from agent.system import finish, observe_status, take, tick
 from collectors.base import SourceStatus
@@ -36,7 +35,7 @@ class Scenario:
             schema=SCHEMA,
             layout=build_layout(SCHEMA, favourable=("1",)),
             reference=None,
-            settings=Settings(favourable=frozenset({"1"}), fairness_window="12h"),
+            settings=Settings(fairness_window="12h"),
             policy=effective(
                 [load_pack("asean-guide")], oversight="human_in_the_loop", maturity="baseline"
             ),
