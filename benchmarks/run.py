@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +18,9 @@ import msgspec
 from benchmarks import machine, page, resident
 from benchmarks.broker import broker, fill
 from benchmarks.events import Stream
-from benchmarks.inputs import RATE, WINDOW_EVENTS, cache, event_file
+from benchmarks.inputs import RATE, WINDOW_EVENTS, event_file
 from benchmarks.measure import Result, Run, measured, start
+from tests.real.evidently import require_evidently
 from tests.real.kafka_broker import KafkaBroker
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,7 +107,7 @@ def _resident(one: KafkaBroker, reference: Path, seconds: int) -> Run:
 def _evidently(
     repeat: Callable[[str, str, Callable[[], Run]], Result], events: Path, reference: Path
 ) -> list[Result]:
-    python = str(_evidently_python())
+    python = str(require_evidently())
     module = ("-m", "benchmarks.evidently_drift", str(reference), str(events))
     by_default = partial(measured, AGENT_CORE, python, *module)
     by_psi = partial(measured, AGENT_CORE, python, *module, "--method", "psi")
@@ -115,20 +115,6 @@ def _evidently(
         repeat("evidently", "Evidently, drift preset, from data frames", by_default),
         repeat("evidently-psi", "Evidently, drift preset with PSI, from data frames", by_psi),
     ]
-
-
-def _evidently_python() -> Path:
-    """Return the interpreter of Evidently's own environment, making it the first time."""
-    directory = cache().parent / "evidently"
-    done = directory / ".complete"
-    lock = ROOT / "benchmarks" / "evidently.lock"
-    if not done.exists() or done.read_text() != lock.read_text():
-        print("Installing Evidently into its own environment ...", file=sys.stderr, flush=True)
-        subprocess.run([PYTHON, "-m", "venv", "--clear", str(directory)], check=True)
-        install = ("-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "-r")
-        subprocess.run([str(directory / "bin" / "python"), *install, str(lock)], check=True)
-        done.write_text(lock.read_text())
-    return directory / "bin" / "python"
 
 
 def _help_seconds() -> list[float]:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 import pytest
 
+from tests.real.components import missing
 from tests.real.kafka_broker import KafkaBroker, MissingComponentError, resolve_jars
 
-REQUIRE = "PANTAU_REQUIRE_REAL"
-"""Set to 1 where a missing component is a failure and not a skip (continuous integration)."""
-
 _numbers = itertools.count()
-
-
-def missing(component: str, why: object) -> NoReturn:
-    """Skip the test, loudly, or fail it where real components are required."""
-    message = f"REAL COMPONENT MISSING: {component}: {why}"
-    if os.environ.get(REQUIRE) == "1":
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +19,7 @@ def kafka_jars() -> None:
     try:
         resolve_jars()
     except MissingComponentError as error:
-        missing("Kafka", error)
+        missing("Kafka", str(error))
 
 
 @pytest.fixture(scope="session")
