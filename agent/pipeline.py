@@ -79,10 +79,14 @@ class Input:
 
 @dataclass
 class _Acknowledgement:
-    """Offsets that may be committed once `number` is delivered by the required exporters."""
+    """Offsets that may be committed once `number` is delivered by the required exporters.
+
+    `replay_from`: start of the oldest open window, by system.
+    """
 
     number: int
     offsets: dict[str, dict[str, int]]
+    replay_from: dict[str, int | None]
 
 
 class Pipeline:
@@ -371,7 +375,15 @@ class Pipeline:
             self._made += [(number, changes.made) for number in numbers]
             self._hand_on(numbers, items)
         if self._offsets:
-            self._acknowledgements.append(_Acknowledgement(self._number, self._offsets))
+            replay_from = {
+                name: None
+                if running.plan is None or running.state is None
+                else running.state.oldest_open(running.plan.lengths)
+                for name, running in self._systems.items()
+            }
+            self._acknowledgements.append(
+                _Acknowledgement(self._number, self._offsets, replay_from)
+            )
             self._offsets = {}
         while self._made and self._made[0][0] <= delivered:
             self._made.popleft()
@@ -416,10 +428,12 @@ class Pipeline:
     def _acknowledge(self) -> None:
         durable = self._durable()
         while self._acknowledgements and self._acknowledgements[0].number <= durable:
-            offsets = self._acknowledgements.popleft().offsets
+            one = self._acknowledgements.popleft()
             for source in self._inputs:
-                if source.source in offsets:
-                    source.channel.acknowledge(offsets[source.source])
+                if source.source in one.offsets:
+                    source.channel.acknowledge(
+                        one.offsets[source.source], one.replay_from[source.system]
+                    )
 
 
 def _log_window(report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import msgspec
 from agent.dedup import DedupIndex
 from agent.summary import Summary
 from agent.watermark import Partition
+from agent.windows import containing
 from policies.alerts import Cause
 from policies.memory import Memory
 from policies.model import Partitions, Report
@@ -96,6 +98,14 @@ class SystemState:
     skipped: int = 0
     degraded: str | None = None
     dirty: Dirty = field(default_factory=Dirty)
+
+    def oldest_open(self, lengths: Sequence[str]) -> int | None:
+        """Return the start of the oldest window not yet reported, None before the first event."""
+        if self.first is None:
+            return None
+        return min(
+            self.next_start.get(length, containing(self.first, length).start) for length in lengths
+        )
 
     def coverage_of_partitions(self) -> Partitions:
         """Return how many partitions are read, of how many, over all sources."""

@@ -62,8 +62,8 @@ class Channel:
     """A queue bounded by events with one writer (a collector) and one reader (the pipeline).
 
     `put` never blocks, so a collector always finishes what it has in hand; it must not fetch more
-    while `full()`.  `wake`, if given, is set by every `put`.  `full` turns true above `high` queued events and false again below `low`.
-    Acknowledgements flow back through `acknowledge` / `take_acknowledged`: offsets whose effect is
+    while `full()`.  `full` turns true above `high` queued events and false again below `low`.
+    `wake`, if given, is set by every `put`.  Acknowledgements flow back through `acknowledge` / `take_acknowledged`: offsets whose effect is
     durable in the store and the audit log, by partition.
     """
 
