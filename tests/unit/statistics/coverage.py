@@ -267,8 +267,7 @@ def simulate(
 def table(found: Sequence[Coverage]) -> str:
     """Return the results as the Markdown table of docs/signals.md."""
     lines = [
-        "| signal | n | m | coverage without drift | coverage with drift, mean (lowest) "
-        "| `low` above 0.1 without drift |",
+        "| signal | n | m | held, no drift | held, drift: mean (lowest) | `low` > 0.1, no drift |",
         "|---|---|---|---|---|---|",
     ]
     for signal in dict.fromkeys(c.signal for c in found):
