@@ -101,9 +101,8 @@ class JsonDecoder:
         of_leaf: list[Sequence[Any]] = [()] * len(self._leaves)
         transpose(self._tree, structs, of_leaf)
         values = [of_leaf[leaf] for leaf in self._leaf_of]
-        for i, column in enumerate(self._assembler.columns):
-            if column.role is not Role.TIME and self._leaves[self._leaf_of[i]].loose:
-                values[i] = self._look_at_each(i, values[i], start)
+        for i in self._loose:
+            values[i] = self._look_at_each(i, values[i], start)
         self._assembler.add(start, start + len(records), values)
 
     def _structs(self, records: Sequence[Record], start: int) -> list[Any]:
@@ -193,5 +192,10 @@ class JsonDecoder:
             self._use_types()
 
     def _use_types(self) -> None:
+        self._loose = [
+            i
+            for i, column in enumerate(self._assembler.columns)
+            if column.role is not Role.TIME and self._leaves[self._leaf_of[i]].loose
+        ]
         make_types(self._tree, [leaf.accepted.type for leaf in self._leaves])
         self.decoder = msgspec.json.Decoder(self._tree.type)
