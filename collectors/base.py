@@ -63,8 +63,9 @@ class Channel:
 
     `put` never blocks, so a collector always finishes what it has in hand; it must not fetch more
     while `full()`.  `full` turns true above `high` queued events and false again below `low`.
-    `wake`, if given, is set by every `put`.  Acknowledgements flow back through `acknowledge` / `take_acknowledged`: offsets whose effect is
-    durable in the store and the audit log, by partition.
+    `wake`, if given, is set by every `put`.  Acknowledgements flow back through `acknowledge` and
+    `take_acknowledged`: offsets whose effect is durable in the store and the audit log, by
+    partition.
     """
 
     def __init__(
