@@ -16,6 +16,7 @@ from collectors.decoders.base import MAX_RECORD_BYTES, Record
 from collectors.decoders.columns import EVENT_TIME, Column, Role
 from collectors.decoders.lenient import TOO_LARGE, Unreadable
 from collectors.decoders.values import (
+    NAN,
     Mismatch,
     cell_number,
     cell_outcome,
@@ -116,10 +117,15 @@ class CsvDecoder:
         return rows
 
     def _values(self, cells: Sequence[Row], start: int) -> list[Sequence[Any]]:
-        return [
-            self._numbers(column.key, cells[at], start) if column.role is Role.NUMBER else cells[at]
-            for column, at in zip(self._assembler.columns, self._cell_of, strict=True)
-        ]
+        values: list[Sequence[Any]] = []
+        for column, at in zip(self._assembler.columns, self._cell_of, strict=True):
+            if column.role is Role.NUMBER:
+                values.append(self._numbers(column.key, cells[at], start))
+            elif column.role is Role.IDENTIFIER:
+                values.append(_ids(cells[at]))
+            else:
+                values.append(cells[at])
+        return values
 
     def _numbers(self, key: str, cells: Row, start: int) -> Sequence[float | None]:
         # float() also takes 1_000 and the digits of other scripts, which no producer means.
@@ -133,6 +139,11 @@ class CsvDecoder:
         wrong = [row for row, value in enumerate(read) if isinstance(value, Mismatch)]
         self._assembler.draft.flag(key, [start + row for row in wrong])
         return [None if isinstance(value, Mismatch) else value for value in read]
+
+
+def _ids(cells: Row) -> Row:
+    """Return the cells with NaN, which is no id, as blank: else they would repeat each other."""
+    return cells if NAN.isdisjoint(cells) else ["" if cell in NAN else cell for cell in cells]
 
 
 def read_row(record: Record, width: int, delimiter: str) -> Row | Unreadable:

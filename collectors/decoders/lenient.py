@@ -44,15 +44,20 @@ def parse(record: Record) -> dict[str, Any] | Unreadable:
 
 
 def without_nan(record: Record) -> bytes | None:
-    """Return the record with NaN, which means missing, as null; None if that does not help.
+    """Return the record with NaN, which means missing, as null; None if it has none.
 
-    Between quotes nothing changes.  Escapes could hide a quote, so with them it is not tried.
+    Texts are left as they are.  A record that was not JSON does not become JSON by this.
     """
     raw = bytes(record)
-    if b"NaN" not in raw or b"\\" in raw:
+    if b"NaN" not in raw:
         return None
-    parts = raw.split(b'"')
-    parts[::2] = [part.replace(b"NaN", b"null") for part in parts[::2]]
+    # Where an escaped quote cannot be mistaken for the end of a text; of the same length.
+    plain = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in raw else raw
+    parts, at = [], 0
+    for i, part in enumerate(plain.split(b'"')):
+        piece = raw[at : at + len(part)]
+        parts.append(piece if i & 1 else piece.replace(b"NaN", b"null"))
+        at += len(part) + 1
     return b'"'.join(parts)
 
 

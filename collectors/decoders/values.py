@@ -71,7 +71,9 @@ def identifier(value: object) -> Text:
 
 _WHOLE_FLOAT = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_NAN = frozenset({"nan", "NaN", "NAN"})
+NAN = frozenset({"nan", "NaN", "NAN"})
+"""Cells that are missing, besides blank ones."""
+
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _INFINITE = {
@@ -95,7 +97,7 @@ def cell_number(cell: str) -> Number:
 
 def cell_text(cell: str) -> str | None:
     """Read a CSV cell of a categorical column; `1.0` is `1`, `True` is `true`, `NaN` is missing."""
-    if not cell or cell in _NAN:
+    if not cell or cell in NAN:
         return None
     if cell in _TRUE or cell in _FALSE:
         return cell.lower()

@@ -156,7 +156,7 @@ def plain_number(value: Any) -> tuple[float | None, bool]:
         try:
             return float(value), False
         except OverflowError:
-            return math.copysign(math.inf, value), False
+            return (math.inf if value > 0 else -math.inf), False
     return None, True
 
 
