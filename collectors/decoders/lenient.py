@@ -53,12 +53,14 @@ def without_nan(record: Record) -> bytes | None:
         return None
     # Where an escaped quote cannot be mistaken for the end of a text; of the same length.
     plain = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in raw else raw
-    parts, at = [], 0
-    for i, part in enumerate(plain.split(b'"')):
-        piece = raw[at : at + len(part)]
-        parts.append(piece if i & 1 else piece.replace(b"NaN", b"null"))
-        at += len(part) + 1
-    return b'"'.join(parts)
+    parts, copied, at, quotes = [], 0, 0, 0
+    while (found := raw.find(b"NaN", at)) >= 0:
+        quotes += plain.count(b'"', at, found)
+        at = found + len(b"NaN")
+        if not quotes & 1:
+            parts += [raw[copied:found], b"null"]
+            copied = at
+    return b"".join([*parts, raw[copied:]])
 
 
 _KINDS = {
