@@ -345,8 +345,12 @@ class Pipeline:
                     f" {delivery.last_error}; stopping, as store.audit_failure says"
                 )
         for running in self._systems.values():
-            if running.state is not None:
+            if running.state is not None and running.state.degraded != degraded:
                 running.state.degraded = degraded
+                if degraded is None:
+                    _log.info("verdicts_restored", system=running.system)
+                else:
+                    _log.error("verdicts_degraded", system=running.system, because=degraded)
 
     # Commit and acknowledgement.
 

@@ -128,7 +128,11 @@ class FileCollector:
 
         `size` gives the records of the next batch; by default it is the configured batch size.
         """
-        resolved = self._await_schema(resume)
+        resolved = self._read_schema(resume)
+        if resolved is None and self._options.follow:
+            # Nothing is wrong with a file whose first record is still to come.
+            yield self._status(caught_up=True)
+            resolved = self._await_schema(resume)
         if resolved is None:
             if not self._stop.is_set():
                 yield EndOfInput(self.name, self._nothing())

@@ -279,7 +279,8 @@ class Delivery:
     def _succeeded(self, items: Sequence[Numbered], seconds: float) -> None:
         self._metrics.exporter_delivered(self.name, len(items), seconds)
         with self._condition:
-            recovered = self._exporting.clear()
+            # The one kind of failing does not end with the other.
+            recovered = self._exporting.clear() and self._ticking.since is None
             self._unexpected = 0
         if recovered:
             self._recovered()
@@ -342,7 +343,7 @@ class Delivery:
             self._report("delivery_failed", error, delay)
         else:
             with self._condition:
-                recovered = self._ticking.clear()
+                recovered = self._ticking.clear() and self._exporting.since is None
             if recovered:
                 self._recovered()
         with self._condition:

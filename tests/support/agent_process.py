@@ -62,6 +62,10 @@ class AgentProcess:
         self._stream.close()
         return code
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal and return at once."""
+        self._process.send_signal(number)
+
     def wait(self, timeout: float = 60.0) -> int:
         """Wait for it to end by itself; return the exit code."""
         code = self._process.wait(timeout)
