@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agent.outcomes import label_records
 from agent.plan import Plan
 from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
 from agent.store import Quarantined
 from agent.summarise import summarise_by
 from agent.summary import Summary, add, empty
 from agent.watermark import MICROSECONDS, Judged, Partition, advance, judge
-from collectors.batch import NO_ID, Categorical, Column, EventBatch, Flags, Ints
+from collectors.batch import NO_ID, EventBatch, Flags, Ints
+from policies.model import ALL_VERSIONS
 
 _PANE_BITS = 34
 """Bits that a pane's start (seconds / pane length) takes in a combined key."""
@@ -42,7 +44,7 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
         partition, batch.event_time, lateness=plan.time.lateness * MICROSECONDS, latest=latest
     )
     accepted, late = _not_closed(plan, state, judged, batch.event_time)
-    events = accepted & ~_label_records(batch)
+    events = accepted & ~label_records(batch)
     duplicate, conflict = _repeats(state, batch, events)
     events &= ~duplicate
 
@@ -91,26 +93,6 @@ def _not_closed(
     return judged.accepted & ~gone, judged.late | gone
 
 
-def _label_records(batch: EventBatch) -> Flags:
-    """Tell which rows carry a label for an earlier event rather than an event (contract C9)."""
-    if batch.label is None:
-        return np.zeros(batch.n, dtype=bool)
-    records: Flags = present(batch.label) & ~_predicted(batch) & (batch.event_id != NO_ID)
-    return records
-
-
-def _predicted(batch: EventBatch) -> Flags:
-    if batch.prediction is None:
-        return np.zeros(batch.n, dtype=bool)
-    return present(batch.prediction)
-
-
-def present(column: Column) -> Flags:
-    """Tell which rows of a column are not missing."""
-    flags: Flags = column.codes >= 0 if isinstance(column, Categorical) else ~np.isnan(column)
-    return flags
-
-
 def _repeats(state: SystemState, batch: EventBatch, events: Flags) -> tuple[Flags, Flags]:
     duplicate = np.zeros(batch.n, dtype=bool)
     conflict = np.zeros(batch.n, dtype=bool)
@@ -146,7 +128,8 @@ def _versions(
     """Return the version names and each row's index into them.
 
     At most `plan.max_versions` names are kept apart; what comes beyond counts in the pool only, so
-    that a field full of noise taken for a version cannot fill the memory.
+    that a field full of noise taken for a version cannot fill the memory.  So does a version that
+    is called like the pool itself: its events would otherwise be in there twice.
     """
     if batch.model_version is None:
         return (NO_VERSION,), np.zeros(len(rows), dtype=np.int64)
@@ -156,6 +139,8 @@ def _versions(
     table = np.zeros(len(names) + 1, dtype=np.int64)
     for code in np.unique(codes[codes >= 0]).tolist():
         name = names[code]
+        if name == ALL_VERSIONS:
+            continue
         if name in state.versions or len(state.versions) < plan.max_versions:
             state.versions.add(name)
             table[code] = len(known)

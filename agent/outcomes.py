@@ -6,9 +6,27 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from collectors.batch import Categorical, EventBatch, Ints
+from collectors.batch import NO_ID, Categorical, Column, EventBatch, Flags, Ints
 
 NO_PREDICTION, UNFAVOURABLE, FAVOURABLE = 0, 1, 2
+
+
+def present(column: Column) -> Flags:
+    """Tell which rows of a column are not missing."""
+    flags: Flags = column.codes >= 0 if isinstance(column, Categorical) else ~np.isnan(column)
+    return flags
+
+
+def label_records(batch: EventBatch) -> Flags:
+    """Tell which rows carry a label for an earlier event rather than an event (contract C9).
+
+    Where no prediction is mapped at all there is nothing that a label could join, so a record with
+    a label is an event like any other.
+    """
+    if batch.label is None or batch.prediction is None:
+        return np.zeros(batch.n, dtype=bool)
+    records: Flags = present(batch.label) & ~present(batch.prediction) & (batch.event_id != NO_ID)
+    return records
 
 
 def audit_column(batch: EventBatch, attribute: str) -> Categorical | None:

@@ -91,20 +91,21 @@ def restore(store: Store, system: str, layout: Layout, dedup: DedupIndex) -> Sys
     _restore_core(state, core)
     dedup.restore(store.dedup(system))
     same = core.layout == layout.digest
+    # From the right: a version comes from the stream and may hold anything, the separator too.
     for name, body in store.documents(system, "pane").items():
-        version, start = name.split(_JOIN)
+        version, start = name.rsplit(_JOIN, 1)
         state.panes[PaneKey(version, int(start))] = (
             decode(layout, body) if same else _emptied(layout)
         )
     for name, body in store.documents(system, "window").items():
-        version, length, start = name.split(_JOIN)
+        version, length, start = name.rsplit(_JOIN, 2)
         state.windows[WindowKey(version, length, int(start))] = _window(layout, body, same=same)
     for key, body in store.documents(system, "memory").items():
         state.memory[key] = msgspec.json.decode(body, type=Memory)
     for key, body in store.documents(system, "cause").items():
         state.causes[key] = msgspec.json.decode(body, type=Cause)
     for name, body in store.documents(system, "latest").items():
-        version, length = name.split(_JOIN)
+        version, length = name.rsplit(_JOIN, 1)
         state.latest[version, length] = msgspec.json.decode(body, type=Report)
     if not same:
         state.dirty.panes.update(state.panes)

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.outcomes import FAVOURABLE, NO_PREDICTION, audit_column, outcomes
+from agent.outcomes import (
+    FAVOURABLE,
+    NO_PREDICTION,
+    audit_column,
+    label_records,
+    outcomes,
+)
 from agent.reference.columns import categorical_profile, numeric_profile
 from agent.reference.profile import ColumnProfile, GroupProfile
 from collectors.batch import NO_ID, Categorical, Column, EventBatch, Flags, Ints
@@ -139,7 +145,7 @@ def gather(
         gathered.put("id", batch.event_id)
         gathered.put("time", batch.event_time)
         gathered.put("outcome", decided)
-        gathered.put("is_event", ~_label_records(batch))
+        gathered.put("is_event", ~label_records(batch))
         for name, kind in kinds.items():
             gathered.put_column(name, _column(batch, name), batch, kind)
         for attribute in attributes:
@@ -154,17 +160,3 @@ def _column(batch: EventBatch, name: str) -> Column | None:
     if name == "score":
         return batch.score
     return batch.features.get(name.removeprefix("features."))
-
-
-def _label_records(batch: EventBatch) -> Flags:
-    """Return which rows bring a label to an earlier event (contract C9)."""
-    if batch.prediction is None:
-        return np.zeros(batch.n, np.bool_)
-    return _there(batch.label, batch.n) & ~_there(batch.prediction, batch.n)
-
-
-def _there(column: Column | None, n: int) -> Flags:
-    if column is None:
-        return np.zeros(n, np.bool_)
-    flags: Flags = column.codes >= 0 if isinstance(column, Categorical) else ~np.isnan(column)
-    return flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.layout import PREDICTION
 from agent.signals.context import SignalContext
 from agent.summary import GROUPS_OVERFLOW
 
@@ -66,8 +67,12 @@ def _attribute(context: SignalContext, name: str) -> Attribute:
         for group in sorted(names)
     )
     problem = None
+    prediction = context.layout.column("output", PREDICTION)
     if not context.layout.favourable:
         problem = "not_configured: favourable"
+    elif prediction is not None and prediction.kind == "numeric":
+        # A quantity is never the favourable value: rates of 0 everywhere would read as fair.
+        problem = "not_configured: favourable needs predictions that are classes"
     elif overflow:
         problem = "too_many_groups"
     elif not any(g.n for g in groups):
