@@ -94,7 +94,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     config_digest = digest(config)
     metrics.config(config_digest)
     boot = Boot.new(config_digest, clock)
-    totals: dict[str, int] = {}
+    totals = {"events": 0}
     context = Context(
         agent_version=__version__,
         bootid=boot.id,

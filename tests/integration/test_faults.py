@@ -53,7 +53,7 @@ class Fed:
         self.file.touch()
         self.start = int(time.time()) // WINDOW * WINDOW - 2 * WINDOW
         self.windows = 0
-        settings = {
+        settings: dict[str, Any] = {
             "audit": "audit",
             "store": "state",
             "more": "",

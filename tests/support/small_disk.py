@@ -13,7 +13,7 @@ from tests.real.components import missing
 
 
 class SmallDisk:
-    """A mounted file system of a few megabytes: `fill` takes all that is left, `free` gives back."""
+    """A mounted file system of a few megabytes; `fill` takes all room, `free` gives it back."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -392,3 +392,26 @@ def test_jitter_uses_the_whole_range() -> None:
     delays = [Retry(base=1.0, cap=8.0).delay(10, rng) for _ in range(2_000)]
     assert min(delays) < 0.1
     assert max(delays) > 7.9
+
+
+def test_a_tick_that_works_again_does_not_read_as_a_recovery_of_what_still_fails(
+    start: Callable[..., Delivery], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exporter = Scripted()
+    exporter.fail = lambda numbers: ExportError("still away")
+    exporter.tick_errors = [ExportError("away")] * 3
+    delivery = start(exporter, tick_every=0.001)
+    delivery.submit(items(1))
+    assert exporter.attempted.wait(SOON)
+    assert exporter.ticked.wait(SOON)
+    exporter.ticked.clear()
+    assert exporter.ticked.wait(SOON)
+    assert delivery.failing_since is not None
+    out, err = capsys.readouterr()
+    assert "delivery_recovered" not in out + err
+    exporter.fail = lambda numbers: None
+    assert delivery.wait_delivered(1, SOON)
+    exporter.ticked.clear()
+    assert exporter.ticked.wait(SOON)
+    out, err = capsys.readouterr()
+    assert "delivery_recovered" in out + err
