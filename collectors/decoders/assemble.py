@@ -68,7 +68,7 @@ class Assembler:
         for row, i in enumerate(self._numbers):
             self._floats[row, start:stop] = _floats(values[i])
         for row, (i, dictionary) in enumerate(self._dictionaries.items()):
-            self._codes[row, start:stop] = dictionary.encode(values[i], stop - start)
+            self._codes[row, start:stop] = dictionary.encode(values[i])
         for i, gathered in self._gathered.items():
             gathered.extend(values[i])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -40,9 +42,12 @@ class Dictionary(dict[Any, int]):
             self[value] = code
         return code
 
-    def encode(self, values: Iterable[object], n: int) -> Codes:
-        """Return the codes of `values`, of which there are `n`."""
-        return np.fromiter(map(self.__getitem__, values), np.int32, n)
+    def encode(self, values: Sequence[object]) -> Codes:
+        """Return the code of each of `values`."""
+        if len(values) < 2:  # of one key, `itemgetter` gives no tuple
+            return np.fromiter(map(self.__getitem__, values), np.int32, len(values))
+        # A third faster than asking for one value at a time.
+        return np.frombuffer(struct.pack(f"{len(values)}i", *itemgetter(*values)(self)), np.int32)
 
     def column(self, codes: Codes) -> Categorical:
         """Return `codes` with their texts; later calls do not change what was returned."""
