@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 
 from agent.cli.main import main
 from policies.model import rfc3339
+from tests.real.kafka_broker import SASL_USER, KafkaBroker
 from tests.support.agent_process import AgentProcess, free_port, write_config
 from tests.support.audit_records import records, reports
 from tests.support.decisions import SYSTEM, as_lines, decisions
+from tests.support.produce import fill
 from tests.support.small_disk import SmallDisk, small_disk
 
 pytestmark = pytest.mark.integration
@@ -301,3 +303,143 @@ def test_with_audit_failure_stop_the_agent_ends_and_says_why(
         fed.await_window(agent, fed.start + WINDOW)
         assert agent.terminate() == 0
     fed.check(1)
+
+
+# Kafka.
+
+
+class Streaming:
+    """An agent on a Kafka topic, one window of 300 decisions after the other."""
+
+    def __init__(self, folder: Path, broker: str, topic: str, partitions: int = 1) -> None:
+        self.broker, self.topic, self.partitions = broker, topic, partitions
+        self.port, self.log, self.audit = free_port(), folder / "agent.log", folder / "audit"
+        self.start = int(time.time()) // WINDOW * WINDOW - 2 * WINDOW
+        self.config = write_config(
+            folder, SYSTEM + KAFKA, broker=broker, topic=topic, port=self.port, more=""
+        )
+
+    def run(self) -> AgentProcess:
+        return AgentProcess(self.config, self.log, self.port)
+
+    def fill(self, lines: list[bytes]) -> None:
+        fill(self.broker, self.topic, self.partitions, lines)
+
+    def window(self, number: int, events: int = 300) -> list[bytes]:
+        """Return decisions of window `number`, and for each partition one that closes it."""
+        at = self.start + number * WINDOW
+        rows = decisions(events, start=at + 10, every=280 / events, seed=at)
+        rows += decisions(self.partitions, start=at + WINDOW + 6, every=0.1, seed=at + 1)
+        return as_lines(rows)
+
+    def await_window(self, agent: AgentProcess, number: int) -> dict[str, Any]:
+        """Return the coverage of a window as soon as it is in the audit log."""
+        start = rfc3339(self.start + number * WINDOW)
+
+        def recorded() -> dict[str, Any] | None:
+            found = {k: v for k, v in reports(self.audit).items() if k[0] == "window.signals"}
+            text = found.get(("window.signals", "*", "5m", start, "0", "1"))
+            return None if text is None else json.loads(text)["coverage"]
+
+        coverage: dict[str, Any] = agent.until(recorded, 90)
+        return coverage
+
+
+def test_a_topic_that_does_not_exist_is_3_and_names_topic_and_brokers(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    streaming = Streaming(tmp_path, kafka_broker.bootstrap, "no-such-topic")
+    with streaming.run() as agent:
+        assert agent.wait() == 3
+    last = streaming.log.read_text().splitlines()[-1]
+    assert "no-such-topic" in last
+    assert kafka_broker.bootstrap in last
+    assert "Traceback" not in streaming.log.read_text()
+    stopped = [r for r in records(streaming.audit) if r["type"].endswith("agent.stop.v1")]
+    assert [r["data"]["clean"] for r in stopped] == [False]
+    assert main(["audit", "verify", str(streaming.audit)]) == 0
+
+
+def test_brokers_that_do_not_answer_are_named(tmp_path: Path) -> None:
+    streaming = Streaming(tmp_path, f"127.0.0.1:{free_port()}", "predictions")
+    text = streaming.config.read_text()
+    streaming.config.write_text(text.replace("session_timeout", "connect_timeout"))
+    with streaming.run() as agent:
+        code = agent.wait()
+    assert code == 3
+    assert streaming.broker in streaming.log.read_text().splitlines()[-1]
+    assert "Traceback" not in streaming.log.read_text()
+
+
+def test_wrong_credentials_are_3_and_no_secret_is_printed(
+    kafka_broker: KafkaBroker, new_topic: Callable[..., str], tmp_path: Path
+) -> None:
+    streaming = Streaming(tmp_path, kafka_broker.bootstrap_sasl, new_topic())
+    (tmp_path / "password").write_text("hunter2-secret\n")
+    security = (
+        ", security: {protocol: SASL_PLAINTEXT, mechanism: PLAIN, "
+        f"username: {SASL_USER}, password_file: password}}}}"
+    )
+    text = streaming.config.read_text()
+    streaming.config.write_text(text.replace(", session_timeout: 6s}", security))
+    with streaming.run() as agent:
+        assert agent.wait() == 3
+    said = streaming.log.read_text()
+    assert "does not accept" in said.splitlines()[-1]
+    assert SASL_USER in said.splitlines()[-1]
+    everything = [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "password"]
+    assert streaming.audit / "log.json" in everything
+    assert not [p for p in everything if b"hunter2" in p.read_bytes()]
+
+
+def test_bad_records_of_a_topic_are_counted_put_aside_and_hold_nothing_up(
+    kafka_broker: KafkaBroker, new_topic: Callable[..., str], tmp_path: Path
+) -> None:
+    streaming = Streaming(tmp_path, kafka_broker.bootstrap, new_topic(max_message_bytes="16000000"))
+    lines = streaming.window(0, 1_000)
+    secret = b'{"id": "x", "name": "Siti Rahma", "at"'
+    lines[500:500] = [b"\xff\xfe garbage", secret, b"[]", b'{"pad": "%s"}' % (b"x" * 11_000_000)]
+    streaming.fill(lines)
+    with streaming.run() as agent:
+        coverage = streaming.await_window(agent, 0)
+        assert metric(agent, "pantau_events_rejected_total") == 4
+        assert ready(agent)[0] == 200
+        assert agent.terminate() == 0
+    rejected = {"bad_encoding": 1, "invalid_json": 1, "not_an_object": 1, "too_large": 1}
+    assert (coverage["events"], coverage["rejected"]) == (1_000, rejected)
+    assert coverage["complete"] is True
+    (summary,) = [r["data"] for r in records(streaming.audit) if "quarantine.summary" in r["type"]]
+    assert (summary["total"], summary["reasons"]) == (4, rejected)
+    assert summary["offsets"] == {"0": 503}
+    kept = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert not [p for p in kept if b"Siti Rahma" in p.read_bytes()]
+
+
+@pytest.mark.slow
+def test_a_broker_that_goes_away_and_returns_loses_nothing(
+    fresh_kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    broker = fresh_kafka_broker
+    topic = broker.create_topic("predictions", 2)
+    streaming = Streaming(tmp_path, broker.bootstrap, topic, partitions=2)
+    streaming.fill(streaming.window(0))
+    with streaming.run() as agent:
+        agent.until_ready()
+        assert streaming.await_window(agent, 0)["events"] == 300
+        streaming.fill(streaming.window(1))
+        broker.kill()
+        status, reasons = agent.until(lambda: (r := ready(agent))[0] == 503 and r)
+        assert status == 503
+        assert broker.bootstrap in reasons[f"collector kafka:{topic}"]
+        assert agent.get("/livez")[0] == 200
+        assert metric(agent, "pantau_source_connected") == 0
+        broker.start()
+        agent.until_ready()
+        # The events that closed the window before are in this one.
+        assert streaming.await_window(agent, 1)["events"] == 302
+        streaming.fill(streaming.window(2))
+        coverage = streaming.await_window(agent, 2)
+        assert (coverage["events"], coverage["duplicates"]) == (302, 0)
+        assert coverage["complete"] is True
+        assert agent.terminate() == 0
+    assert main(["audit", "verify", str(streaming.audit)]) == 0
