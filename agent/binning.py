@@ -10,13 +10,13 @@ Everything is an integer, so that adding two blocks is exact in any order (contr
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from agent.lookup import BinLookup, build_lookup, find_bins
 from collectors.batch import Codes, Floats, Ints
 
 MISSING, MISMATCH = 0, 1
@@ -53,9 +53,9 @@ _PER_FAR_STEP = 1 / (FAR_UNIT * RESOLUTION)
 class NumericBins:
     """How a numeric column is binned.
 
-    Bin i holds the values x with `searchsorted(edges, x, side="right") == i`.  `low` and `high`
-    are the reference's range, `centre` and `scale` what sums are expressed in.  `probes` are the
-    points whose ranks in sorted values give everything else.
+    Bin i holds the values x with `searchsorted(edges, x, side="right") == i`, which `lookup` finds
+    faster.  `low` and `high` are the reference's range, `centre` and `scale` what sums are
+    expressed in.
     """
 
     edges: Floats
@@ -63,7 +63,7 @@ class NumericBins:
     high: float
     centre: float
     scale: float
-    probes: Floats
+    lookup: BinLookup | None
 
     @property
     def size(self) -> int:
@@ -80,43 +80,40 @@ def numeric_bins(
     edges: Floats, *, low: float, high: float, centre: float, scale: float
 ) -> NumericBins:
     """Return the bins cut at `edges` (strictly ascending, finite)."""
-    above_high = np.nextafter(high, np.inf)
-    probes = np.concatenate(
-        [[-sys.float_info.max, low], edges, [above_high, np.inf, np.nan]]
-    ).astype(np.float64)
-    return NumericBins(edges, low, high, centre, scale, probes)
+    return NumericBins(edges, low, high, centre, scale, build_lookup(edges))
 
 
+@np.errstate(over="ignore")
 def tally_numeric(bins: NumericBins, values: Floats, block: Ints) -> None:
     """Add `values` to `block`, an int64 view of `bins.cells` cells.
 
-    `values` is float64 with NaN for missing; it is sorted in place and overwritten.  Sorting and
-    ranking the few edges among many values is several times faster than ranking each value among
-    the edges, and gives the same counts.  At most 2^20 values at a time, so that the float64
+    `values` is float64 with NaN for missing, at most 2^20 of them at a time, so that the float64
     partial sums of integers stay exact.
     """
-    values.sort()
-    ranks = values.searchsorted(bins.probes, side="left")
-    # NaN sorts last, so its rank is the number of values that are there.
-    below, under, over, above, present = ranks[[0, 1, -3, -2, -1]].tolist()
-    block[MISSING] += len(values) - present
-    if present == 0:
+    gone = np.isnan(values)
+    missing = int(np.count_nonzero(gone))
+    if missing:
+        block[MISSING] += missing
+        values = values[~gone]
+    if len(values) == 0:
         return
-    block[OUT_OF_RANGE] += under + present - over
-    block[INFINITE] += below + present - above
-    bounds = ranks[1:-2]
-    bounds[0], bounds[-1] = 0, present
-    counts = bounds[1:] - bounds[:-1]
     size = bins.size
-    block[FIRST_BIN : FIRST_BIN + size] += counts
-    steps = values[:present]
+    place = find_bins(bins.lookup, bins.edges, values)
+    block[FIRST_BIN : FIRST_BIN + size] += np.bincount(place, minlength=size)
+    lowest, highest = float(values.min()), float(values.max())
+    if lowest < bins.low or highest > bins.high:
+        outside = np.count_nonzero((values < bins.low) | (values > bins.high))
+        block[OUT_OF_RANGE] += int(outside)
+    steps = values.copy()
     _to_steps(bins, steps)
-    near = steps[0] >= -_NEAR_STEPS and steps[-1] <= _NEAR_STEPS
+    per_step = RESOLUTION / bins.scale
+    near = (lowest - bins.centre) * per_step >= -_NEAR_STEPS and (
+        highest - bins.centre
+    ) * per_step <= _NEAR_STEPS
     if not near:
-        _pull_in(bins, steps, below, above)
-    filled = counts.nonzero()[0]
-    sums = np.add.reduceat(steps, bounds[filled])
-    block[FIRST_BIN + size + filled] += sums.astype(np.int64)
+        block[INFINITE] += _pull_in(bins, values, steps)
+    sums = np.bincount(place, weights=steps, minlength=size)
+    block[FIRST_BIN + size : FIRST_BIN + 2 * size] += sums.astype(np.int64)
     if not near:
         far = np.abs(steps) > _NEAR_STEPS
         block[FAR_SQUARES] += int(np.square(np.rint(steps[far] * _PER_FAR_STEP)).sum())
@@ -134,6 +131,7 @@ class Entries(NamedTuple):
     amounts: Ints
 
 
+@np.errstate(over="ignore")
 def scatter_numeric(bins: NumericBins, values: Floats) -> Entries:
     """Return what each of `values` adds to its own block; for rows that are all apart.
 
@@ -142,12 +140,12 @@ def scatter_numeric(bins: NumericBins, values: Floats) -> Entries:
     present = np.flatnonzero(~np.isnan(values))
     gone = np.flatnonzero(np.isnan(values))
     there = values[present]
-    place = bins.edges.searchsorted(there, side="right")
+    place = find_bins(bins.lookup, bins.edges, there)
     outside = present[(there < bins.low) | (there > bins.high)]
     endless = np.isinf(there)
-    steps = np.where(endless, np.where(there > 0, bins.high, bins.low), there)
+    steps = there.copy()
     _to_steps(bins, steps)
-    np.clip(steps, -_FARTHEST_STEPS, _FARTHEST_STEPS, out=steps)
+    _pull_in(bins, there, steps)
     far = np.abs(steps) > _NEAR_STEPS
     squares = np.square(np.rint(steps * np.where(far, _PER_FAR_STEP, _PER_SQUARE_STEP)))
     parts = [
@@ -192,18 +190,22 @@ def tally_codes(cells: Ints, codes: Codes, block: Ints) -> None:
 
 def _to_steps(bins: NumericBins, values: Floats) -> None:
     """Replace values by whole fixed-point steps from the centre, in place."""
-    with np.errstate(over="ignore"):
-        values -= bins.centre
-        values *= RESOLUTION / bins.scale
+    values -= bins.centre
+    values *= RESOLUTION / bins.scale
     np.rint(values, out=values)
 
 
-def _pull_in(bins: NumericBins, steps: Floats, below: int, above: int) -> None:
-    """Put infinities at the ends of the reference's range, and the rest no farther than allowed."""
+def _pull_in(bins: NumericBins, values: Floats, steps: Floats) -> int:
+    """Put infinities at the ends of the reference's range, and the rest no farther than allowed.
+
+    Changes `steps`, those of `values`, in place; returns how many were infinite.
+    """
     ends = np.array([bins.low, bins.high])
     _to_steps(bins, ends)
-    steps[:below], steps[above:] = ends
+    below, above = values == -np.inf, values == np.inf
+    steps[below], steps[above] = ends
     np.clip(steps, -_FARTHEST_STEPS, _FARTHEST_STEPS, out=steps)
+    return int(np.count_nonzero(below) + np.count_nonzero(above))
 
 
 def _ones(rows: Ints, cell: int) -> Entries:

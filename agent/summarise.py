@@ -23,10 +23,12 @@ from agent.summary import EVENTS, NO_GROUP, NO_VERSION, Summary, bound
 from collectors.batch import Categorical, EventBatch, Ints
 from collectors.batch import Column as Values
 
-SORTED_FROM = 64
-"""Rows of one key from which sorting them column by column is faster than scattering them."""
+COLUMNWISE_FROM = 64
+"""Rows of one key from which counting column by column is faster than scattering them."""
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 14
+"""Values counted at a time: few enough for their temporary arrays to stay in cache."""
+
 _SCATTERED_CHUNK = 1 << 14
 
 
@@ -59,7 +61,7 @@ def summarise_by(layout: Layout, batch: EventBatch, rows: Ints, keys: Ints) -> d
     starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
     lengths = np.diff(starts, append=len(keys))
     result: dict[int, Summary] = {}
-    few = lengths < SORTED_FROM
+    few = lengths < COLUMNWISE_FROM
     if few.any():
         chosen = np.repeat(few, lengths)
         ordinals = np.repeat(np.cumsum(few) - 1, lengths)[chosen]
@@ -129,8 +131,7 @@ def _summarise_together(
         else:
             for first in range(0, len(rows), _CHUNK):
                 piece = slice(first, first + _CHUNK)
-                # Either way a copy: the tally overwrites what it is given.
-                chunk = values[piece].copy() if everything else values[rows[piece]]
+                chunk = values[piece] if everything else values[rows[piece]]
                 tally_numeric(column.bins, chunk, block)
     summary = Summary(layout, cells, None, {}, {}, {EVENTS: len(rows)} if len(rows) else {})
     _count_groups(batch, prepared, rows, np.zeros(len(rows), np.int64), [summary])

@@ -57,7 +57,7 @@ def numeric_profile(values: Floats, mismatch: int = 0) -> NumericProfile:
     )
     block = np.zeros(bins.cells, np.int64)
     for first in range(0, len(there), _CHUNK):
-        tally_numeric(bins, there[first : first + _CHUNK].copy(), block)
+        tally_numeric(bins, there[first : first + _CHUNK], block)
     return NumericProfile(
         n=len(there),
         missing=missing,
@@ -77,6 +77,7 @@ def numeric_profile(values: Floats, mismatch: int = 0) -> NumericProfile:
     )
 
 
+@np.errstate(over="ignore")
 def quantile_edges(ordered: Floats) -> Floats:
     """Return the edges of contract C7 for sorted finite values: at most 199, ascending, unique.
 

@@ -11,7 +11,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from agent.binning import FAR_SQUARES, FAR_UNIT, FIRST_BIN, RARE, RESOLUTION, SQUARE_UNIT, SQUARES
+from agent.binning import (
+    FAR_SQUARES,
+    FAR_UNIT,
+    FARTHEST,
+    FIRST_BIN,
+    RARE,
+    RESOLUTION,
+    SQUARE_UNIT,
+    SQUARES,
+    NumericBins,
+)
 from agent.layout import Column, Layout
 from agent.reference.profile import CategoricalProfile, NumericProfile
 from collectors.batch import Floats, Ints
@@ -189,6 +199,13 @@ def union_counts(counts: Ints) -> tuple[Ints, Floats]:
     return union, np.bincount(union, counts, UNIONS).astype(np.float64)
 
 
+def edge_positions(bins: NumericBins) -> Floats:
+    """Return the edges as (edge - centre)/scale, no farther away than the values are summed."""
+    with np.errstate(over="ignore"):
+        places: Floats = np.clip((bins.edges - bins.centre) / bins.scale, -FARTHEST, FARTHEST)
+    return places
+
+
 @lru_cache(maxsize=32)
 def _curve_plan(layout: Layout) -> _CurvePlan:
     """What of `curves` stays the same from window to window."""
@@ -199,7 +216,7 @@ def _curve_plan(layout: Layout) -> _CurvePlan:
     ]
     sizes = np.array([bins.size for _, bins, _ in found], np.int64)
     starts = np.cumsum(sizes) - sizes
-    positions = [(bins.edges - bins.centre) / bins.scale for _, bins, _ in found]
+    positions = [edge_positions(bins) for _, bins, _ in found]
     first_cells = [np.arange(bins.size) + c.start + FIRST_BIN for c, bins, _ in found]
     counts = _joined([np.array(p.counts, np.float64) for _, _, p in found], np.float64)
     m = np.array([p.n for _, _, p in found], np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.layout import Column
 from agent.reference.profile import NumericProfile
-from agent.signals.distributions import Curves
+from agent.signals.distributions import Curves, edge_positions
 from agent.signals.divergence import Divergences
 from agent.signals.intervals import Z
 from collectors.batch import Floats, Ints
@@ -124,22 +124,22 @@ def _variation(columns: tuple[Column, ...]) -> Floats:
     """
     found = np.full(len(columns), _LEAST_VARIATION)
     for i, column in enumerate(columns):
-        profile = column.profile
-        if not isinstance(profile, NumericProfile) or len(profile.edges) < 2:
+        profile, bins = column.profile, column.bins
+        if not isinstance(profile, NumericProfile) or bins is None or bins.size < 3:
             continue
         share = np.cumsum(profile.counts[:-1]) / profile.n
-        edges = np.asarray(profile.edges)
+        edges = edge_positions(bins)
         width = np.diff(edges)
         # Each edge speaks for half of the bins beside it; the open ends count like their neighbour.
         reach = (np.append(width, width[-1]) + np.insert(width, 0, width[0])) / 2
-        weight = np.sqrt(share * (1 - share)) * reach / profile.scale
+        weight = np.sqrt(share * (1 - share)) * reach
         groups = np.arange(0, len(edges), -(-len(edges) // _POINTS))
         weight = np.add.reduceat(weight, groups)
         odds = np.sqrt(np.clip(share, 1e-9, 1 - 1e-9) / np.clip(1 - share, 1e-9, 1))[groups]
         correlation = np.minimum(odds[:, None], odds) / np.maximum(odds[:, None], odds)
         products = np.sqrt(1 - correlation**2) + correlation * np.arcsin(correlation)
         total = float(weight.sum())
-        if total > 0 and math.isfinite(total):
+        if total > 0:
             weight /= total
             # The mean's square and the mean of squares both carry the factor 2/pi.
             second = float(weight @ products @ weight)

@@ -70,7 +70,7 @@ def together(events: EventBatch, rows: Ints) -> bytes:
 
 @given(st.lists(ROW, min_size=1, max_size=40), st.integers(0, 40), st.integers(1, 200))
 @settings(deadline=None, max_examples=150)
-def test_cutting_events_up_changes_nothing(rows: list[Row], cut: int, sorted_from: int) -> None:
+def test_cutting_events_up_changes_nothing(rows: list[Row], cut: int, columnwise_from: int) -> None:
     events = events_of(rows)
     every = np.arange(len(rows))
     whole = together(events, every)
@@ -80,7 +80,7 @@ def test_cutting_events_up_changes_nothing(rows: list[Row], cut: int, sorted_fro
     assert encode(merge(second, first)) == whole
     with pytest.MonkeyPatch.context() as patch:
         # Both ways of counting, with both forms of the vector, must agree to the bit.
-        patch.setattr(summarise_module, "SORTED_FROM", sorted_from)
+        patch.setattr(summarise_module, "COLUMNWISE_FROM", columnwise_from)
         parts = summarise_by(LAYOUT, events, every, every % 7)
     total = empty(LAYOUT)
     for part in parts.values():
