@@ -15,7 +15,7 @@ from agent.clock import FrozenClock, SystemClock
 from agent.config.model import Config
 from agent.config.resolve import event_schema
 from agent.config.system import System
-from agent.dedup import DedupIndex
+from agent.dedup import DedupIndex, winners
 from agent.opening import make_plan
 from agent.persist import mark_clean
 from agent.plan import Plan
@@ -71,14 +71,20 @@ def replay(
     the file, so the file is read a second time with the winners known (the earliest record).
     """
     clock = clock or FrozenClock(SystemClock().now())
-    first = _pass(config, system, source, clock, progress, DedupIndex)
-    contested = first.dedup.contested if first.dedup is not None else {}
-    if not contested:
+
+    def noting_contests(horizon: int, max_ids: int) -> DedupIndex:
+        return DedupIndex(horizon, max_ids, note_contests=True)
+
+    first = _pass(config, system, source, clock, progress, noting_contests)
+    if first.dedup is None or first.result.plan is None:
+        return first.result
+    canonical = winners(first.dedup.contests, first.result.plan.time.dedup_horizon)
+    if not canonical:
         return first.result
 
     def with_winners(horizon: int, max_ids: int) -> DedupIndex:
         index = DedupIndex(horizon, max_ids)
-        index.canonical = contested
+        index.canonical = canonical
         return index
 
     return _pass(config, system, source, clock, progress, with_winners).result

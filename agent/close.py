@@ -38,7 +38,9 @@ def due_by_time(plan: Plan, state: SystemState, now: float) -> list[Due]:
     )
     if point is None or state.first is None:
         return []
-    return close_to(plan, state, point // MICROSECONDS, now)
+    newest = max((p.newest for p in state.partitions.values() if p.newest is not None), default=0)
+    by_clock = point > newest - plan.time.lateness * MICROSECONDS
+    return close_to(plan, state, point // MICROSECONDS, now, by_clock=by_clock)
 
 
 def due_at_end(plan: Plan, state: SystemState, now: float) -> list[Due]:
@@ -54,14 +56,19 @@ def due_at_end(plan: Plan, state: SystemState, now: float) -> list[Due]:
     return in_order(due + _restated(plan, state, now, at_once=True))
 
 
-def close_to(plan: Plan, state: SystemState, second: int, now: float) -> list[Due]:
-    """Close all panes and windows that end at or before `second`, in report order."""
+def close_to(
+    plan: Plan, state: SystemState, second: int, now: float, *, by_clock: bool
+) -> list[Due]:
+    """Close all panes and windows that end at or before `second`, in report order.
+
+    `by_clock`: no event has come that far; it is the clock that closes.
+    """
     target = second - second % plan.time.pane
     _move(plan, state, target)
     closed_to = state.closed_to if state.closed_to is not None else target
     due: list[Due] = []
     for length in plan.lengths:
-        due += _due(plan, state, length, closed_to, now, end_of_input=False)
+        due += _due(plan, state, length, closed_to, now, by_clock=by_clock)
     return in_order(due + _restated(plan, state, now, at_once=False))
 
 
@@ -112,7 +119,14 @@ def _is_past(state: SystemState, length: str, start: int) -> bool:
 
 
 def _due(
-    plan: Plan, state: SystemState, length: str, closed_to: int, now: float, *, end_of_input: bool
+    plan: Plan,
+    state: SystemState,
+    length: str,
+    closed_to: int,
+    now: float,
+    *,
+    end_of_input: bool = False,
+    by_clock: bool = False,
 ) -> list[Due]:
     """Return the windows of a length that ended at or before `closed_to`, empty ones included."""
     if state.first is None:
@@ -123,7 +137,7 @@ def _due(
     start = state.next_start.get(length, containing(state.first, length).start)
     due: list[Due] = []
     while start + seconds <= closed_to:
-        start = _past_hole(plan, state, length, start, closed_to)
+        start = _past_hole(plan, state, length, start, closed_to, by_clock=by_clock)
         if start + seconds <= closed_to:
             window = Window(start=start, end=start + seconds, length=length)
             due += _report(plan, state, window, now, end_of_input=end_of_input)
@@ -139,18 +153,28 @@ def _fold_all(plan: Plan, state: SystemState) -> None:
         state.dirty.panes.add(key)
 
 
-def _past_hole(plan: Plan, state: SystemState, length: str, start: int, closed_to: int) -> int:
-    """Return where to go on when more than `max_empty_windows` empty windows lie ahead.
+def _past_hole(
+    plan: Plan, state: SystemState, length: str, start: int, closed_to: int, *, by_clock: bool
+) -> int:
+    """Return the window to report next: the one at `start`, or the first one behind a long hole.
 
-    A single absurd timestamp must not produce years of empty reports.
+    A single absurd timestamp must not produce years of empty reports: of empty windows in a row the
+    first `max_empty_windows` are reported.  How far each step goes must not show in that, so they
+    are counted from step to step.  By the clock windows come one by one, and all are reported,
+    unless it jumps (the agent was down).
     """
     if WindowKey(ALL_VERSIONS, length, start) in state.windows:
+        state.empty_run[length] = 0
+        return start
+    run = state.empty_run.get(length, 0)
+    if not by_clock and run < plan.max_empty_windows:
+        state.empty_run[length] = run + 1
         return start
     seconds = LENGTHS[length]
     ahead = [k.start for k in state.windows if k.length == length and k.start >= start]
-    resume = min(ahead, default=closed_to - closed_to % seconds)
+    resume = min([*ahead, closed_to - closed_to % seconds])
     empty_windows = (resume - start) // seconds
-    if empty_windows <= plan.max_empty_windows:
+    if by_clock and empty_windows <= plan.max_empty_windows:
         return start
     state.skipped += empty_windows
     return resume

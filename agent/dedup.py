@@ -6,6 +6,7 @@ bound is reached the oldest ids leave early, and `effective_horizon` says how fa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ class Repeats(NamedTuple):
 
 
 class Winner(NamedTuple):
-    """The canonical record of an id that occurs more than once: the earliest, then least body."""
+    """A record that counts, or might, for an id that occurs more than once; in order of merit."""
 
     second: int
     body: int
@@ -38,22 +39,48 @@ class Segment(NamedTuple):
     seconds: Checksums
 
 
+class Contest(NamedTuple):
+    """The different records of one id: those that counted, and those that did not."""
+
+    counted: set[Winner]
+    repeats: set[Winner]
+
+
+def winners(contests: Mapping[int, Contest], horizon: int) -> dict[int, list[Winner]]:
+    """Return which records count for each contested id, ascending: those that would if sorted.
+
+    The earliest counts, of equally early ones that of the least body; then the earliest one more
+    than `horizon` seconds after it, and so on.  Nothing if these are the ones that counted.
+    """
+    found: dict[int, list[Winner]] = {}
+    decided = True
+    for key, contest in contests.items():
+        of_key = found.setdefault(key, [])
+        for one in sorted(contest.counted | contest.repeats):
+            if not of_key or one.second - of_key[-1].second > horizon:
+                of_key.append(one)
+        # Of several that count, which one another repeats may still hang on the order.
+        decided = decided and len(of_key) == 1 and contest.counted == {of_key[0]}
+    return {} if decided else found
+
+
 class DedupIndex:
     """Remembers ids of accepted events; the owner is the pipeline's thread.
 
     Two records are the same event when their ids are equal and their event times lie at most
     `horizon` seconds apart.  The first one counts.  With `canonical` winners given, the winner of
     an id counts wherever it stands, which makes a second pass over a finite input independent of
-    its order.
+    its order; they are the `winners` of the `contests` that an index noted in the first.
     """
 
-    def __init__(self, horizon: int, max_ids: int) -> None:
+    def __init__(self, horizon: int, max_ids: int, *, note_contests: bool = False) -> None:
         self._horizon = horizon
         self._max_ids = max_ids
         self._segments: list[Segment] = []
         self._fresh: list[Segment] = []
         self._cutoff = 0
-        self.contested: dict[int, list[Winner]] = {}
+        self._note_contests = note_contests
+        self.contests: dict[int, Contest] = {}
         self.canonical: dict[int, list[Winner]] = {}
         self.evicted_before = 0
         """Event time before which ids left because of `max_ids`; 0 = never happened."""
@@ -146,17 +173,10 @@ class DedupIndex:
                 kept.append(mine)
             else:
                 duplicate[row], conflict[row] = True, mine.body != first.body
-                if mine < first:
-                    self._contest(key, mine)
-
-    def _contest(self, key: int, challenger: Winner) -> None:
-        """Note that a later record should have counted instead of the first (finite inputs)."""
-        held = self.contested.setdefault(key, [])
-        rival = self._same_event(held, challenger)
-        if rival is None:
-            held.append(challenger)
-        elif challenger < rival:
-            held[held.index(rival)] = challenger
+            if self._note_contests and {*kept, mine} != {mine}:
+                contest = self.contests.setdefault(key, Contest(set(), set()))
+                contest.counted.update(kept)
+                contest.repeats.add(mine)
 
     def _same_event(self, known: list[Winner] | tuple[Winner, ...], mine: Winner) -> Winner | None:
         for one in known:

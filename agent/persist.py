@@ -30,6 +30,7 @@ class Core(msgspec.Struct):
     history: list[tuple[str, str, list[int]]]
     versions: list[str]
     skipped: int
+    empty_run: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class WindowHead(msgspec.Struct, array_like=True):
@@ -152,6 +153,7 @@ def _core(layout: Layout, state: SystemState) -> Core:
         history=[(v, length, counts) for (v, length), counts in sorted(state.history.items())],
         versions=sorted(state.versions),
         skipped=state.skipped,
+        empty_run=state.empty_run,
     )
 
 
@@ -163,3 +165,4 @@ def _restore_core(state: SystemState, core: Core) -> None:
     state.history = {(v, length): counts for v, length, counts in core.history}
     state.versions = set(core.versions)
     state.skipped = core.skipped
+    state.empty_run = core.empty_run

@@ -76,9 +76,9 @@ class SystemState:
     """Everything that decides a system's future reports.  Owned by the pipeline's thread.
 
     Times are epoch seconds.  `closed_to`: event time before which panes are closed.  `first`:
-    earliest event.  `next_start`: start of the next window to report, by length.  `skipped`: empty
-    windows not reported because a hole in event time was too long.  `degraded`: why nothing can
-    be judged at present.
+    earliest event.  `next_start`: start of the next window to report, by length.  `empty_run`: how
+    many windows before it were empty, by length.  `skipped`: empty windows not reported because a
+    hole in event time was too long.  `degraded`: why nothing can be judged at present.
     """
 
     dedup: DedupIndex
@@ -90,6 +90,7 @@ class SystemState:
     first: int | None = None
     newest: int | None = None
     next_start: dict[str, int] = field(default_factory=dict)
+    empty_run: dict[str, int] = field(default_factory=dict)
     history: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     causes: dict[str, Cause] = field(default_factory=dict)
