@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
 from agent.cli.main import main
 from policies.model import rfc3339
@@ -442,4 +444,39 @@ def test_a_broker_that_goes_away_and_returns_loses_nothing(
         assert (coverage["events"], coverage["duplicates"]) == (302, 0)
         assert coverage["complete"] is True
         assert agent.terminate() == 0
+    assert main(["audit", "verify", str(streaming.audit)]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [True, False], ids=["topic kept", "records gone"])
+def test_a_deleted_store_is_read_again_and_what_is_gone_is_not_assessable(
+    kafka_broker: KafkaBroker, new_topic: Callable[..., str], tmp_path: Path, kept: bool
+) -> None:
+    streaming = Streaming(tmp_path, kafka_broker.bootstrap, new_topic())
+    streaming.fill(streaming.window(0))
+    second = streaming.window(1)
+    with streaming.run() as agent:
+        assert streaming.await_window(agent, 0)["complete"] is True
+        streaming.fill(second[:150])
+        agent.until(lambda: metric(agent, "pantau_events_total") == 451)
+        assert agent.terminate() == 0
+    shutil.rmtree(tmp_path / "pantau-state")
+    if not kept:
+        with kafka_broker.admin() as admin:
+            admin.delete_records({TopicPartition(streaming.topic, 0): 451})
+    streaming.fill(second[150:])
+    with streaming.run() as agent:
+        coverage = streaming.await_window(agent, 1)
+        assert metric(agent, "pantau_source_records_lost_total") > 0
+        streaming.fill(streaming.window(2))
+        assert streaming.await_window(agent, 2)["complete"] is True
+        assert agent.terminate() == 0
+    # The event that closed the window before is one of its events.
+    assert coverage["events"] == (301 if kept else 150)
+    assert coverage["complete"] is kept
+    assert coverage["incomplete_because"] == (None if kept else "state_lost")
+    start = rfc3339(streaming.start + WINDOW)
+    verdicts = json.loads(reports(streaming.audit)["policy.verdict", "*", "5m", start, "0", "1"])
+    states = {v["state"] for v in verdicts["verdicts"]}
+    assert (states == {"not_assessable"}) is not kept
     assert main(["audit", "verify", str(streaming.audit)]) == 0
