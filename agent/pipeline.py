@@ -38,6 +38,9 @@ _log = structlog.get_logger("agent.pipeline")
 MAX_QUARANTINED = 1_000
 """Places of rejected records that one commit writes down; all are counted."""
 
+CLOCK_STEP = 1.0
+"""Seconds by which the wall clock may part from the monotonic one before it counts as stepped."""
+
 STORE_RETRY = 1.0
 """Seconds between two attempts to commit when the store cannot be written."""
 
@@ -135,6 +138,7 @@ class Pipeline:
         self._forgotten = 0
         self._committed_at = clock.monotonic()
         self._ticked_at = clock.monotonic()
+        self._clock_offset = clock.now() - clock.monotonic()
         self.problem: str | None = None
         self.failure: str | None = None
 
@@ -167,7 +171,7 @@ class Pipeline:
         running.plan, running.state = opened.plan, opened.state
         self.announce(opened.announced)
         for status in running.waiting:
-            observe_status(opened.plan, opened.state, status, self._clock.now())
+            observe_status(opened.plan, opened.state, status, self._now())
         running.waiting.clear()
 
     def run(self) -> None:
@@ -212,6 +216,18 @@ class Pipeline:
             return self._stopping.expired() or not any(i.channel.waiting() for i in self._inputs)
         return bool(self._inputs) and all(s.finished for s in self._systems.values())
 
+    def _now(self) -> float:
+        """Return the wall clock's time; how long a partition had no event outlives its steps."""
+        now = self._clock.now()
+        step = now - self._clock.monotonic() - self._clock_offset
+        if abs(step) > CLOCK_STEP:
+            self._clock_offset += step
+            _log.warning("clock_stepped", seconds=round(step, 3))
+            for running in self._systems.values():
+                for partition in running.state.partitions.values() if running.state else ():
+                    partition.active_at += step
+        return now
+
     def _take_one(self) -> bool:
         took = False
         for source in self._inputs:
@@ -252,7 +268,7 @@ class Pipeline:
         if running.plan is None or running.state is None:
             running.waiting.append(status)
         else:
-            observe_status(running.plan, running.state, status, self._clock.now())
+            observe_status(running.plan, running.state, status, self._now())
 
     def _ended(self, running: Running, item: EndOfInput) -> None:
         running.ended.add(item.source)
@@ -261,13 +277,13 @@ class Pipeline:
             _log.error("input_failed", source=item.source, error=item.error)
         if running.ended >= running.sources:
             if running.plan is not None and running.state is not None:
-                self._emit(running, finish(running.plan, running.state, self._clock.now()))
+                self._emit(running, finish(running.plan, running.state, self._now()))
             running.finished = True
 
     def _batch(self, source: Input, running: Running, batch: EventBatch) -> None:
         if running.plan is None or running.state is None:
             raise RuntimeError(f"{batch.source}: a batch came before its schema")
-        outcome = take(running.plan, running.state, batch, self._clock.now())
+        outcome = take(running.plan, running.state, batch, self._now())
         self._offsets.setdefault(source.source, {})[batch.partition] = batch.next_offset
         self._measure(source, running, outcome)
         if outcome.absorbed is not None:
@@ -317,7 +333,7 @@ class Pipeline:
         for running in self._systems.values():
             if running.plan is None or running.state is None or running.finished:
                 continue
-            self._emit(running, tick(running.plan, running.state, self._clock.now()))
+            self._emit(running, tick(running.plan, running.state, self._now()))
             self._gauge(running.system, running.state)
         self._pending += self._quarantine.due(self._clock.now())
         self._metrics.store_size(self._store.size())

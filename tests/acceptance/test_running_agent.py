@@ -113,12 +113,16 @@ def eventually(what: Callable[[], Any], timeout: float = 30.0) -> Any:
     raise AssertionError(f"not within {timeout:g} s")
 
 
-def test_a_step_of_the_wall_clock_is_recorded_and_changes_no_verdict(place: Place) -> None:
+def test_a_step_of_the_wall_clock_is_recorded_and_closes_no_window(place: Place) -> None:
     clock = SteppedClock()
     with place.agent(clock):
         place.await_window(place.feed(0))
         clock.offset = 7_200.0
         eventually(lambda: place.named("clock.step"))
+        # By its next heartbeats the agent has looked at the clock more than once: with nothing to
+        # read and the clock two hours on, it must not take the source for idle.
+        beats = len(place.named("heartbeat"))
+        eventually(lambda: len(place.named("heartbeat")) >= beats + 2)
         place.await_window(place.feed(1))
         clock.offset = -7_200.0
         eventually(lambda: len(place.named("clock.step")) == 2)
