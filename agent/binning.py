@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agent.lookup import BinLookup, build_lookup, find_bins
-from collectors.batch import Codes, Floats, Ints
+from collectors.batch import Codes, Flags, Floats, Ints
 
 MISSING, MISMATCH = 0, 1
 UNREFERENCED_CELLS = 2
@@ -83,27 +83,35 @@ def numeric_bins(
     return NumericBins(edges, low, high, centre, scale, build_lookup(edges))
 
 
-@np.errstate(over="ignore")
 def tally_numeric(bins: NumericBins, values: Floats, block: Ints) -> None:
-    """Add `values` to `block`, an int64 view of `bins.cells` cells.
+    """Add `values` to `block`, an int64 view of `bins.cells` cells; see `tally_numeric_sets`."""
+    tally_numeric_sets(bins, values, None, block[np.newaxis])
 
-    `values` is float64 with NaN for missing, at most 2^20 of them at a time, so that the float64
-    partial sums of integers stay exact.
+
+@np.errstate(over="ignore")
+def tally_numeric_sets(bins: NumericBins, values: Floats, sets: Ints | None, blocks: Ints) -> None:
+    """Add value i to row `sets[i]` of `blocks`, an int64 view of shape (sets, `bins.cells`).
+
+    `sets` None: all to row 0, the only one.  `values` is float64 with NaN for missing, at most
+    2^20 of them at a time, so that the float64 partial sums of integers stay exact.  One pass over
+    all sets costs little more than one over a single set: most of the time is spent on calls.
     """
     gone = np.isnan(values)
-    missing = int(np.count_nonzero(gone))
-    if missing:
-        block[MISSING] += missing
-        values = values[~gone]
+    if gone.any():
+        blocks[:, MISSING] += count_per_set(gone, sets, len(blocks))
+        values, sets = values[~gone], None if sets is None else sets[~gone]
     if len(values) == 0:
         return
     size = bins.size
     place = find_bins(bins.lookup, bins.edges, values)
-    block[FIRST_BIN : FIRST_BIN + size] += np.bincount(place, minlength=size)
+    if sets is not None:
+        place = place + sets * size
+    counts = np.bincount(place, minlength=len(blocks) * size)
+    blocks[:, FIRST_BIN : FIRST_BIN + size] += counts.reshape(len(blocks), size)
     lowest, highest = float(values.min()), float(values.max())
     if lowest < bins.low or highest > bins.high:
-        outside = np.count_nonzero((values < bins.low) | (values > bins.high))
-        block[OUT_OF_RANGE] += int(outside)
+        outside = (values < bins.low) | (values > bins.high)
+        blocks[:, OUT_OF_RANGE] += count_per_set(outside, sets, len(blocks))
     steps = values.copy()
     _to_steps(bins, steps)
     per_step = RESOLUTION / bins.scale
@@ -111,16 +119,36 @@ def tally_numeric(bins: NumericBins, values: Floats, block: Ints) -> None:
         highest - bins.centre
     ) * per_step <= _NEAR_STEPS
     if not near:
-        block[INFINITE] += _pull_in(bins, values, steps)
-    sums = np.bincount(place, weights=steps, minlength=size)
-    block[FIRST_BIN + size : FIRST_BIN + 2 * size] += sums.astype(np.int64)
+        blocks[:, INFINITE] += count_per_set(_pull_in(bins, values, steps), sets, len(blocks))
+    sums = np.bincount(place, weights=steps, minlength=len(blocks) * size)
+    blocks[:, FIRST_BIN + size : FIRST_BIN + 2 * size] += sums.reshape(len(blocks), size).astype(
+        np.int64
+    )
     if not near:
         far = np.abs(steps) > _NEAR_STEPS
-        block[FAR_SQUARES] += int(np.square(np.rint(steps[far] * _PER_FAR_STEP)).sum())
-        steps = steps[~far]
+        squares = np.square(np.rint(steps[far] * _PER_FAR_STEP))
+        blocks[:, FAR_SQUARES] += _sum_per_set(
+            squares, None if sets is None else sets[far], len(blocks)
+        )
+        steps, sets = steps[~far], None if sets is None else sets[~far]
     steps *= _PER_SQUARE_STEP
     np.rint(steps, out=steps)
-    block[SQUARES] += int(steps @ steps)
+    blocks[:, SQUARES] += _sum_per_set(np.square(steps, out=steps), sets, len(blocks))
+
+
+def count_per_set(flags: Flags, sets: Ints | None, n: int) -> Ints:
+    """Return how many flags are set in each set, int64[n]."""
+    if sets is None:
+        return np.array([np.count_nonzero(flags)], np.int64)
+    counts: Ints = np.bincount(sets[flags], minlength=n)
+    return counts
+
+
+def _sum_per_set(wholes: Floats, sets: Ints | None, n: int) -> Ints:
+    """Return the sum of whole numbers in each set, int64[n]."""
+    if sets is None:
+        return np.array([int(wholes.sum())], np.int64)
+    return np.bincount(sets, weights=wholes, minlength=n).astype(np.int64)
 
 
 class Entries(NamedTuple):
@@ -182,10 +210,15 @@ def category_cells(values: tuple[str, ...], cells: Mapping[str, int]) -> Ints:
     return found
 
 
-def tally_codes(cells: Ints, codes: Codes, block: Ints) -> None:
-    """Add dictionary codes (-1 = missing) to `block`; `cells` as from `category_cells`."""
-    counts = np.bincount(codes + 1, minlength=len(cells))
-    np.add.at(block, cells, counts)
+def tally_codes(cells: Ints, codes: Codes, sets: Ints | None, blocks: Ints) -> None:
+    """Add dictionary code i (-1 = missing) to row `sets[i]` of `blocks` (None: the only row).
+
+    `cells` is as from `category_cells`.
+    """
+    places = codes + 1 if sets is None else codes + 1 + sets * len(cells)
+    counts = np.bincount(places, minlength=len(blocks) * len(cells))
+    rows = np.arange(len(blocks))[:, np.newaxis]
+    np.add.at(blocks, (rows, cells), counts.reshape(len(blocks), len(cells)))
 
 
 def _to_steps(bins: NumericBins, values: Floats) -> None:
@@ -195,17 +228,18 @@ def _to_steps(bins: NumericBins, values: Floats) -> None:
     np.rint(values, out=values)
 
 
-def _pull_in(bins: NumericBins, values: Floats, steps: Floats) -> int:
+def _pull_in(bins: NumericBins, values: Floats, steps: Floats) -> Flags:
     """Put infinities at the ends of the reference's range, and the rest no farther than allowed.
 
-    Changes `steps`, those of `values`, in place; returns how many were infinite.
+    Changes `steps`, those of `values`, in place; tells which were infinite.
     """
     ends = np.array([bins.low, bins.high])
     _to_steps(bins, ends)
     below, above = values == -np.inf, values == np.inf
     steps[below], steps[above] = ends
     np.clip(steps, -_FARTHEST_STEPS, _FARTHEST_STEPS, out=steps)
-    return int(np.count_nonzero(below) + np.count_nonzero(above))
+    infinite: Flags = below | above
+    return infinite
 
 
 def _ones(rows: Ints, cell: int) -> Entries:

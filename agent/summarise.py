@@ -12,10 +12,11 @@ from agent.binning import (
     MISSING,
     Entries,
     category_cells,
+    count_per_set,
     join_entries,
     scatter_numeric,
     tally_codes,
-    tally_numeric,
+    tally_numeric_sets,
 )
 from agent.layout import GROUP_COUNTS, PREDICTION, Column, Layout
 from agent.outcomes import audit_column, outcomes
@@ -23,8 +24,11 @@ from agent.summary import EVENTS, NO_GROUP, NO_VERSION, Summary, bound
 from collectors.batch import Categorical, EventBatch, Ints
 from collectors.batch import Column as Values
 
-COLUMNWISE_FROM = 64
+COLUMNWISE_FROM = 12
 """Rows of one key from which counting column by column is faster than scattering them."""
+
+_SETS_AT_ONCE = 32
+"""Sets counted in one pass: more would need too much memory for their cells."""
 
 _CHUNK = 1 << 14
 """Values counted at a time: few enough for their temporary arrays to stay in cache."""
@@ -42,7 +46,7 @@ class _Prepared(NamedTuple):
 
 def summarise(layout: Layout, batch: EventBatch, rows: Ints) -> Summary:
     """Return the summary of the batch's `rows` (int64 indices into the batch, unique)."""
-    return _summarise_together(layout, batch, _prepare(layout, batch), rows)
+    return _summarise_columns(layout, batch, _prepare(layout, batch), rows, None, 1)[0]
 
 
 def summarise_by(layout: Layout, batch: EventBatch, rows: Ints, keys: Ints) -> dict[int, Summary]:
@@ -55,21 +59,20 @@ def summarise_by(layout: Layout, batch: EventBatch, rows: Ints, keys: Ints) -> d
         return {}
     prepared = _prepare(layout, batch)
     if keys[0] == keys[-1] and (keys == keys[0]).all():
-        return {int(keys[0]): _summarise_together(layout, batch, prepared, rows)}
+        return {int(keys[0]): _summarise_columns(layout, batch, prepared, rows, None, 1)[0]}
     order = np.argsort(keys, kind="stable")
     rows, keys = rows[order], keys[order]
     starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
     lengths = np.diff(starts, append=len(keys))
-    result: dict[int, Summary] = {}
     few = lengths < COLUMNWISE_FROM
-    if few.any():
-        chosen = np.repeat(few, lengths)
-        ordinals = np.repeat(np.cumsum(few) - 1, lengths)[chosen]
-        names = keys[starts[few]].tolist()
-        result |= _summarise_apart(layout, batch, prepared, rows[chosen], ordinals, names)
-    for start, length in zip(starts[~few].tolist(), lengths[~few].tolist(), strict=True):
-        part = rows[start : start + length]
-        result[int(keys[start])] = _summarise_together(layout, batch, prepared, part)
+    result: dict[int, Summary] = {}
+    for chosen, summarised in ((few, _summarise_apart), (~few, _summarise_together)):
+        if chosen.any():
+            picked = np.repeat(chosen, lengths)
+            sets = np.repeat(np.cumsum(chosen) - 1, lengths)[picked]
+            names = keys[starts[chosen]].tolist()
+            found = summarised(layout, batch, prepared, rows[picked], sets, len(names))
+            result.update(zip(names, found, strict=True))
     return dict(sorted(result.items()))
 
 
@@ -109,44 +112,67 @@ def _values(batch: EventBatch, column: Column) -> Values | None:
 
 
 def _summarise_together(
-    layout: Layout, batch: EventBatch, prepared: _Prepared, rows: Ints
-) -> Summary:
-    cells = np.zeros(layout.size, np.int64)
-    everything = len(rows) == batch.n
+    layout: Layout, batch: EventBatch, prepared: _Prepared, rows: Ints, sets: Ints, n: int
+) -> list[Summary]:
+    """Summarise `n` sets of some size, several in one pass; `sets` (ascending) as for rows."""
+    found: list[Summary] = []
+    for first in range(0, n, _SETS_AT_ONCE):
+        last = min(n, first + _SETS_AT_ONCE)
+        low, high = sets.searchsorted([first, last]).tolist()
+        part = sets[low:high] - first if last - first > 1 else None
+        found += _summarise_columns(layout, batch, prepared, rows[low:high], part, last - first)
+    return found
+
+
+def _summarise_columns(
+    layout: Layout, batch: EventBatch, prepared: _Prepared, rows: Ints, sets: Ints | None, n: int
+) -> list[Summary]:
+    """Summarise `n` sets column by column; `sets[i]` is that of `rows[i]`, None: all are in one."""
+    cells = np.zeros((n, layout.size), np.int64)
+    for first in range(0, len(rows), _CHUNK):
+        piece = slice(first, first + _CHUNK)
+        _tally(batch, prepared, rows[piece], None if sets is None else sets[piece], cells)
+    owners = np.zeros(len(rows), np.int64) if sets is None else sets
+    sizes = np.bincount(owners, minlength=n).tolist()
+    summaries = [
+        # A row of its own, so that one summary does not keep the others' memory.
+        Summary(layout, cells[i].copy(), None, {}, {}, {EVENTS: sizes[i]} if sizes[i] else {})
+        for i in range(n)
+    ]
+    _count_groups(batch, prepared, rows, owners, summaries)
+    return summaries
+
+
+def _tally(
+    batch: EventBatch, prepared: _Prepared, rows: Ints, sets: Ints | None, cells: Ints
+) -> None:
+    """Add rows to the rows of `cells` (sets, layout.size) that `sets` names."""
+    everything = len(rows) == batch.n and (sets is None or bool((np.diff(rows) == 1).all()))
+    n = len(cells)
     for column, values, targets in prepared.columns:
-        block = cells[column.start : column.stop]
+        blocks = cells[:, column.start : column.stop]
         flags = batch.mismatched.get(column.mismatch_key)
         if flags is not None:
-            block[MISMATCH] += int(np.count_nonzero(flags[rows]))
+            blocks[:, MISMATCH] += count_per_set(flags[rows], sets, n)
         if values is None:
-            block[MISSING] += len(rows)
+            blocks[:, MISSING] += count_per_set(np.ones(len(rows), np.bool_), sets, n)
         elif isinstance(values, Categorical):
             codes = values.codes if everything else values.codes[rows]
             if targets is None:
-                block[MISSING] += int(np.count_nonzero(codes < 0))
+                blocks[:, MISSING] += count_per_set(codes < 0, sets, n)
             else:
-                tally_codes(targets, codes, block)
+                tally_codes(targets, codes, sets, blocks)
         elif column.bins is None:
-            block[MISSING] += int(np.count_nonzero(np.isnan(values[rows])))
+            blocks[:, MISSING] += count_per_set(np.isnan(values[rows]), sets, n)
         else:
-            for first in range(0, len(rows), _CHUNK):
-                piece = slice(first, first + _CHUNK)
-                chunk = values[piece] if everything else values[rows[piece]]
-                tally_numeric(column.bins, chunk, block)
-    summary = Summary(layout, cells, None, {}, {}, {EVENTS: len(rows)} if len(rows) else {})
-    _count_groups(batch, prepared, rows, np.zeros(len(rows), np.int64), [summary])
-    return summary
+            chosen = values if everything else values[rows]
+            tally_numeric_sets(column.bins, chosen, sets, blocks)
 
 
 def _summarise_apart(
-    layout: Layout,
-    batch: EventBatch,
-    prepared: _Prepared,
-    rows: Ints,
-    ordinals: Ints,
-    names: list[int],
-) -> dict[int, Summary]:
-    """Summarise many small sets at once; `ordinals` (ascending) say which set a row is in."""
+    layout: Layout, batch: EventBatch, prepared: _Prepared, rows: Ints, ordinals: Ints, n: int
+) -> list[Summary]:
+    """Summarise `n` tiny sets at once; `ordinals` (ascending) say which set a row is in."""
     parts: list[Entries] = []
     # In pieces, so that memory stays bounded whatever the size of the batch.
     for first in range(0, len(rows), _SCATTERED_CHUNK):
@@ -155,11 +181,11 @@ def _summarise_apart(
     joined = join_entries(parts)
     # A set may straddle two pieces: sum again.
     whole = joined if len(parts) == 1 else _sum_entries(layout, joined)
-    sets = np.arange(len(names) + 1)
+    sets = np.arange(n + 1)
     bounds = whole.rows.searchsorted(sets).tolist()
-    sizes = np.bincount(ordinals, minlength=len(names)).tolist()
+    sizes = np.bincount(ordinals, minlength=n).tolist()
     summaries = []
-    for i in range(len(names)):
+    for i in range(n):
         part = slice(bounds[i], bounds[i + 1])
         summaries.append(
             Summary(
@@ -172,7 +198,7 @@ def _summarise_apart(
             )
         )
     _count_groups(batch, prepared, rows, ordinals, summaries)
-    return dict(zip(names, summaries, strict=True))
+    return summaries
 
 
 def _entries(batch: EventBatch, prepared: _Prepared, rows: Ints) -> Entries:

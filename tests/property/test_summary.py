@@ -87,6 +87,8 @@ def test_cutting_events_up_changes_nothing(rows: list[Row], cut: int, columnwise
         add(total, part)
     assert encode(total) == whole
     assert sorted(parts) == list(parts) == sorted(set((every % 7).tolist()))
+    for key, part in parts.items():
+        assert encode(part) == together(events, every[every % 7 == key])
 
 
 @given(*(st.lists(ROW, max_size=12) for _ in range(3)))
