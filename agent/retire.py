@@ -34,11 +34,12 @@ def retire_versions(plan: Plan, state: SystemState, at: int) -> list[Alert]:
     seen: dict[str, int] = {}
     for (version, _), report in state.latest.items():
         seen[version] = max(seen.get(version, 0), report.window.end)
-    held = {key.version for key in state.panes} | {key.version for key in state.windows}
+    # A version that is just coming back is forgotten too: what has been read of it beyond `at`
+    # depends on the batches, and that must not show.
     gone = {
         version
         for version, end in seen.items()
-        if version not in held and version != ALL_VERSIONS and at - end >= UNSEEN_WINDOWS * longest
+        if version != ALL_VERSIONS and at - end >= UNSEEN_WINDOWS * longest
     }
     if not gone:
         return []

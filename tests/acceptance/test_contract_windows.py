@@ -59,3 +59,27 @@ def test_while_the_clock_closes_windows_no_empty_one_is_left_out() -> None:
     for _ in range(MOST + 20):
         ends += [r.window.end for r in scenario.wait(HOUR) if r.window.length == "1h"]
     assert ends == [START + HOUR * (i + 1) for i in range(MOST + 20)]
+
+
+def test_a_version_that_comes_back_is_new_again_whatever_the_batches() -> None:
+    def versioned(hour: float, version: str) -> dict[str, Any]:
+        return {**event(hour * HOUR), "version": version}
+
+    # Away for more than three of the longest windows (12 h), and back just behind an end.
+    rows = [versioned(0, "old"), *(versioned(h, "new") for h in range(1, 60))]
+    rows += [versioned(60.1, "old"), versioned(60.3, "new"), versioned(72.5, "new")]
+
+    def runs(steps: list[list[dict[str, Any]]]) -> list[tuple[int, int]]:
+        scenario = Scenario(START, now=START + 80 * HOUR)
+        reports = [report for step in steps for report in scenario.push(step)] + scenario.finish()
+        return [
+            (r.window.start - START, v.since - START)
+            for r in reports
+            if r.model_version == "old" and r.window.length == "12h"
+            for v in r.verdicts
+        ]
+
+    expected = runs([[row] for row in rows])
+    assert {since for start, since in expected if start == 60 * HOUR} == {60 * HOUR}
+    assert runs([rows[:-1], rows[-1:]]) == expected
+    assert runs([rows]) == expected
