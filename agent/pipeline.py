@@ -140,6 +140,7 @@ class Pipeline:
         self._ticked_at = clock.monotonic()
         self._clock_offset = clock.now() - clock.monotonic()
         self.problem: str | None = None
+        self.input_problem: str | None = None
         self.failure: str | None = None
 
     def stop(self, deadline: Deadline) -> None:
@@ -187,6 +188,9 @@ class Pipeline:
                     self._wake.wait(0.05)
                     self._wake.clear()
             self._commit()
+            if self._stopping is None and self.failure is None:
+                # The input has ended; if not where it should, somebody must know.
+                self.failure = self.input_problem
         except StoreError as error:
             self.failure = str(error)
         except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
@@ -273,7 +277,7 @@ class Pipeline:
     def _ended(self, running: Running, item: EndOfInput) -> None:
         running.ended.add(item.source)
         if item.error is not None:
-            self.problem = f"{item.source}: {item.error}"
+            self.input_problem = f"{item.source}: {item.error}"
             _log.error("input_failed", source=item.source, error=item.error)
         if running.ended >= running.sources:
             if running.plan is not None and running.state is not None:

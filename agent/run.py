@@ -236,6 +236,7 @@ def _start_exporters(parts: Parts, stands: Standing) -> None:
 
 def _require_health(parts: Parts) -> None:
     parts.health.require("store", lambda: parts.pipeline.problem)
+    parts.health.require("input", lambda: parts.pipeline.input_problem)
     for delivery in parts.deliveries:
         if delivery.required:
             parts.health.require(f"exporter {delivery.name}", _failing(delivery))

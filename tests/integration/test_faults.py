@@ -18,7 +18,7 @@ from policies.model import rfc3339
 from tests.real.kafka_broker import SASL_USER, KafkaBroker
 from tests.support.agent_process import AgentProcess, free_port, write_config
 from tests.support.audit_records import records, reports
-from tests.support.decisions import SYSTEM, as_lines, decisions
+from tests.support.decisions import SYSTEM, as_lines, decisions, write_lines
 from tests.support.produce import fill
 from tests.support.small_disk import SmallDisk, small_disk
 
@@ -165,7 +165,7 @@ def test_a_second_agent_on_the_same_store_or_log_is_told_so(tmp_path: Path) -> N
     fed.check(1)
 
 
-def test_a_port_in_use_is_an_error_that_names_it_and_leaves_a_log_that_verifies(
+def test_a_port_in_use_is_an_error_that_names_it(
     tmp_path: Path,
 ) -> None:
     fed = Fed(tmp_path / "first")
@@ -229,6 +229,20 @@ def test_a_second_sigterm_ends_an_agent_that_cannot_drain(tmp_path: Path, disk: 
         fed.await_window(agent, fed.start + WINDOW)
         assert agent.terminate() == 0
     fed.check(1)
+
+
+def test_a_damaged_input_is_3_and_what_was_read_of_it_is_judged(tmp_path: Path) -> None:
+    fed = Fed(tmp_path)
+    fed.feed()
+    path = write_lines(tmp_path / "live.jsonl.gz", fed.file.read_bytes().splitlines())
+    path.write_bytes(path.read_bytes()[:-200])
+    text = fed.config.read_text()
+    fed.config.write_text(text.replace("live.jsonl, follow: true", "live.jsonl.gz"))
+    with fed.run() as agent:
+        assert agent.wait() == 3
+    assert "live.jsonl.gz" in fed.log.read_text().splitlines()[-1]
+    assert 200 < sum(fed.recorded().values()) < 300
+    assert main(["audit", "verify", str(fed.audit)]) == 0
 
 
 # Full disks.
