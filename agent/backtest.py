@@ -24,7 +24,7 @@ from agent.system import Outcome, finish, take
 from agent.windows import LENGTHS
 from collectors.base import EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
-from collectors.file import read_batches
+from collectors.file import format_by_extension, read_batches
 from collectors.file_options import FileOptions
 from policies.model import ALL_VERSIONS, Report
 
@@ -90,6 +90,15 @@ def replay(
     return _pass(config, system, source, clock, progress, with_winners).result
 
 
+def file_collectors(config: Config, system: System) -> list[FileOptions]:
+    """Return the options of the file collectors that feed a system."""
+    return [
+        options
+        for options in config.collectors
+        if isinstance(options, FileOptions) and options.system in (None, system.id)
+    ]
+
+
 def is_finding(report: Report, fail_on: str) -> bool:
     """Tell whether a report has a verdict at or above `fail_on`."""
     states = SEVERITIES[1 : SEVERITIES.index(fail_on) + 1]
@@ -134,15 +143,13 @@ def _pass(
 
 
 def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
-    """Read the file as the system's file collector says, if it has one."""
-    options = next(
-        (
-            o
-            for o in config.collectors
-            if isinstance(o, FileOptions) and o.system in (None, system.id)
-        ),
-        FileOptions(path=source),
-    )
+    """Read the file as the system's file collector says; another one goes by its extension."""
+    files = file_collectors(config, system)
+    options = next((o for o in files if o.path == source), None)
+    if options is None:
+        options = (files or [FileOptions(path=source)])[0]
+        if format_by_extension(source) is not None:
+            options = options.model_copy(update={"format": "auto"})
     return read_batches(source, event_schema(system), ID_KEY, options.batch_size, options)
 
 

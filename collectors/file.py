@@ -31,7 +31,7 @@ from collectors.file_records import Part, batched, csv_records, line_records
 from collectors.pace import Pace
 from collectors.schema import EventSchema
 
-__all__ = ["FileCollector", "FileOptions", "build", "read_batches"]
+__all__ = ["FileCollector", "FileOptions", "build", "format_by_extension", "read_batches"]
 
 PARTITION = "0"
 """The only partition of a file; a position in it is the number of records already read."""
@@ -260,15 +260,24 @@ class FileCollector:
         return f"{self._path}: there is {what} in it ({_size(self._path)})"
 
 
+def format_by_extension(path: Path) -> str | None:
+    """Return what a file holds by its name, `csv` or `jsonl`; None if that does not tell."""
+    return _FORMATS.get(_suffix(path))
+
+
+def _suffix(path: Path) -> str:
+    return (Path(path.stem) if path.suffix == ".gz" else path).suffix.lower()
+
+
 def _format_of(options: FileOptions) -> str:
     if options.format != "auto":
         return options.format
-    path = options.path
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() in _FORMATS:
-        return _FORMATS[suffix.lower()]
+    path, suffix = options.path, _suffix(options.path)
+    found = format_by_extension(path)
+    if found is not None:
+        return found
     known = ", ".join(_FORMATS)
-    if suffix.lower() in {".parquet", ".pq"}:
+    if suffix in {".parquet", ".pq"}:
         raise CollectorError(
             f"{path}: Parquet is not supported yet; convert it to one of {known} (each also .gz)"
         )

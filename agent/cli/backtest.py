@@ -79,17 +79,19 @@ def backtest(
 
 
 def _configured_file(config: Config, system: System, path: Path) -> Path:
-    """Return the file of the system's file collector; raises `ConfigError` if it has none."""
+    """Return the file of the system's one file collector; raises `ConfigError` otherwise."""
+    from agent.backtest import file_collectors
     from agent.config.problems import of_file
 
-    for options in config.collectors:
-        file = getattr(options, "path", None)
-        named = getattr(options, "system", None)
-        if getattr(options, "type", None) == "file" and named in (None, system.id) and file:
-            return Path(file)
-    raise of_file(
-        str(path), f"has no file collector for the system {system.id}; name a file with --input"
-    )
+    files = [options.path for options in file_collectors(config, system)]
+    if not files:
+        problem = f"has no file collector for the system {system.id}; name a file with --input"
+        raise of_file(str(path), problem)
+    if len(files) > 1:
+        names = ", ".join(str(file) for file in files)
+        problem = f"has several files for the system {system.id}; name one with --input: {names}"
+        raise of_file(str(path), problem)
+    return files[0]
 
 
 def _print(result: Result, reports: Sequence[Report], output: Output) -> None:

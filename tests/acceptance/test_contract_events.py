@@ -95,3 +95,29 @@ def test_nan_in_a_csv_is_no_event_id(tmp_path: Path, capsys: pytest.CaptureFixtu
         row["id"] = "NaN"
     [_, pooled] = backtest(tmp_path, capsys, rows, csv=True)
     assert (pooled["coverage"]["events"], pooled["coverage"]["duplicates"]) == (60, 0)
+
+
+def test_another_input_than_the_configured_file_goes_by_its_extension(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = "collectors:\n  - {type: file, path: live.txt, format: jsonl}\n"
+    [_, pooled] = backtest(
+        tmp_path, capsys, decisions(40, start=START, every=60), more=more, csv=True
+    )
+    assert pooled["coverage"]["events"] == 40
+
+
+def test_of_several_files_of_a_system_none_is_left_out_silently(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "pantau.yaml"
+    config.write_text(
+        SYSTEM
+        + "collectors:\n  - {type: file, path: a.jsonl, name: a}\n"
+        + "  - {type: file, path: b.jsonl, name: b}\n"
+    )
+    assert main(["backtest", "-c", str(config), "--output", "json"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "several files" in printed.err
+    assert "--input" in printed.err
