@@ -12,6 +12,7 @@ from fairlearn.metrics import (
     demographic_parity_ratio,
     selection_rate,
 )
+from sklearn.metrics import accuracy_score, confusion_matrix
 
 from agent.layout import build_layout
 from agent.signals.context import Settings, SignalContext
@@ -75,6 +76,16 @@ def test_values_equal_fairlearn() -> None:
     # fairlearn gives the gap without a sign, from the group with the highest rate.
     assert one(found, DIFFERENCE).value == pytest.approx(-gap, rel=1e-12)
     assert one(found, RATIO).value == pytest.approx(ratio, rel=1e-12)
+
+
+def test_selection_rates_equal_scikit_learn() -> None:
+    found = fairness(GROUPS).published
+    for group, (n, chosen) in GROUPS.items():
+        actual = np.repeat([1, 0], [chosen, n - chosen])
+        table = confusion_matrix(np.ones(n, int), actual, labels=[0, 1])
+        signal = one(found, RATE, str(group))
+        assert signal.value == pytest.approx(table[1, 1] / table[1].sum(), rel=1e-12)
+        assert signal.value == pytest.approx(accuracy_score(np.ones(n, int), actual), rel=1e-12)
 
 
 def test_without_privileged_the_highest_rate_is_compared_with() -> None:
