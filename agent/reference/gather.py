@@ -77,14 +77,18 @@ class Gathered:
         return self.arrays[name][0]
 
     def distinct(self) -> Flags:
-        """Return which rows are events that no earlier row repeats."""
+        """Return which rows are events, of those with one id the earliest, then of least body.
+
+        Not the first read: the profile must not depend on the order of the rows.
+        """
         is_event = np.asarray(self.whole("is_event"), np.bool_)
         if len(is_event) == 0:
             return is_event
         ids = self.whole("id")
         first = np.zeros(len(ids), np.bool_)
-        places = np.flatnonzero(is_event)
-        first[places[np.unique(ids[places], return_index=True)[1]]] = True
+        order = np.lexsort((self.whole("body"), self.whole("time"), ids))
+        order = order[is_event[order]]
+        first[order[np.unique(ids[order], return_index=True)[1]]] = True
         kept: Flags = is_event & (first | (ids == NO_ID))
         return kept
 
@@ -144,6 +148,7 @@ def gather(
         decided = outcomes(batch, favourable)
         gathered.put("id", batch.event_id)
         gathered.put("time", batch.event_time)
+        gathered.put("body", batch.body)
         gathered.put("outcome", decided)
         gathered.put("is_event", ~label_records(batch))
         for name, kind in kinds.items():

@@ -121,3 +121,20 @@ def test_of_several_files_of_a_system_none_is_left_out_silently(
     assert printed.out == ""
     assert "several files" in printed.err
     assert "--input" in printed.err
+
+
+def test_a_reference_does_not_depend_on_the_order_of_conflicting_rows(tmp_path: Path) -> None:
+    rows = decisions(300, start=START, every=60)
+    # Later, at the same time, and earlier than the row whose id they bear.
+    for i, step in ((10, 5), (20, 0), (30, -5)):
+        rows.append({**rows[i + step], "id": rows[i]["id"], "income": 1_000.0 + i})
+    config = tmp_path / "pantau.yaml"
+    config.write_text(SYSTEM)
+    profiles = []
+    for name, ordered in (("a", rows), ("b", rows[::-1])):
+        path = write_lines(tmp_path / f"{name}.jsonl", as_lines(ordered))
+        profile = tmp_path / f"{name}.json"
+        command = ["reference", "build", "-c", str(config), "--input", str(path)]
+        assert main([*command, "-o", str(profile)]) == 0
+        profiles.append(profile.read_bytes())
+    assert profiles[0] == profiles[1]
