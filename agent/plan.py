@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.layout import Layout
 from agent.reference.profile import Reference
@@ -43,9 +43,6 @@ class Plan:
     reference: Reference | None
     settings: Settings
     policy: Policy
-    owner: str | None = None
-    fairness_window: str = "1d"
     max_lost_share: float = 0.05
     max_versions: int = 20
     max_empty_windows: int = 1_000
-    extra: dict[str, str] = field(default_factory=dict)
