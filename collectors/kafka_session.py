@@ -164,6 +164,8 @@ class KafkaSession:
         self._notice_replacement()
         self._total = partition_count(self._consumer, self._options.topic, self._total)
         away = disconnected_from(self._consumer)
+        if away is not None:
+            away = f"Kafka at {', '.join(self._options.brokers)}: {away}"
         lag: dict[str, int] = {}
         caught_up = set()
         for partition in self._mine - self._unplaced:
