@@ -120,7 +120,7 @@ def test_a_damaged_batch_is_named_after_what_was_good_before_it() -> None:
     with pytest.raises(UnreadableBatchError, match="offsets 3 to 6: the checksum is wrong") as bad:
         reader.take()
     assert (bad.value.partition, bad.value.offset, bad.value.next_offset) == (3, 3, 7)
-    assert not reader, "it must be fetched again, not read again"
+    assert bool(reader) is False, "it must be fetched again, not read again"
 
 
 @pytest.mark.parametrize("compression", [1, 2, 3, 4])
