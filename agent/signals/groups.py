@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.layout import PREDICTION
+from agent.reference.profile import CategoricalProfile
 from agent.signals.context import SignalContext
 from agent.summary import GROUPS_OVERFLOW
 
@@ -77,12 +78,23 @@ def _attribute(context: SignalContext, name: str) -> Attribute:
         problem = "too_many_groups"
     elif not any(g.n for g in groups):
         problem = "not_seen"
+    elif not any(g.favourable for g in groups) and _never_predicted(context):
+        # Most likely a typing error, and rates of 0 everywhere would read as fair.
+        problem = "not_configured: favourable is no prediction of the window or the reference"
     if privileged is not None:
         against = next(g for g in groups if g.group == privileged)
         return Attribute(name, groups, against, chosen=False, problem=problem)
     candidates = [g for g in groups if g.n >= least(context)]
     best = max(candidates, key=lambda g: g.rate, default=None)
     return Attribute(name, groups, best, chosen=True, problem=problem)
+
+
+def _never_predicted(context: SignalContext) -> bool:
+    """Tell whether the reference knows all predictions and none of them is favourable."""
+    profile = None if context.reference is None else context.reference.prediction
+    if not isinstance(profile, CategoricalProfile) or profile.other:
+        return False
+    return profile.n > 0 and context.layout.favourable.isdisjoint(profile.categories)
 
 
 def _configured(context: SignalContext, name: str) -> set[str]:

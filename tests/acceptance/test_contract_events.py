@@ -138,3 +138,18 @@ def test_a_reference_does_not_depend_on_the_order_of_conflicting_rows(tmp_path: 
         assert main([*command, "-o", str(profile)]) == 0
         profiles.append(profile.read_bytes())
     assert profiles[0] == profiles[1]
+
+
+@pytest.mark.parametrize(("favourable", "states"), [("1", {"ok"}), ("yes", {"not_assessable"})])
+def test_a_favourable_value_that_nobody_predicts_never_reads_as_fair(
+    favourable: str,
+    states: set[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = decisions(4_000, start=START, every=20, approved=(5, 5))
+    write_lines(tmp_path / "past.jsonl", as_lines(rows))
+    system = SYSTEM.replace("favourable: 1", f"favourable: '{favourable}'")
+    system += "    reference: {data: past.jsonl}\n"
+    [report, _] = backtest(tmp_path, capsys, rows, system=system)
+    assert {v["state"] for v in report["verdicts"] if v["rule"] == "FA-1"} == states
