@@ -399,13 +399,16 @@ def test_a_tick_that_works_again_does_not_read_as_a_recovery_of_what_still_fails
 ) -> None:
     exporter = Scripted()
     exporter.fail = lambda numbers: ExportError("still away")
-    exporter.tick_errors = [ExportError("away")] * 3
     delivery = start(exporter, tick_every=0.001)
     delivery.submit(items(1))
-    assert exporter.attempted.wait(SOON)
-    assert exporter.ticked.wait(SOON)
-    exporter.ticked.clear()
-    assert exporter.ticked.wait(SOON)
+    while delivery.failing_since is None:
+        delivery.wait_delivered(1, 0.001)
+    exporter.tick_errors = [ExportError("away")] * 3
+    while exporter.tick_errors:
+        delivery.wait_delivered(1, 0.001)
+    for _ in range(2):
+        exporter.ticked.clear()
+        assert exporter.ticked.wait(SOON)
     assert delivery.failing_since is not None
     out, err = capsys.readouterr()
     assert "delivery_recovered" not in out + err
