@@ -35,9 +35,10 @@ def reference_age_days(context: SignalContext) -> list[Signal]:
 
 
 def unregistered_version(context: SignalContext) -> list[Signal]:
-    """Events of a model version that the inventory does not list, or of none.  n: the events.
+    """Model versions seen that the inventory does not list.  n: the events.
 
-    Versions beyond the summary's limit count as unregistered: so many are a finding by themselves.
+    Events that name no version, while others do, count as one more; so do those of versions beyond
+    the summary's limit: so many are a finding by themselves.
     """
     name = "governance.unregistered_version"
     registered = context.settings.registered
@@ -49,8 +50,8 @@ def unregistered_version(context: SignalContext) -> list[Signal]:
     if n == 0 or unnamed == n:
         reason = "no_events" if n == 0 else "no_model_version"
         return [unmeasured(name, {}, "insufficient_data", reason, n=n, method=_EXACT)]
-    strange = sum(k for v, k in context.summary.versions.items() if v not in registered)
-    value = float(strange + unnamed + context.count(VERSIONS_OVERFLOW))
+    strange = sum(version not in registered for version in context.summary.versions)
+    value = float(strange + (unnamed > 0) + (context.count(VERSIONS_OVERFLOW) > 0))
     return [measured(name, {}, value, value, value, n=n, method=_EXACT)]
 
 

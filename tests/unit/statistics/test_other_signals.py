@@ -108,7 +108,7 @@ def test_the_reference_ages_by_the_window_not_the_clock() -> None:
 
 
 def test_versions_that_nobody_registered_are_counted() -> None:
-    new = batch({"x": [1.0] * 6}, version=["v1", "v1", "v2", "v3", None, "v1"])
+    new = batch({"x": [1.0] * 7}, version=["v1", "v1", "v2", "v2", "v3", None, "v1"])
     name = ("governance.unregistered_version", "")
     assert found(new, settings=Settings(registered=frozenset({"v1"})))[name].value == 3.0
     assert found(new)[name].reason == "not_configured: versions"
