@@ -16,6 +16,7 @@ from policies.model import Signal, measured, unmeasured
 
 NO_REFERENCE = "no_reference"
 TOO_FEW = "below_min_drift_n"
+BEYOND_NUMBERS = "too_large_to_compute"
 TOO_FEW_IN_REFERENCE = "reference_below_min_drift_n"
 
 _PSI, _JS = "drift.psi", "drift.js_distance"
@@ -145,6 +146,19 @@ def _signals(
             )
             continue
         i = places[id(column)]
+        if not all(map(math.isfinite, (value[i], low[i], high[i]))):
+            signals.append(
+                unmeasured(
+                    name,
+                    column.subject,
+                    "insufficient_data",
+                    BEYOND_NUMBERS,
+                    n=n,
+                    method=method,
+                    reference=context.digest,
+                )
+            )
+            continue
         signals.append(
             measured(
                 name,

@@ -41,6 +41,7 @@ def kolmogorov_smirnov(of: Curves) -> Divergences:
     return Divergences(value, np.maximum(value - half, 0.0), np.minimum(value + half, 1.0))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def wasserstein(of: Curves) -> Divergences:
     """Return the first Wasserstein distance in units of the reference's scale, of each column.
 

@@ -213,3 +213,20 @@ def test_bins_of_the_profile_are_those_of_the_contract() -> None:
     assert isinstance(profile, NumericProfile)
     assert len(profile.counts) == 200
     assert set(profile.counts) == {3}
+
+
+@pytest.mark.parametrize("extreme", [1e308, 1.7e308, 5e-324])
+def test_numbers_at_the_ends_of_the_range_give_a_value_or_a_reason(extreme: float) -> None:
+    rng = np.random.default_rng(5)
+    old = rng.normal(size=400)
+    for values in (
+        np.concatenate([old[:300], np.full(100, extreme)]),
+        np.concatenate([np.full(200, -extreme), np.full(200, extreme)]),
+    ):
+        for reference in (old, values):
+            found = signals(batch({"x": reference}), batch({"x": values}))
+            for (name, subject), signal in found.items():
+                if subject != "x":
+                    continue
+                assert (signal.value is None) == (signal.status != "ok"), name
+                assert not (signal.reason or "").startswith("failed"), name
