@@ -223,7 +223,7 @@ def test_numbers_at_the_ends_of_the_range_give_a_value_or_a_reason(extreme: floa
         np.concatenate([old[:300], np.full(100, extreme)]),
         np.concatenate([np.full(200, -extreme), np.full(200, extreme)]),
     ):
-        for reference in (old, values):
+        for reference in (old, values, np.full(400, extreme), np.append(old, [-extreme, extreme])):
             found = signals(batch({"x": reference}), batch({"x": values}))
             for (name, subject), signal in found.items():
                 if subject != "x":
