@@ -15,7 +15,7 @@ from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
 from agent.store import Quarantined
 from agent.summarise import summarise_by
 from agent.summary import Summary, add, empty
-from agent.watermark import MICROSECONDS, Judged, Partition, advance, judge
+from agent.watermark import MICROSECONDS, Judged, Partition, advance, judge, wake
 from collectors.batch import NO_ID, EventBatch, Flags, Ints
 from policies.model import ALL_VERSIONS
 
@@ -39,6 +39,8 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     partition = state.partitions.setdefault(
         partition_key(batch.source, batch.partition), Partition(active_at=now)
     )
+    if batch.n:
+        wake(state.partitions.values(), now=now, idle=plan.time.idle)
     latest = int((now + plan.time.future_skew) * MICROSECONDS)
     judged = judge(
         partition, batch.event_time, lateness=plan.time.lateness * MICROSECONDS, latest=latest

@@ -71,6 +71,23 @@ def advance(partition: Partition, judged: Judged, event_time: Ints, now: float) 
         partition.active_at = now
 
 
+def is_idle(partition: Partition, *, now: float, idle: float) -> bool:
+    """Tell whether a partition has nothing to read and had no event for `idle` seconds."""
+    return partition.caught_up and now - partition.active_at >= idle
+
+
+def wake(partitions: Iterable[Partition], *, now: float, idle: float) -> None:
+    """Let no partition count as idle when the first event comes after all were.
+
+    A burst reaches one partition first.  What is known of the others is a moment old, so they get
+    `idle` seconds anew to bring their part of it; else it would be late.
+    """
+    known = list(partitions)
+    if all(is_idle(partition, now=now, idle=idle) for partition in known):
+        for partition in known:
+            partition.active_at = now
+
+
 def closing_point(
     partitions: Iterable[Partition], *, now: float, idle: float, lateness: int
 ) -> int | None:
@@ -84,7 +101,7 @@ def closing_point(
     known = list(partitions)
     if not known:
         return None
-    awake = [p.newest for p in known if not (p.caught_up and now - p.active_at >= idle)]
+    awake = [p.newest for p in known if not is_idle(p, now=now, idle=idle)]
     if not awake:
         return int(now * MICROSECONDS) - lateness
     newest = [n for n in awake if n is not None]

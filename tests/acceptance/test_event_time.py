@@ -77,6 +77,19 @@ def test_a_slow_partition_that_still_has_records_is_never_idle() -> None:
     assert hours(scenario.wait(3_000)) == []
 
 
+def test_a_burst_after_silence_is_late_in_no_partition() -> None:
+    scenario = Scenario(START, now=START + 9 * 3_600)
+    scenario.status(assigned=("0", "1"))
+    scenario.push([event(1, 1)], partition="0")
+    scenario.push([event(2, 2)], partition="1")
+    scenario.status(assigned=("0", "1"), caught_up=("0", "1"))
+    scenario.clock.advance(300)
+    scenario.push([event(100), event(200)], partition="0")
+    reports = scenario.push([event(101), event(201)], partition="1") + scenario.finish()
+    (half,) = [r for r in reports if r.window.length == "12h"]
+    assert (half.coverage.events, half.coverage.late_dropped) == (6, 0)
+
+
 def test_when_all_partitions_are_idle_windows_close_with_the_clock() -> None:
     scenario = Scenario(START, now=START + 120)
     scenario.push([event(1), event(2)])
