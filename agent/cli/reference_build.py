@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +13,6 @@ from agent.cli.options import ConfigFile, Output, OutputForm, SystemId
 
 if TYPE_CHECKING:
     from agent.reference.profile import Reference
-    from collectors.base import Item
-    from collectors.batch import EventBatch
 
 InputFile = Annotated[
     Path,
@@ -46,55 +42,24 @@ def reference_build(
     from agent.cli.systems import choose_system
     from agent.config.load import load
     from agent.config.resolve import event_schema, favourable_texts
-    from agent.reference.build import BuildError, build
+    from agent.reference.from_file import Reading, build_from_file
     from agent.reference.load import save
-    from collectors.base import SchemaResolved
-    from collectors.file import read_batches
 
     chosen = choose_system(load(config), system)
-    schema = event_schema(chosen)
-    items = read_batches(input, schema, _ID_KEY)
-    rejected: Counter[str] = Counter()
     with progress("records") as advance:
-        for first in islice(items, 1):
-            items = chain([first], items)
-            if isinstance(first, SchemaResolved):
-                schema = first.schema
-                for note in first.notes:
-                    print(f"note: {note}", file=sys.stderr)
-        try:
-            reference = build(
-                _batches(items, rejected, advance),
-                schema,
-                favourable=favourable_texts(chosen.favourable),
-                k_display=chosen.k_display,
-            )
-        except BuildError as error:
-            reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(rejected.items()))
-            raise BuildError(f"{input}: {error} (rejected: {reasons or 'none'})") from None
+        reading = Reading(advance)
+        reference = build_from_file(
+            input,
+            event_schema(chosen),
+            favourable=favourable_texts(chosen.favourable),
+            k_display=chosen.k_display,
+            reading=reading,
+        )
+    for note in reading.notes:
+        print(f"note: {note}", file=sys.stderr)
     save(reference, out)
-    _print(reference, rejected, out, output)
+    _print(reference, reading.rejected, out, output)
     return 0
-
-
-_ID_KEY = b"pantau reference"
-"""Key of the id hashes: fixed, since they never leave the memory of one run."""
-
-
-def _batches(
-    items: Iterator[Item], rejected: Counter[str], advance: Callable[[int], None]
-) -> Iterator[EventBatch]:
-    """Give the batches; count what was rejected; raise `CollectorError` if reading fails."""
-    from collectors.base import CollectorError, EndOfInput
-    from collectors.batch import EventBatch
-
-    for item in items:
-        if isinstance(item, EventBatch):
-            rejected.update(one.reason for one in item.rejected)
-            advance(item.n + len(item.rejected))
-            yield item
-        elif isinstance(item, EndOfInput) and item.error is not None:
-            raise CollectorError(item.error)
 
 
 def _print(reference: Reference, rejected: Counter[str], out: Path, output: Output) -> None:
