@@ -138,6 +138,11 @@ def _pass(
             result.errors.append(item.error)
     if result.plan is not None and state is not None:
         _note(result, finish(result.plan, state, clock.now()))
+        if state.skipped:
+            result.notes += (
+                f"{state.skipped} empty windows were left out: a hole in event time holds more than"
+                " max_empty_windows",
+            )
     result.reports.sort(key=_order)
     return run
 

@@ -68,6 +68,7 @@ class Running:
     sources: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     finished: bool = False
+    skipped: int = 0
     waiting: list[SourceStatus] = field(default_factory=list)
 
 
@@ -170,6 +171,7 @@ class Pipeline:
         running = self._systems[system]
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
+        running.skipped = opened.state.skipped
         self.announce(opened.announced)
         for status in running.waiting:
             observe_status(opened.plan, opened.state, status, self._now())
@@ -339,9 +341,20 @@ class Pipeline:
                 continue
             self._emit(running, tick(running.plan, running.state, self._now()))
             self._gauge(running.system, running.state)
+            self._tell_skipped(running, running.state)
         self._pending += self._quarantine.due(self._clock.now())
         self._metrics.store_size(self._store.size())
         self._watch_required()
+
+    def _tell_skipped(self, running: Running, state: SystemState) -> None:
+        """Say when a hole in event time was too long to report each of its empty windows."""
+        if state.skipped > running.skipped:
+            _log.warning(
+                "empty_windows_skipped",
+                system=running.system,
+                windows=state.skipped - running.skipped,
+            )
+            running.skipped = state.skipped
 
     def _gauge(self, system: str, state: SystemState) -> None:
         self._metrics.dedup(system, len(state.dedup))

@@ -235,3 +235,10 @@ def test_a_status_of_a_new_source_is_remembered() -> None:
 def test_batches_helper_keeps_rows_and_rejects_apart() -> None:
     made = batch([event(1)], rejected=[Rejected("invalid_json", 1, 1)], first_offset=10)
     assert (made.n, made.next_offset) == (1, 12)
+
+
+def test_windows_left_out_of_a_hole_are_counted() -> None:
+    scenario = Scenario(START)
+    scenario.push([event(-60 * 24 * 365), event(1)])
+    scenario.finish()
+    assert scenario.state.skipped > 7_000
