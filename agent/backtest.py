@@ -139,10 +139,9 @@ def _pass(
     if result.plan is not None and state is not None:
         _note(result, finish(result.plan, state, clock.now()))
         if state.skipped:
-            result.notes += (
-                f"{state.skipped} empty windows were left out: a hole in event time holds more than"
-                " max_empty_windows",
-            )
+            left_out = f"{state.skipped} empty windows were left out"
+            why = "a hole in event time holds more than max_empty_windows"
+            result.notes = (*result.notes, f"{left_out}: {why}")
     result.reports.sort(key=_order)
     return run
 
