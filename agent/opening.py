@@ -17,6 +17,7 @@ from agent.persist import restore
 from agent.pipeline import Opened
 from agent.plan import Plan, TimeSettings
 from agent.reference.from_file import build_from_file
+from agent.reference.load import LoadError
 from agent.reference.load import load as load_reference
 from agent.reference.profile import Reference
 from agent.retire import retire_rules
@@ -67,6 +68,19 @@ def settings_of(system: System) -> Settings:
         groups={name: a.groups for name, a in attributes.items() if a.groups is not None},
         registered=None if system.versions is None else frozenset(system.versions),
     )
+
+
+def require_references(config: Config) -> None:
+    """Raise `LoadError` now for a reference that could not be loaded once events come."""
+    for system in config.systems:
+        if system.reference is None:
+            continue
+        if system.reference.data is None:
+            load_reference(system.reference.path or "")
+        elif not system.reference.data.is_file():
+            raise LoadError(
+                f"reference {system.reference.data}: there is no such file; check `reference.data`"
+            )
 
 
 def reference_of(system: System, schema: EventSchema) -> Reference | None:

@@ -24,7 +24,7 @@ from agent.config.load import digest
 from agent.config.model import Config
 from agent.inputs import CollectorThread, build_inputs
 from agent.notices import Announced, Boot, change, started, stopped
-from agent.opening import known_schema, opener
+from agent.opening import known_schema, opener, require_references
 from agent.pipeline import Pipeline, Running
 from agent.standing import standing
 from agent.store import Store
@@ -68,8 +68,8 @@ def run(config: Config) -> None:
     """Run the agent until its inputs end or a signal asks it to stop.
 
     SIGTERM or SIGINT drains and stops within `agent.stop_timeout`; a second one ends the process
-    at once.  Raises `RunError`, `ExportError`, `StoreError` or `CollectorError` for what a person
-    must mend.
+    at once.  Raises `RunError`, `ExportError`, `StoreError`, `CollectorError` or `LoadError` for
+    what a person must mend.
     """
     configure(config.agent.log_level)
     parts = assemble(config)
@@ -90,6 +90,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
 
     `more` are exporters besides the configured ones.
     """
+    require_references(config)
     clock = clock or SystemClock()
     store = Store(config.store.path, quarantine_rows=config.store.quarantine_max_records)
     metrics, health = AgentMetrics(__version__, clock=clock.now), Health()

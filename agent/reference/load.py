@@ -34,7 +34,8 @@ def load(path: Path | str) -> Reference:
         body = Path(path).read_bytes()
     except OSError as error:
         raise LoadError(
-            f"reference {path}: {error.strerror or error}; check `reference.path`"
+            f"reference {path}: {error.strerror or error}; correct `reference.path`, or write "
+            "it with `pantau reference build`"
         ) from None
     try:
         reference = msgspec.json.decode(body, type=Reference)

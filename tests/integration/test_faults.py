@@ -145,6 +145,24 @@ def test_a_typo_in_the_configuration_is_2_and_names_file_line_and_the_nearest_ke
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize("key", ["path", "data"])
+def test_a_reference_that_is_not_there_is_2_before_anything_starts(
+    tmp_path: Path, key: str
+) -> None:
+    fed = Fed(tmp_path)
+    text = fed.config.read_text()
+    fed.config.write_text(
+        text.replace("    windows:", f"    reference: {{{key}: nowhere.json}}\n    windows:")
+    )
+    with fed.run() as agent:
+        assert agent.wait() == 2
+    said = fed.log.read_text()
+    assert "nowhere.json" in said
+    assert f"reference.{key}" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_second_agent_on_the_same_store_or_log_is_told_so(tmp_path: Path) -> None:
     fed = Fed(tmp_path / "first")
     with fed.run() as first:

@@ -180,5 +180,5 @@ def test_what_is_no_profile_is_refused_with_advice(body: bytes, tmp_path: Path) 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match=r"nowhere\.json.*check `reference\.path`"):
+    with pytest.raises(LoadError, match=r"nowhere\.json.*correct `reference\.path`"):
         load(tmp_path / "nowhere.json")
