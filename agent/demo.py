@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import socket
 import time
 from pathlib import Path
@@ -169,7 +170,7 @@ def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]
     port = next(e.port for e in parts.exporters if e.name == "prometheus")  # type: ignore[attr-defined]
     console.print(
         f"""
-[bold]Audit log:[/] {folder}/audit; verify it with: pantau audit verify {folder}/audit
+[bold]Audit log:[/] {folder}/audit; verify it with: {_command()} audit verify {folder}/audit
 [bold]Metrics:[/] {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics while it ran
 [bold]Reports:[/] {folder}/reports.jsonl, one line per window
 [bold]Agent's log:[/] {folder}/agent.log
@@ -177,3 +178,8 @@ def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _command() -> str:
+    """Return how this program was called, so that what is printed can be pasted."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "pantau" else "pantau"

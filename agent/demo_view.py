@@ -150,7 +150,7 @@ def principle_table(reports: Sequence[Report]) -> Table:
     table = Table(title="What was found, by principle of the ASEAN Guide", title_style="bold")
     table.add_column("Principle", max_width=22)
     table.add_column("State", no_wrap=True)
-    table.add_column("What was seen (the worst of all windows)")
+    table.add_column("What was seen (the worst of all windows)", overflow="fold")
     found = [(r, v) for r in reports if r.model_version == ALL_VERSIONS for v in r.verdicts]
     for number, name in PRINCIPLES.items():
         mine = _worst_of_each([(r, v) for r, v in found if v.principle == number])
