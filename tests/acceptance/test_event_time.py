@@ -232,7 +232,7 @@ def test_a_status_of_a_new_source_is_remembered() -> None:
     assert scenario.state.coverage_of_partitions().total == 3
 
 
-def test_batches_helper_keeps_rows_and_rejects_apart() -> None:
+def test_batches_keep_rows_and_rejects_apart() -> None:
     made = batch([event(1)], rejected=[Rejected("invalid_json", 1, 1)], first_offset=10)
     assert (made.n, made.next_offset) == (1, 12)
 
