@@ -61,6 +61,7 @@ def plan_documents(plan: Planned) -> list[dict[str, Any]]:
             plan.system,
             has_reference=plan.system.reference is not None,
             schema=plan.schema,
+            warn=rule.threshold.warn,
         )
         documents.append(_rule_document(plan.system, rule, need, stream))
     return documents

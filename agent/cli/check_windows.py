@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from agent.config.system import System
@@ -45,16 +47,28 @@ class Stream:
 
 
 def need_of(
-    signal: str, system: System, *, has_reference: bool, schema: EventSchema | None
+    signal: str,
+    system: System,
+    *,
+    has_reference: bool,
+    schema: EventSchema | None,
+    warn: float | None = None,
 ) -> Need:
-    """Return what a signal needs in this system."""
+    """Return what a rule on a signal, with that `warn` limit, needs in this system.
+
+    A rate can be told to be inside its limit only from so many events on that the interval of a
+    rate of zero lies below it; with fewer the verdict stays inconclusive.
+    """
     family = signal.partition(".")[0]
     if signal not in all_signals():
         return Need(1, "events", "not computed in this version")
     if family == "drift":
         return Need(system.min_drift_n, "events", None if has_reference else "no reference")
-    if signal in _AGAINST_REFERENCE and not has_reference:
-        return Need(1, "events", "no reference")
+    impossible = "no reference" if signal in _AGAINST_REFERENCE and not has_reference else None
+    if family == "quality" and warn is not None and 0 < warn < 1:
+        return Need(events_to_clear(warn), "events", impossible)
+    if impossible is not None:
+        return Need(1, "events", impossible)
     if family == "fairness":
         return Need(system.min_group_n, "people per group", _no_fairness(system))
     if family == "performance":
@@ -64,6 +78,15 @@ def need_of(
     if signal == "governance.unregistered_version" and system.versions is None:
         return Need(1, "events", "no registered versions")
     return Need(1, "events")
+
+
+def events_to_clear(warn: float) -> int:
+    """Return the events from which Wilson's 95 % interval of a rate of 0 lies within `warn`.
+
+    Its upper end is z^2 / (n + z^2).
+    """
+    squared = NormalDist().inv_cdf(0.975) ** 2
+    return math.ceil(squared * (1 - warn) / warn)
 
 
 def smallest_window(need: Need, system: System, stream: Stream) -> str:

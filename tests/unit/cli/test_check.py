@@ -9,6 +9,7 @@ import pytest
 from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.cli.main import main
 from agent.config.system import System
+from agent.signals.intervals import wilson
 from tests.unit.cli import stream
 
 GROUND = {"lawful_basis": "consent", "purpose": "p", "dpia_ref": "D", "expires": "2027-12-31"}
@@ -33,7 +34,8 @@ def test_what_would_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     # 60 an hour: an hour is too short for 100 values or 100 women, a day is enough for both.
     assert windows["DR-1"] == "1d"
     assert windows["FA-1"] == "1d"
-    assert windows["DQ-1-duplicate"] == "1h"
+    # An interval of no repeats lies within 1 % from 381 events on.
+    assert windows["DQ-1-duplicate"] == "1d"
     assert {(d["kind"], d["name"], d["ok"]) for d in found if "ok" in d} == {
         ("collector", "file:live.csv", True),
         ("exporter", "prometheus", True),
@@ -161,3 +163,11 @@ def test_a_rule_that_can_never_speak_says_why(
     need = need_of(signal, system_with(**changes), has_reference=False, schema=None)
     assert need.impossible == why
     assert smallest_window(need, system_with(), Stream("sample", 1e9, 1.0, {})) == "none"
+
+
+@pytest.mark.parametrize("warn", [0.01, 0.02, 0.05])
+def test_a_rate_needs_as_many_events_as_its_interval_takes_to_clear_the_limit(warn: float) -> None:
+    need = need_of(
+        "quality.duplicate_rate", system_with(), has_reference=False, schema=None, warn=warn
+    )
+    assert wilson(0, need.n)[1] <= warn < wilson(0, need.n - 1)[1]
