@@ -52,11 +52,13 @@ class EventBatch:
     """Decoded events of one partition, in offset order.
 
     All arrays have length `n`.  `event_time` and `recorded_time` are microseconds since the Unix
-    epoch, UTC.  `event_id` is a keyed 64-bit hash (`NO_ID` where the record has none), `body` a
-    checksum of the record's content, for telling equal duplicates from conflicting ones.
-    `prediction` and `label` are categorical for classification, numeric for regression.
-    `mismatched` holds, only for columns with any, the rows whose value was of the wrong type; those
-    values are missing in the column.  `next_offset` is where reading resumes after this batch.
+    epoch, UTC; a missing `recorded_time` is the least int64.  `event_id` is a keyed 64-bit hash
+    (`NO_ID` where the record has none), `body` a checksum of the record's content, for telling
+    equal duplicates from conflicting ones.  `prediction` and `label` are categorical for
+    classification, numeric for regression.  `mismatched` holds, only for columns with any, the rows
+    whose value was of the wrong type; those values are missing in the column.  Its keys are the
+    names of the fields here, `features.<name>` and `audit.<name>`.  `next_offset` is where reading
+    resumes after this batch.
     """
 
     source: str
