@@ -110,10 +110,12 @@ def _print(result: Result, reports: Sequence[Report], output: Output) -> None:
 
 
 def _complain(result: Result, source: Path) -> int:
+    from agent.cli.rejected_text import rejected_words
+
     for error in result.errors:
         print(f"pantau: {error}", file=sys.stderr)
     if not result.events and not result.errors:
-        counts = ", ".join(f"{reason} {n}" for reason, n in sorted(result.rejected.items()))
+        counts = rejected_words(result.rejected)
         why = f"rejected: {counts}" if counts else "it is empty"
         print(f"pantau: {source} holds no valid event; {why}", file=sys.stderr)
     return exits.RUNTIME

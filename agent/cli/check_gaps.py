@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.cli.check_plan import Planned, stream_of
+from agent.cli.rejected_text import rejected_words
 from agent.config.model import Config
+from agent.config.resolve import favourable_texts
 from agent.config.values import format_duration
 from agent.windows import LENGTHS
+
+_SHOWN = 5
+"""Most classes of the prediction for which a note names them."""
 
 
 def gaps(config: Config, plan: Planned) -> Iterator[str]:
@@ -16,14 +21,12 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     if plan.sample.problem is not None:
         yield f"the stream could not be read: {plan.sample.problem}"
     if plan.sample.rejected:
-        total = plan.sample.rejected + plan.sample.events
-        yield f"{plan.sample.rejected} of {total} sampled records were rejected"
+        rejected = plan.sample.rejected.total()
+        why = rejected_words(plan.sample.rejected)
+        yield f"{rejected} of {rejected + plan.sample.events} sampled records were rejected: {why}"
     if system.reference is None:
         yield "no reference: drift is not assessed; build one and name it in `reference.path`"
-    if not system.audit_attributes:
-        yield "no protected attribute: fairness is not assessed; add `audit_attributes`"
-    elif system.favourable is None:
-        yield "no favourable outcome: fairness is not assessed; add `favourable`"
+    yield from _fairness(plan)
     yield from _small_groups(plan)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
@@ -40,6 +43,21 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
         yield (
             "findings reach nobody: add an `alertmanager` exporter, or set `alerts.route` to "
             "prometheus and use its rules"
+        )
+
+
+def _fairness(plan: Planned) -> Iterator[str]:
+    system, classes = plan.system, plan.sample.predictions
+    if not system.audit_attributes:
+        yield "no protected attribute: fairness is not assessed; add `audit_attributes`"
+    elif system.favourable is None:
+        yield "no favourable outcome: fairness is not assessed; add `favourable`"
+    elif classes and not classes & favourable_texts(system.favourable):
+        # Many values are more likely a wrong field than classes, and could be anything.
+        seen = f" ({', '.join(sorted(classes))})" if len(classes) <= _SHOWN else ""
+        yield (
+            f"`favourable: {system.favourable}` is none of the sampled predictions{seen}: fairness "
+            "is not assessed until it occurs; correct `favourable` or `event.prediction`"
         )
 
 

@@ -33,13 +33,15 @@ class Sample:
 
     `schema` is None if nothing could be read, `problem` says why.  `seconds` is the event time
     between the first and the last of the `events`.  `groups`: audit attribute -> group -> events.
+    `rejected`: reason -> records.  `predictions`: the classes seen, None for numbers.
     """
 
     schema: EventSchema | None = None
     notes: tuple[str, ...] = ()
     events: int = 0
     labelled: int = 0
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    predictions: set[str] | None = None
     first: int | None = None
     last: int | None = None
     groups: dict[str, Counter[str]] = field(default_factory=dict)
@@ -53,11 +55,15 @@ class Sample:
     def add(self, batch: EventBatch) -> None:
         """Count a batch in."""
         self.events += batch.n
-        self.rejected += len(batch.rejected)
+        self.rejected.update(record.reason for record in batch.rejected)
         if batch.n:
             first, last = int(batch.event_time.min()), int(batch.event_time.max())
             self.first = first if self.first is None else min(self.first, first)
             self.last = last if self.last is None else max(self.last, last)
+        if isinstance(batch.prediction, Categorical):
+            values, codes = batch.prediction.values, batch.prediction.codes
+            self.predictions = self.predictions or set()
+            self.predictions.update(values[code] for code in np.unique(codes[codes >= 0]))
         if isinstance(batch.label, Categorical):
             self.labelled += int((batch.label.codes >= 0).sum())
         elif batch.label is not None:

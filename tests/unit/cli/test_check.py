@@ -88,6 +88,34 @@ def test_each_gap_says_what_to_add(tmp_path: Path, capsys: pytest.CaptureFixture
         assert key in notes
 
 
+def _notes(config: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    assert main(["check", "-c", str(config), "--output", "json"]) == 0
+    return [d["text"] for d in documents(capsys) if d["kind"] == "note"]
+
+
+def test_a_favourable_value_that_never_occurs_is_told_with_those_that_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    assert not [n for n in _notes(config, capsys) if "sampled predictions" in n]
+    text = config.read_text(encoding="utf-8").replace("favourable: 1", "favourable: approved")
+    config.write_text(text, encoding="utf-8")
+    (note,) = [n for n in _notes(config, capsys) if "sampled predictions" in n]
+    assert note.startswith("`favourable: approved` is none of the sampled predictions (0, 1)")
+
+
+def test_rejected_records_are_told_with_the_reason_and_what_mends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    live = tmp_path / "live.csv"
+    lines = live.read_text(encoding="utf-8").splitlines()
+    lines[-2:] = [line.replace("Z,", ",") for line in lines[-2:]]
+    live.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (note,) = [n for n in _notes(config, capsys) if "rejected" in n]
+    assert note.startswith("2 of 1440 sampled records were rejected: naive_time 2; set systems[]")
+
+
 def test_a_reference_that_cannot_be_read_is_a_wrong_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
