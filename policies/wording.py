@@ -87,7 +87,7 @@ def _summary(head: Part, rule: Rule | None, system: str) -> str:
     if rule is None:
         return f"Windows of {system} are incomplete, so its rules cannot be assessed."
     attribute = head.subject.get("attribute")
-    what = f"{rule.title} ({attribute})" if attribute else rule.title
+    what = f'"{rule.title}" ({attribute})' if attribute else f'"{rule.title}"'
     says = {
         "breach": "is beyond its breach limit",
         "warn": "is beyond its warning limit",
@@ -143,6 +143,8 @@ def _interval(part: Part) -> str:
 def _likely_cause(head: Part, rule: Rule | None) -> str:
     if rule is None:
         return "the agent or the source lost, skipped or did not receive part of the stream"
+    if _is_young(head):
+        return "the rule compares with earlier windows, and there are too few of them yet"
     if head.kind == "not_assessable":
         return "too little usable data for this rule in the window"
     if head.kind == "inconclusive":
@@ -153,12 +155,21 @@ def _likely_cause(head: Part, rule: Rule | None) -> str:
 def _action(head: Part, rule: Rule | None) -> str:
     if rule is None:
         return "look at coverage in the report and at the agent's log, and restore the stream"
+    if _is_young(head):
+        return (
+            "none while the system is new: it ends by itself; later, find out why earlier windows "
+            "had no usable events"
+        )
     if head.kind in ("not_assessable", "inconclusive"):
         return (
             "find out why values are few; if that is normal for this system, judge it over a "
             "longer window"
         )
     return rule.action
+
+
+def _is_young(head: Part) -> bool:
+    return head.kind == "not_assessable" and (head.reason or "").endswith("earlier windows")
 
 
 def _principle(rule: Rule | None) -> str:

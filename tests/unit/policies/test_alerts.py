@@ -47,7 +47,7 @@ def test_an_alert_says_what_how_bad_since_when_why_and_what_next() -> None:
     (alert,) = watch.alert(0, psi(*BREACH, reference="sha256:feed"))
     texts = alert.annotations
     assert texts["summary"] == (
-        "Drift of a feature is beyond its breach limit in loan: P7 Robustness and Reliability."
+        '"Drift of a feature" is beyond its breach limit in loan: P7 Robustness and Reliability.'
     )
     for part in (
         "drift.psi of income is 0.3, 95 % interval 0.25 to 0.35, n 1000",
@@ -202,6 +202,13 @@ def test_values_that_are_not_published_at_this_length_are_not_in_the_alert() -> 
     assert "its value is not published at this length" in text
     for secret in ("0.377", "0.211", "0.294", "139", "74"):
         assert secret not in text
+
+
+def test_a_rule_that_only_lacks_history_says_so_and_that_it_ends_by_itself() -> None:
+    young = "insufficient_data: fewer than 3 earlier windows"
+    alert = Watch(fairness_rule()).alert(0, gap(-0.3, -0.2), without(HISPANIC, reason=young))[1]
+    assert "too few of them yet" in alert.annotations["likely_cause"]
+    assert "ends by itself" in alert.annotations["recommended_action"]
 
 
 def test_undecided_for_long_is_a_ticket_with_its_interval() -> None:
