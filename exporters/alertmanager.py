@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import WithJsonSchema, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from exporters.base import ExportError, Numbered, Standing
 from exporters.context import Context
@@ -62,15 +62,32 @@ class AlertmanagerOptions(Options):
     """Where Alertmanager is and how to speak to it; secrets only by file, read at each post."""
 
     type: Literal["alertmanager"] = "alertmanager"
-    url: Annotated[tuple[str, ...], WithJsonSchema(_ADDRESSES)]
-    timeout: Duration = 10
-    repost: Duration = 60
-    ends_after: Duration = 4 * 3_600
-    username: str | None = None
-    password_file: Path | None = None
-    bearer_token_file: Path | None = None
-    ca_file: Path | None = None
-    generator_url: str | None = None
+    url: Annotated[tuple[str, ...], WithJsonSchema(_ADDRESSES)] = Field(
+        description="Address of Alertmanager, or of every member of its cluster."
+    )
+    timeout: Duration = Field(default=10, description="How long one post may take.")
+    repost: Duration = Field(
+        default=60, description="How often standing alerts are posted again, changed or not."
+    )
+    ends_after: Duration = Field(
+        default=4 * 3_600,
+        description="How long an alert stands after the last post, should the agent die; at least "
+        "three times `repost`.",
+    )
+    username: str | None = Field(
+        default=None, description="User for basic authentication; needs `password_file`."
+    )
+    password_file: Path | None = Field(default=None, description="File that holds the password.")
+    bearer_token_file: Path | None = Field(
+        default=None, description="File that holds a bearer token, instead of user and password."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="Certificates to trust (PEM); without it those of the system."
+    )
+    generator_url: str | None = Field(
+        default=None,
+        description="Link of every alert, such as to a dashboard or a runbook (`generatorURL`).",
+    )
 
     @field_validator("url", mode="before")
     @classmethod

@@ -45,7 +45,7 @@ def _spell_durations(definition: dict[str, Any]) -> None:
 
 def is_duration(field: dict[str, Any]) -> bool:
     """Tell whether a property of the schema is a duration."""
-    return str(field.get("pattern", "")).endswith("[smhd]$")
+    return str(field.get("pattern", "")).endswith(("[smh]$", "[smhd]$"))
 
 
 def _define(definitions: dict[str, Any], family: Family, type_name: str) -> dict[str, str]:

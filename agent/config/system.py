@@ -212,7 +212,7 @@ class Reference(Section):
 
 
 class Time(Section):
-    """Event time: how long to wait for what (contract C12)."""
+    """Event time: how long to wait for what."""
 
     pane: PositiveDuration = Field(
         default=60, description="Smallest slice of event time; every window is a multiple of it."
@@ -245,7 +245,7 @@ class Time(Section):
 
 
 class Drift(Section):
-    """Settings of the drift signals (contract C7)."""
+    """Settings of the drift signals."""
 
     share_threshold: Share = Field(
         default=0.1, description="PSI from which a feature counts in `drift.share`."
