@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import socket
+import sys
 import time
 from pathlib import Path
 
