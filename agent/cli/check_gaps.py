@@ -24,6 +24,11 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
         rejected = plan.sample.rejected.total()
         why = rejected_words(plan.sample.rejected)
         yield f"{rejected} of {rejected + plan.sample.events} sampled records were rejected: {why}"
+    if plan.schema is not None and plan.schema.prediction is None and plan.schema.score is None:
+        yield (
+            "no prediction and no score: neither fairness nor the drift of the output is assessed; "
+            "name one in `event.prediction` or `event.score`"
+        )
     if system.reference is None:
         yield "no reference: drift is not assessed; build one and name it in `reference.path`"
     yield from _fairness(plan)

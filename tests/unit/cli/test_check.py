@@ -104,6 +104,21 @@ def test_a_favourable_value_that_never_occurs_is_told_with_those_that_do(
     assert note.startswith("`favourable: approved` is none of the sampled predictions (0, 1)")
 
 
+def test_a_stream_without_prediction_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    assert not [n for n in _notes(config, capsys) if "`event.prediction`" in n]
+    for name in ("live.csv", "past.csv"):
+        file = tmp_path / name
+        text = file.read_text(encoding="utf-8").replace("approve", "outcome", 1)
+        file.write_text(text, encoding="utf-8")
+    text = config.read_text(encoding="utf-8").replace("prediction: approve", "label: outcome")
+    config.write_text(text, encoding="utf-8")
+    (note,) = [n for n in _notes(config, capsys) if "`event.prediction`" in n]
+    assert note.startswith("no prediction and no score: neither fairness nor")
+
+
 def test_rejected_records_are_told_with_the_reason_and_what_mends_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
