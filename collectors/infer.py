@@ -155,8 +155,10 @@ class _Inference:
         path = schema.prediction or schema.label
         field = self._fields.get(path) if path is not None else None
         task: Task = "classification"
-        why = "the predictions are classes"
-        if field is None or not field.values:
+        why = f"the {'predictions' if schema.prediction else 'labels'} are classes"
+        if path is None and schema.score is not None:
+            why = f"the prediction is 1 from the score {schema.threshold:g} on"
+        elif field is None or not field.values:
             why = "by default: there is no prediction in the sample"
         elif field.numeric and (
             field.distinct > 20 or any(x % 1 for x in field.numbers if abs(x) < 2**53)

@@ -201,3 +201,17 @@ def test_one_odd_record_does_not_hide_a_field_or_make_new_ones() -> None:
     schema, notes = resolve(configured, [*good, odd])
     assert schema == resolve(configured, good)[0]
     assert not [note for note in notes if note.startswith("warning")]
+
+
+def test_the_reason_for_the_task_names_what_it_was_taken_from() -> None:
+    def why(rows: list[dict[str, Any]]) -> str:
+        return next(note for note in resolve(EventSchema(), rows)[1] if note.startswith("task: "))
+
+    both = records(label=1)
+    scored = [{k: v for k, v in row.items() if k not in ("approve", "label")} for row in both]
+    labelled = [
+        {k: v for k, v in row.items() if k not in ("approve", "probability")} for row in both
+    ]
+    assert why(both) == "task: classification (the predictions are classes)"
+    assert why(scored) == "task: classification (the prediction is 1 from the score 0.5 on)"
+    assert why(labelled) == "task: classification (the labels are classes)"
