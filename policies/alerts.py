@@ -138,13 +138,15 @@ def _apply(
         return
     rule = policy.rule(verdict.rule)
     signal = published.get((rule.signal, subject_text(subject))) if rule and not shared else None
+    # A verdict that was not assessable before the window broke says nothing of when it broke.
+    began = finding.window.start if shared else verdict.since
     parts[key] = Part(
         kind=finding.kind,
         severity=finding.severity,
         subject=subject,
         signal=rule.signal if rule and not shared else "",
         window=finding.window,
-        since=min(verdict.since, old.since) if old is not None else verdict.since,
+        since=began if old is None else min(began, old.since),
         now=verdict.state,
         threshold=verdict.threshold,
         value=signal.value if signal else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from policies.alerts import LABELS, Cause, Judged, alerts, cause_key, retire
-from policies.model import Alert, Coverage, Threshold, Window
+from policies.model import Alert, Coverage, Threshold, Window, rfc3339
 from tests.unit.policies.samples import (
     BREACH,
     DAY,
@@ -15,6 +15,7 @@ from tests.unit.policies.samples import (
     UNDECIDED,
     WARN,
     Watch,
+    day,
     fairness_rule,
     gap,
     psi,
@@ -156,6 +157,16 @@ def test_an_incomplete_window_is_one_alert_for_all_rules() -> None:
     assert "incomplete: state_lost" in alert.annotations["description"]
     (closed,) = watch.alert(1, psi(*OK), gap(0, 0))
     assert (closed.change, closed.labels["rule"]) == ("closed", "coverage")
+
+
+def test_an_incomplete_window_is_not_older_than_itself_where_a_rule_was_never_assessable() -> None:
+    watch = Watch(fairness_rule())
+    watch.alert(0, without(RACE))
+    lost = Coverage(events=5, complete=False, incomplete_because="state_lost")
+    first, *_ = [a for a in watch.alert(1, without(RACE), coverage=lost) if a.change == "raised"]
+    assert first.annotations["since"] == rfc3339(day(1).start)
+    (again,) = watch.alert(2, without(RACE), coverage=lost)
+    assert again.annotations["since"] == rfc3339(day(1).start)
 
 
 def test_what_an_incomplete_window_takes_over_does_not_read_as_assessable_again() -> None:
