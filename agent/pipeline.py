@@ -16,10 +16,13 @@ import structlog
 
 from agent import outbox
 from agent.clock import Clock
+from agent.layout import LayoutError
 from agent.notices import Announced
 from agent.persist import collect, mark_clean
 from agent.plan import Plan
 from agent.quarantine import QuarantineTally
+from agent.reference.build import BuildError
+from agent.reference.load import LoadError
 from agent.state import SystemState
 from agent.store import Changes, Store, StoreError
 from agent.system import Outcome, finish, observe_status, take, tick
@@ -31,6 +34,7 @@ from exporters.agent_metrics import AgentMetrics
 from exporters.base import Numbered
 from exporters.deadline import Deadline
 from exporters.delivery import Delivery
+from policies.complaint import PackError
 from policies.model import Outgoing, Report
 
 _log = structlog.get_logger("agent.pipeline")
@@ -193,7 +197,8 @@ class Pipeline:
             if self._stopping is None and self.failure is None:
                 # The input has ended; if not where it should, somebody must know.
                 self.failure = self.input_problem
-        except StoreError as error:
+        except (StoreError, LayoutError, LoadError, BuildError, PackError) as error:
+            # What a person must mend, found when the first event told what the stream holds.
             self.failure = str(error)
         except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
             _log.exception("pipeline_failed")
