@@ -17,9 +17,17 @@ SYSTEM = "benchmark"
 
 
 def write_config(
-    directory: Path, reference: Path, collector: dict[str, Any], *, metrics_port: int = 0
+    directory: Path,
+    reference: Path,
+    collector: dict[str, Any],
+    *,
+    metrics_port: int = 0,
+    versions: bool = False,
 ) -> Path:
-    """Write `pantau.yaml` into `directory` and return its path; state and log go there too."""
+    """Write `pantau.yaml` into `directory` and return its path; state and log go there too.
+
+    With `versions` the model version is mapped, and every window is reported for it as well.
+    """
     paths = {n: {"path": f"features.{n}", "type": "numeric"} for n in NUMERIC}
     paths |= {n: {"path": f"features.{n}", "type": "categorical"} for n in CATEGORICAL}
     config = {
@@ -33,7 +41,7 @@ def write_config(
                     "time": "time",
                     "prediction": "prediction",
                     "score": "score",
-                    "model_version": "model_version",
+                    **({"model_version": "model_version"} if versions else {}),
                 },
                 "favourable": 1,
                 "features": paths,

@@ -16,12 +16,14 @@ from benchmarks.measure import Run, report
 from exporters.log import configure
 
 
-def run(events: Path, reference: Path) -> Run:
+def run(events: Path, reference: Path, *, versions: bool) -> Run:
     """Run the agent over the file's events; start-up and the reference are not counted."""
     memory_source.register()
     memory_source.EVENTS[:] = read(events)
     with tempfile.TemporaryDirectory(prefix="pantau-bench-") as directory:
-        config = load(write_config(Path(directory), reference, {"type": "memory"}))
+        config = load(
+            write_config(Path(directory), reference, {"type": "memory"}, versions=versions)
+        )
         configure(config.agent.log_level)
         parts = assemble(config)
         start(parts)
@@ -46,5 +48,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path)
     parser.add_argument("reference", type=Path)
+    parser.add_argument("--versions", action="store_true", help="report model versions too")
     options = parser.parse_args()
-    report(run(options.events, options.reference))
+    report(run(options.events, options.reference, versions=options.versions))

@@ -58,6 +58,13 @@ def main() -> None:
         results.append(
             repeat("memory", "**Pantau, bytes in memory**", lambda: _in_memory(events, reference))
         )
+        results.append(
+            repeat(
+                "memory-versions",
+                "the same, each window reported for the model version as well",
+                lambda: _in_memory(events, reference, "--versions"),
+            )
+        )
     paced = None
     if "kafka" in wanted or "resident" in wanted:
         with broker(BROKER_CORE) as one:
@@ -93,8 +100,8 @@ def _repeater(runs: int) -> Callable[[str, str, Callable[[], Run]], Result]:
     return repeat
 
 
-def _in_memory(events: Path, reference: Path) -> Run:
-    arguments = (str(events), str(reference))
+def _in_memory(events: Path, reference: Path, *more: str) -> Run:
+    arguments = (str(events), str(reference), *more)
     return measured(AGENT_CORE, PYTHON, "-m", "benchmarks.in_memory", *arguments)
 
 
