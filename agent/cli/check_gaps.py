@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 
 from agent.cli.check_plan import Planned, stream_of
 from agent.cli.rejected_text import rejected_words
 from agent.config.model import Config
 from agent.config.resolve import favourable_texts
+from agent.config.system import System
 from agent.config.values import format_duration
 from agent.windows import LENGTHS
 
@@ -33,6 +35,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
         yield "no reference: drift is not assessed; build one and name it in `reference.path`"
     yield from _fairness(plan)
     yield from _small_groups(plan)
+    yield from _expired(system, dt.datetime.now(dt.UTC).date())
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -49,6 +52,15 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
             "findings reach nobody: add an `alertmanager` exporter, or set `alerts.route` to "
             "prometheus and use its rules"
         )
+
+
+def _expired(system: System, today: dt.date) -> Iterator[str]:
+    for name, attribute in system.audit_attributes.items():
+        if attribute.expires < today:
+            yield (
+                f"the lawful basis of {name} expired on {attribute.expires}: renew it and set "
+                f"`audit_attributes.{name}.expires`, or take the attribute out"
+            )
 
 
 def _fairness(plan: Planned) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from agent.config.components import parse_options
 from agent.config.system import System, Words
-from agent.config.values import Count, Flag, PositiveDuration, Section, refuse, refuse_at
+from agent.config.values import Count, PositiveDuration, Section, refuse, refuse_at
 
 CollectorOptions = Annotated[
     SerializeAsAny[BaseModel], BeforeValidator(lambda value: parse_options("collectors", value))
@@ -64,10 +64,6 @@ class Store(Section):
         default=3_000_000,
         description="Most event ids kept to recognise repeats; beyond it the oldest go first, "
         "which is counted.",
-    )
-    quarantine_payload: Flag = Field(
-        default=False,
-        description="Keep the rejected records themselves; they may hold personal data.",
     )
     quarantine_max_records: Count = Field(
         default=10_000,

@@ -186,8 +186,8 @@ class AuditAttribute(Section):
         description="Where its data protection impact assessment is filed, such as DPIA-7."
     )
     expires: Day = Field(
-        description="Day on which that basis must have been renewed, YYYY-MM-DD; afterwards it is "
-        "a finding."
+        description="Day on which that basis must have been renewed, YYYY-MM-DD. `pantau check` "
+        "tells when it is past; no verdict is made of it yet."
     )
 
 
@@ -229,10 +229,11 @@ class Time(Section):
         description="An event further ahead of the clock than this is rejected as `future`.",
     )
     pair_horizon: PositiveDuration = Field(
-        default=600, description="How long a request waits for its response."
+        default=600, description="How long a request waits for its response. No effect yet."
     )
     label_horizon: PositiveDuration = Field(
-        default=30 * 86_400, description="How long after its window's end a label still counts."
+        default=30 * 86_400,
+        description="How long after its window's end a label still counts. No effect yet.",
     )
     dedup_horizon: PositiveDuration = Field(
         default=600, description="How long an event's id is kept to recognise a repeat."
@@ -292,7 +293,7 @@ class System(Section):
     label_observed: Literal["all", "favourable_only"] = Field(
         default="all",
         description="Whose true outcome can become known: everybody's, or only of those who got "
-        "the favourable decision.",
+        "the favourable decision. No effect yet.",
     )
     features: dict[str, Feature] | None = Field(
         default=None,
@@ -328,11 +329,12 @@ class System(Section):
         default=100, description="Fewest people per group for a fairness signal."
     )
     min_performance_n: Count = Field(
-        default=100, description="Fewest labelled rows for performance."
+        default=100, description="Fewest labelled rows for performance. No effect yet."
     )
     min_label_coverage: Share = Field(
         default=0.8,
-        description="Share of predictions with a label below which nothing is decided by it.",
+        description="Share of predictions with a label below which nothing is decided by it. "
+        "No effect yet.",
     )
     k_display: Count = Field(default=10, description="Groups smaller than this are never shown.")
 

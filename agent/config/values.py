@@ -170,4 +170,3 @@ DottedPath = Annotated[str, Field(min_length=1, max_length=512)]
 
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000_000)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
-Flag = Annotated[bool, Strict()]

@@ -12,7 +12,7 @@ CONFIG = """systems:
     favourable: 1
     audit_attributes:
       gender:
-        {privileged: male, lawful_basis: consent, purpose: p, dpia_ref: D, expires: 2027-12-31}
+        {privileged: male, lawful_basis: consent, purpose: p, dpia_ref: D, expires: 2099-12-31}
     features: {income: numeric, purpose: categorical}
     reference: {data: past.csv}
 collectors:

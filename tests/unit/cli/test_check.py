@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,12 @@ def test_a_rate_needs_as_many_events_as_its_interval_takes_to_clear_the_limit(wa
         "quality.duplicate_rate", system_with(), has_reference=False, schema=None, warn=warn
     )
     assert wilson(0, need.n)[1] <= warn < wilson(0, need.n - 1)[1]
+
+
+def test_an_expired_basis_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = stream.write(tmp_path)
+    assert not [n for n in _notes(config, capsys) if "expired" in n]
+    text = re.sub(r"expires: [0-9-]+", "expires: 2020-01-31", config.read_text(encoding="utf-8"))
+    config.write_text(text, encoding="utf-8")
+    (note,) = [n for n in _notes(config, capsys) if "expired" in n]
+    assert "expired on 2020-01-31" in note

@@ -51,7 +51,6 @@ def test_an_id_is_enough(tmp_path: Path) -> None:
     assert config.policies.packs == ("asean-guide",)
     assert config.alerts.route == "agent"
     assert config.store.dedup_max_ids == 3_000_000
-    assert config.store.quarantine_payload is False
     assert config.store.audit_failure == "degrade"
 
 
