@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from agent.binning import MISSING
+from agent.labels.rows import OutcomeRows
 from agent.layout import Column, Layout
 from agent.reference.profile import Reference
 from agent.signals.distributions import Curves, Shares, curves, shares
@@ -38,7 +39,8 @@ class Settings:
 class SignalContext:
     """One window of one model version.
 
-    `history`: event counts of earlier complete windows of this length, in any order.
+    `history`: event counts of earlier complete windows of this length, in any order.  `outcomes`:
+    its events beside their labels, None where the system has no labels.
     """
 
     layout: Layout
@@ -47,6 +49,7 @@ class SignalContext:
     window: Window
     settings: Settings
     history: tuple[int, ...] = ()
+    outcomes: OutcomeRows | None = None
 
     @cached_property
     def cells(self) -> Ints:
