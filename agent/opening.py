@@ -62,11 +62,13 @@ def settings_of(system: System) -> Settings:
         fairness_window=system.fairness_window or by_length(system.windows)[-1],
         min_drift_n=system.min_drift_n,
         min_group_n=system.min_group_n,
+        min_performance_n=system.min_performance_n,
         k_display=system.k_display,
         share_threshold=system.drift.share_threshold,
         privileged={n: a.privileged for n, a in attributes.items() if a.privileged is not None},
         groups={name: a.groups for name, a in attributes.items() if a.groups is not None},
         registered=None if system.versions is None else frozenset(system.versions),
+        label_observed=system.label_observed,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from agent.binning import MISSING
 from agent.labels.rows import OutcomeRows
@@ -23,16 +24,19 @@ class Settings:
 
     `groups` are the configured groups of an audit attribute, reported even when unseen.
     `registered` are the model versions of the inventory, None when nobody listed them.
+    `label_observed` tells whose outcome can become known at all.
     """
 
     fairness_window: str = "1d"
     min_drift_n: int = 100
     min_group_n: int = 100
+    min_performance_n: int = 100
     k_display: int = 10
     share_threshold: float = 0.1
     privileged: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     registered: frozenset[str] | None = None
+    label_observed: Literal["all", "favourable_only"] = "all"
 
 
 @dataclass(frozen=True)
