@@ -1,10 +1,12 @@
-"""Write the rule tables in `policies.md` from the packs themselves."""
+"""Write what is generated about packs: the tables in `policies.md`, and the schema of the files."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from policies.load import load_pack
+from policies.pack_schema import json_schema
 from policies.show import rules_markdown
 
 PAGE = Path(__file__).parent / "policies.md"
@@ -19,6 +21,13 @@ def page() -> str:
     return f"{before}{BEGIN}\n{rules_markdown(load_pack('asean-guide'))}\n{END}{after}"
 
 
+def generated() -> dict[str, str]:
+    """Return the generated files: name -> text."""
+    schema = json.dumps(json_schema(), indent=2, ensure_ascii=False)
+    return {"policies.md": page(), "pantau-pack.schema.json": schema + "\n"}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print("wrote docs/policies.md")
+    for name, text in generated().items():
+        (PAGE.parent / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")

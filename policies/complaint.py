@@ -10,6 +10,9 @@ from pydantic import BaseModel
 
 from policies.nearest import did_you_mean
 
+_SHOWN = 80
+"""Most characters of a wrong value that a message repeats."""
+
 
 class PackError(Exception):
     """A pack that cannot be used; the message names file, line, rule and what to do."""
@@ -29,11 +32,17 @@ def describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         expected = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
         hint = did_you_mean(str(error["input"]), expected)
         return f"{name}: {error['input']!r} is not valid{hint}"
-    return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]} (found {error['input']!r})"
+    says = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {says[0].lower()}{says[1:]} (found {_short(error['input'])})"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _dotted(place: tuple[str | int, ...]) -> str:
-    inner = place[2:] if place[:1] == ("rules",) and len(place) > 2 else place
+    inner = place[2:] if place[:1] in (("rules",), ("changes",)) and len(place) > 2 else place
     return ".".join(str(step) for step in inner) or "the file"
 
 

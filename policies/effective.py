@@ -9,16 +9,31 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from policies.complaint import PackError
+from policies.compose import Composed, Composition, Waived, compose
+from policies.frameworks import frameworks
 from policies.model import Severity, Threshold
 from policies.nearest import did_you_mean
-from policies.pack import MATURITY, Limits, Maturity, Origin, Oversight, Pack, RuleSpec
+from policies.pack import Pack
+from policies.part import MATURITY, OVERSIGHT, Evidence, Maturity, Origin, Oversight
+from policies.rule_spec import Escalation, Limits
 
 POLICY_SCHEMA = "pantau.policy/1"
 
 
+class Told(msgspec.Struct, frozen=True):
+    """Who is told of a finding that still stands `after` seconds."""
+
+    role: str
+    after: int
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule as it holds for one system; the fields mean what they mean in a pack file."""
+    """One rule as it holds for one system; the fields mean what they mean in a pack file.
+
+    `set_by`: which pack set `warn`, `breach`, `severity.breach`, `severity.warn`, `stage`,
+    `persistence`, `clear_after` or `escalation`, where that is not `pack` itself; `because`: why,
+    by that pack.
+    """
 
     id: str
     pack: str
@@ -38,6 +53,67 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     likely_cause: str
     action: str
     crosswalk: tuple[str, ...]
+    stage: Maturity = "baseline"
+    escalation: tuple[Told, ...] = ()
+    evidence: dict[str, Evidence] = {}
+    set_by: dict[str, str] = {}
+    because: dict[str, str] = {}
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """How long there is to tell somebody of an incident: see `policies.regime.ClockSpec`."""
+
+    id: str
+    pack: str
+    title: str
+    event: str
+    starts: str
+    seconds: int
+    calendar: bool
+    recipient: str
+    source: str
+    verified_on: str
+    confidence: str
+
+
+class Waiving(msgspec.Struct, frozen=True, kw_only=True):
+    """A waiver in force for a rule: what it loosens, who answers for it and until when."""
+
+    rule: str
+    pack: str
+    loosens: tuple[str, ...]
+    by: str
+    reason: str
+    expires: str
+
+
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """The least that a pack asks of a system: `what` is `oversight` or `maturity`."""
+
+    pack: str
+    what: str
+    least: str
+    reason: str
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """How many days something must be kept at least."""
+
+    what: str
+    days: int
+    pack: str
+    reason: str
+    source: str
+
+
+class Processing(msgspec.Struct, frozen=True, kw_only=True):
+    """How audit attributes of some categories may be processed."""
+
+    categories: tuple[str, ...]
+    processing: str
+    pack: str
+    reason: str
+    source: str
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +127,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     digest: str
     text: bytes
+    clocks: tuple[Clock, ...] = ()
+    waivers: tuple[Waiving, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    retention: tuple[Kept, ...] = ()
+    attributes: tuple[Processing, ...] = ()
 
     def rule(self, rule_id: str) -> Rule | None:
         """Return the rule with this id, or None."""
@@ -64,43 +145,54 @@ def effective(
     maturity: Maturity,
     country: str | None = None,
     sector: str | None = None,
+    signals: Iterable[str] | None = None,
 ) -> Policy:
     """Resolve packs for a system.
 
     A rule is in when its stage is reached at `maturity` and it has limits for `oversight`.
-    `country` and `sector` are part of the policy's identity.  Raises `PackError` when no pack is
-    given or two packs bring the same rule id.
+    `country` and `sector` are part of the policy's identity.  `signals`: every name that a rule may
+    judge; None leaves names unchecked.  Raises `PackError`: see `policies.compose`.
     """
-    if not packs:
-        raise PackError("no policy pack is configured; set policies.packs to [asean-guide]")
-    rules: dict[str, Rule] = {}
-    for pack in packs:
-        for spec in pack.rules:
-            limits: Limits | None = getattr(spec.thresholds, oversight)
-            if limits is None or MATURITY.index(spec.stage) > MATURITY.index(maturity):
-                continue
-            if spec.id in rules:
-                raise PackError(
-                    f"rule {spec.id} is in two packs: {rules[spec.id].pack} and {pack.id}; "
-                    "use one of them, or rename the rule in your own"
-                )
-            rules[spec.id] = _resolve(pack, spec, limits, maturity)
-    ordered = tuple(rules[key] for key in sorted(rules))
+    composition = compose(packs, frameworks=frameworks(), signals=signals)
+    rules = [
+        _resolve(composed, oversight, maturity)
+        for _, composed in sorted(composition.rules.items())
+        if is_in(composed, oversight, maturity)
+    ]
+    parts: dict[str, Any] = {
+        "clocks": _clocks(composition),
+        "waivers": tuple(_waiving(waived) for waived in composition.waivers),
+        "demands": _demands(composition),
+        "retention": _retention(composition),
+        "attributes": _attributes(composition),
+    }
     identity = {
         "schema": POLICY_SCHEMA,
-        "packs": [{"id": pack.id, "version": pack.version} for pack in packs],
+        "packs": [
+            {"id": pack.id, "version": pack.version, "kind": pack.kind}
+            for pack in composition.packs
+        ],
         "oversight": oversight,
         "maturity": maturity,
         "country": country,
         "sector": sector,
+        "disabled": dict(sorted(composition.off.items())),
+        **{name: msgspec.to_builtins(part) for name, part in parts.items()},
     }
-    text = policy_text(identity, ordered)
+    text = policy_text(identity, rules)
     return Policy(
-        id="+".join(pack.id for pack in packs),
-        rules=ordered,
+        id="+".join(pack.id for pack in composition.packs),
+        rules=tuple(rules),
         digest="sha256:" + hashlib.sha256(text).hexdigest(),
         text=text,
+        **parts,
     )
+
+
+def is_in(composed: Composed, oversight: Oversight, maturity: Maturity) -> bool:
+    """Tell whether a rule runs at this oversight level and stage."""
+    reached = MATURITY.index(composed.spec.stage) <= MATURITY.index(maturity)
+    return reached and getattr(composed.spec.thresholds, oversight) is not None
 
 
 def policy_text(identity: dict[str, Any], rules: Iterable[Rule]) -> bytes:
@@ -121,12 +213,15 @@ def unknown_signals(policy: Policy, known: Iterable[str]) -> list[str]:
     ]
 
 
-def _resolve(pack: Pack, spec: RuleSpec, limits: Limits, maturity: Maturity) -> Rule:
-    persistence = spec.persistence or pack.defaults.persistence
-    clear_after = spec.clear_after or pack.defaults.clear_after
+def _resolve(composed: Composed, oversight: Oversight, maturity: Maturity) -> Rule:
+    spec, defaults = composed.spec, composed.defaults
+    limits: Limits = getattr(spec.thresholds, oversight)
+    persistence = spec.persistence or defaults.persistence
+    clear_after = spec.clear_after or defaults.clear_after
+    set_by = _set_by(composed, oversight)
     return Rule(
         id=spec.id,
-        pack=pack.id,
+        pack=composed.pack,
         principle=spec.principle,
         also=spec.also,
         title=spec.title,
@@ -139,8 +234,98 @@ def _resolve(pack: Pack, spec: RuleSpec, limits: Limits, maturity: Maturity) -> 
         warn_severity=spec.severity.warn,
         persistence=getattr(persistence, maturity),
         clear_after=clear_after.windows,
-        inconclusive_after=pack.defaults.inconclusive_after.windows,
+        inconclusive_after=defaults.inconclusive_after.windows,
         likely_cause=spec.likely_cause,
         action=spec.action,
         crosswalk=spec.crosswalk,
+        stage=spec.stage,
+        escalation=_chain(spec.escalation or defaults.escalation, oversight),
+        evidence=dict(sorted(spec.evidence.items())),
+        set_by=set_by,
+        because={p: r for p, r in composed.reasons.items() if p in set_by.values()},
+    )
+
+
+def _set_by(composed: Composed, oversight: Oversight) -> dict[str, str]:
+    """Return who set what of the parts that count at this oversight level."""
+    found = {}
+    for part, pack in sorted(composed.set_by.items()):
+        level, _, limit = part.partition(".")
+        if level == oversight:
+            found[limit] = pack
+        elif level not in OVERSIGHT:
+            found[part] = pack
+    return found
+
+
+def _chain(escalation: Escalation | None, oversight: Oversight) -> tuple[Told, ...]:
+    if escalation is None:
+        return ()
+    return tuple(Told(step.role, step.seconds) for step in getattr(escalation, oversight))
+
+
+def _waiving(waived: Waived) -> Waiving:
+    waiver = waived.waiver
+    return Waiving(
+        rule=waived.rule,
+        pack=waived.pack,
+        loosens=waived.loosens,
+        by=waiver.by,
+        reason=waiver.reason,
+        expires=waiver.expires.isoformat(),
+    )
+
+
+def _clocks(composition: Composition) -> tuple[Clock, ...]:
+    return tuple(
+        Clock(
+            id=clock.id,
+            pack=pack.id,
+            title=clock.title,
+            event=clock.event,
+            starts=clock.starts,
+            seconds=clock.seconds,
+            calendar=clock.calendar,
+            recipient=clock.recipient,
+            source=clock.source,
+            verified_on=clock.verified_on.isoformat(),
+            confidence=clock.confidence,
+        )
+        for pack in composition.packs
+        for clock in pack.clocks
+    )
+
+
+def _demands(composition: Composition) -> tuple[Demand, ...]:
+    return tuple(
+        Demand(
+            pack=pack.id,
+            what="oversight" if demand.oversight else "maturity",
+            least=demand.oversight or demand.maturity or "",
+            reason=demand.reason,
+        )
+        for pack in composition.packs
+        for demand in pack.requires
+    )
+
+
+def _retention(composition: Composition) -> tuple[Kept, ...]:
+    return tuple(
+        Kept(what=r.what, days=r.days, pack=pack.id, reason=r.reason, source=r.source)
+        for pack in composition.packs
+        for r in pack.retention
+    )
+
+
+def _attributes(composition: Composition) -> tuple[Processing, ...]:
+    return tuple(
+        Processing(
+            categories=r.categories,
+            processing=r.processing,
+            pack=pack.id,
+            reason=r.reason,
+            source=r.source,
+        )
+        for pack in composition.packs
+        for r in pack.attributes
     )

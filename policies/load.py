@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,8 +12,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from policies.complaint import PackError, describe
+from policies.frameworks import frameworks
 from policies.nearest import did_you_mean
-from policies.pack import Pack, problems
+from policies.pack import Pack, Place, rule_name
+from policies.pack_problems import problems
+from policies.read_file import read_text
+from policies.references import reference_problems
 from policies.table import ENTRY_POINT_GROUP, PACKS
 from policies.yaml_lines import Document, parse
 
@@ -37,59 +42,91 @@ def pack_files() -> dict[str, Traversable]:
     return found
 
 
+def load_packs(names: Sequence[str]) -> list[Pack]:
+    """Return the packs of these names and all that they include, each once, includes first.
+
+    Raises `PackError` for a pack that cannot be used and for a cycle of includes.
+    """
+    loaded: dict[str, Pack] = {}
+    for name in names:
+        _include(name, loaded, ())
+    return list(loaded.values())
+
+
 def load_pack(name: str) -> Pack:
     """Return the pack called `name`, or the one in the file `name` if that ends in `.yaml`/`.yml`.
 
     Raises `PackError` naming file, line, rule and what to do.
     """
-    if name.endswith((".yaml", ".yml")):
+    if is_path(name):
         return load_file(Path(name))
+    if name in PACKS:
+        return _shipped(name)
     known = pack_files()
     if name not in known:
         raise PackError(f"there is no policy pack {name!r}{did_you_mean(name, known)}")
-    pack = load_file(known[name])
-    if pack.id != name:
-        raise PackError(f"{known[name].name}: the pack calls itself {pack.id!r}, not {name!r}")
-    return pack
+    return _named(name, known[name])
+
+
+def is_path(name: str) -> bool:
+    """Tell whether a pack's name is that of a file."""
+    return name.endswith((".yaml", ".yml"))
 
 
 def load_file(file: Traversable) -> Pack:
     """Return the pack in a file; raises `PackError`."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PackError(f"{file}: cannot be read as UTF-8 text: {error}") from error
-    return load_text(text, file.name)
+    return load_text(read_text(file), file.name)
 
 
 def load_text(text: str, where: str) -> Pack:
     """Return the pack in a YAML text; `where` names it in messages.  Raises `PackError`."""
     document = parse(text, where)
     try:
-        pack = Pack.model_validate(document.data)
+        pack = Pack.model_validate(document.data).read_from(where, document)
     except ValidationError as error:
-        found = [(tuple(e["loc"]), describe(e, Pack)) for e in error.errors()]
-        raise _error(document, where, found) from error
-    found = list(problems(pack))
-    if found:
-        raise _error(document, where, found)
+        lines = [_line(document, where, tuple(e["loc"]), describe(e, Pack)) for e in error.errors()]
+        raise PackError("\n".join(lines)) from error
+    wrong = [pack.complain(place, message) for place, message in problems(pack)]
+    if pack.kind == "base":
+        # An overlay may refer to what the packs before it hold.
+        wrong += reference_problems([pack], frameworks())
+    if wrong:
+        raise PackError("\n".join(wrong))
     return pack
 
 
-def _error(
-    document: Document, where: str, found: list[tuple[tuple[str | int, ...], str]]
-) -> PackError:
-    lines = []
-    for place, message in found:
-        rule = _rule_id(document.data, place)
-        lines.append(f"{where}:{document.line(place)}: {rule}{message}")
-    return PackError("\n".join(lines))
+@lru_cache(maxsize=64)
+def _shipped(name: str) -> Pack:
+    """Return a pack of the table; its file does not change while the program runs."""
+    return _named(name, files("policies") / "packs" / PACKS[name])
 
 
-def _rule_id(data: object, place: tuple[str | int, ...]) -> str:
-    if len(place) < 2 or place[0] != "rules" or not isinstance(place[1], int):
-        return ""
-    rules = data.get("rules") if isinstance(data, Mapping) else None
-    rule = rules[place[1]] if isinstance(rules, list) and place[1] < len(rules) else None
-    name = rule.get("id") if isinstance(rule, Mapping) else None
-    return f"rule {name}: " if isinstance(name, str) else f"rule number {place[1] + 1}: "
+def _named(name: str, file: Traversable) -> Pack:
+    pack = load_file(file)
+    if pack.id != name:
+        raise PackError(f"{file.name}: the pack calls itself {pack.id!r}, not {name!r}")
+    return pack
+
+
+def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:
+    if name in path:
+        circle = " -> ".join((*path[path.index(name) :], name))
+        raise PackError(f"the packs include each other in a circle: {circle}; take one out")
+    if name in loaded:
+        return
+    pack = load_pack(name)
+    folder = Path(name).parent if is_path(name) else None
+    for i, other in enumerate(pack.include):
+        # A path in a pack's own file starts from that file's folder.
+        target = str(folder / other) if folder is not None and is_path(other) else other
+        if not is_path(target) and target not in PACKS and target not in (known := pack_files()):
+            hint = did_you_mean(target, known)
+            raise PackError(
+                pack.complain(("include", i), f"there is no policy pack {other!r}{hint}")
+            )
+        _include(target, loaded, (*path, name))
+    loaded[name] = pack
+
+
+def _line(document: Document, where: str, place: Place, message: str) -> str:
+    return f"{where}:{document.line(place)}: {rule_name(document.data, place)}{message}"

@@ -44,7 +44,7 @@ def list_text() -> str:
 def show_text(name: str) -> str:
     """Return a pack as text for a person: header, then rules under their principle."""
     pack = load_pack(name)
-    lines = [f"{pack.title}  ({pack.id} {pack.version})", pack.disclaimer, ""]
+    lines = [f"{pack.title}  ({pack.id} {pack.version})", pack.disclaimer or "", ""]
     for principle, title in PRINCIPLES.items():
         lines.append(f"{principle} {title}")
         lines.extend(_rule_lines(pack, principle))

@@ -1,5 +1,8 @@
 """The packs there are. A new pack is one file in `packs/` and one line here.
 
+The name says when a pack applies: `sector-<sector>` and `country-<two letters>` lay themselves over
+the configured packs of a system of that sector or country; any other is named in `policies.packs`.
+
 Packs of other distributions come by entry points of the group `pantau.packs`, whose object is a
 `pathlib.Path` (or any importlib.resources `Traversable`) of the YAML file.
 """
@@ -10,5 +13,13 @@ PACKS: dict[str, str] = {
     "asean-guide": "asean-guide.yaml",
 }
 """Pack name (its `id`) -> file in `policies/packs/`."""
+
+SECTOR_ALIASES: dict[str, str] = {
+    "finance": "financial-services",
+    "banking": "financial-services",
+    "insurance": "financial-services",
+    "health": "healthcare",
+}
+"""Other words for a sector, in lower case with dashes -> the sector in the pack's name."""
 
 ENTRY_POINT_GROUP = "pantau.packs"

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from policies.effective import effective
-from policies.load import load_pack
+from policies.load import load_pack, load_packs
 from policies.pack import MATURITY, OVERSIGHT
 from policies.table import PACKS
 
@@ -23,7 +23,7 @@ def _digests() -> dict[str, str]:
     for name in sorted(PACKS):
         pack = load_pack(name)
         for level, stage in itertools.product(OVERSIGHT, MATURITY):
-            policy = effective([pack], oversight=level, maturity=stage)
+            policy = effective(load_packs([name]), oversight=level, maturity=stage)
             found[f"{name} {pack.version} {level} {stage}"] = policy.digest
     return found
 

@@ -187,13 +187,12 @@ def test_an_entry_point_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPa
 
 
 def test_list_and_show_are_plain_json() -> None:
-    (row,) = list_packs()
-    assert row["id"] == "asean-guide"
+    row = next(row for row in list_packs() if row["id"] == "asean-guide")
     assert row["voluntary"] is True
     assert row["principles"] == ["P1", "P2", "P3", "P4", "P5", "P6", "P7"]
     assert row["rules"] == len(show_pack("asean-guide")["rules"])
     shown = json.loads(json.dumps(show_pack("asean-guide")))
-    assert Pack.model_validate(shown) == load_pack("asean-guide")
+    assert Pack.model_validate(shown).model_dump() == load_pack("asean-guide").model_dump()
 
 
 def test_the_texts_carry_the_disclaimer_each_rule_and_where_numbers_come_from() -> None:

@@ -1,0 +1,77 @@
+"""When a changed rule asks for less than before; each way is named, so that a waiver can answer.
+
+Looser is: a limit farther out, a level without limits, a lower severity, a later stage, more
+windows before a finding is raised, fewer before it clears, and a chain that reaches people later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.part import MATURITY, OVERSIGHT
+from policies.rule_spec import Defaults, Escalation, Limits, RuleSpec, Step
+
+_LOUDNESS = ("info", "ticket", "page")
+
+
+def loosened(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> list[str]:
+    """Return in words how `after` asks for less than `before`; empty when it does not."""
+    return [
+        *_limits(before, after),
+        *_severity(before, after),
+        *_stage(before, after),
+        *_windows(before, after, defaults),
+        *_escalation(before, after, defaults),
+    ]
+
+
+def _limits(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
+    for level in OVERSIGHT:
+        old: Limits | None = getattr(before.thresholds, level)
+        new: Limits | None = getattr(after.thresholds, level)
+        if old is None or new is None:
+            continue
+        for name in ("warn", "breach"):
+            was, now = getattr(old, name).at, getattr(new, name).at
+            if (now < was) if before.op == "<" else (now > was):
+                yield f"{level} {name} from {was:g} to {now:g}"
+
+
+def _severity(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
+    for name in ("breach", "warn"):
+        was, now = getattr(before.severity, name), getattr(after.severity, name)
+        if _LOUDNESS.index(now) < _LOUDNESS.index(was):
+            yield f"severity of {name} from {was} to {now}"
+
+
+def _stage(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
+    if MATURITY.index(after.stage) > MATURITY.index(before.stage):
+        yield f"stage from {before.stage} to {after.stage}"
+
+
+def _windows(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[str]:
+    old, new = (rule.persistence or defaults.persistence for rule in (before, after))
+    for stage in MATURITY:
+        (k, m), (k_now, m_now) = getattr(old, stage), getattr(new, stage)
+        if k_now > k or (m_now < m and k_now > 1):
+            yield f"persistence at {stage} from {k} of {m} to {k_now} of {m_now}"
+    was, now = ((rule.clear_after or defaults.clear_after).windows for rule in (before, after))
+    if now < was:
+        yield f"clear_after from {was} to {now} windows"
+
+
+def _escalation(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[str]:
+    for level in OVERSIGHT:
+        old, new = (
+            _chain(rule.escalation or defaults.escalation, level) for rule in (before, after)
+        )
+        if len(new) < len(old):
+            yield f"escalation at {level} from {len(old)} to {len(new)} steps"
+        for was, now in zip(old, new, strict=False):
+            if now.seconds > was.seconds:
+                yield f"escalation at {level} from {was.after} to {now.after}"
+
+
+def _chain(escalation: Escalation | None, level: str) -> tuple[Step, ...]:
+    chain: tuple[Step, ...] = () if escalation is None else getattr(escalation, level)
+    return chain

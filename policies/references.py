@@ -1,0 +1,53 @@
+"""What rules refer to: sources, questions of Annex A, places in other texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from policies.frameworks import Framework
+from policies.nearest import did_you_mean
+from policies.pack import Crosswalk, Pack, Place
+
+
+def reference_problems(packs: Sequence[Pack], frameworks: Mapping[str, Framework]) -> list[str]:
+    """Return what rules and changes refer to that no pack and no framework has."""
+    sources = [source.id for pack in packs for source in pack.sources]
+    questions = [question.id for pack in packs for question in pack.questions]
+    texts = {key: text for pack in packs for key, text in pack.crosswalks.items()}
+    found = []
+    for pack in packs:
+        for part in ("rules", "changes"):
+            for i, entry in enumerate(getattr(pack, part)):
+                at: Place = (part, i)
+                for j, name in enumerate(entry.sources):
+                    if name not in sources:
+                        what = _unknown(name, sources, "this pack's sources")
+                        found.append(pack.complain((*at, "sources", j), what))
+                for name in entry.evidence:
+                    if questions and name not in questions:
+                        what = _unknown(name, questions, "the questions of Annex A in the base")
+                        found.append(pack.complain((*at, "evidence", name), what))
+                for j, reference in enumerate(entry.crosswalk):
+                    wrong = _wrong_reference(reference, texts, frameworks)
+                    if wrong:
+                        found.append(pack.complain((*at, "crosswalk", j), wrong))
+    return found
+
+
+def _wrong_reference(
+    reference: str, texts: Mapping[str, Crosswalk], frameworks: Mapping[str, Framework]
+) -> str | None:
+    key, _, place = reference.partition(":")
+    framework = frameworks.get(key)
+    if framework is not None:
+        known = [item.id for item in framework.items]
+        if place in known:
+            return None
+        return f"{reference!r}: {framework.title} has no {place!r}{did_you_mean(place, known)}"
+    if key in texts:
+        return None
+    return _unknown(key, [*texts, *frameworks], "this pack's crosswalks")
+
+
+def _unknown(name: str, known: Iterable[str], what: str) -> str:
+    return f"{name!r} is not among {what}{did_you_mean(name, known)}"

@@ -1,0 +1,114 @@
+"""What a country or a supervisor adds besides rules: laws, clocks, retention, attributes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from policies.part import Maturity, Oversight, PackId, Part, Text, Verified
+
+Category = Literal[
+    "age",
+    "sex",
+    "race",
+    "ethnicity",
+    "religion",
+    "political_opinion",
+    "sexual_behaviour",
+    "criminal_record",
+    "health",
+    "disability",
+    "biometrics",
+    "nationality",
+    "union_membership",
+    "marital_status",
+    "language",
+    "region",
+    "other",
+]
+"""What an audit attribute says about a person."""
+
+Starts = Literal["detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at"]
+"""When a clock starts.  `detected_at` is the agent's; the others are a human's to state."""
+
+Positive = Annotated[int, Strict(), Field(ge=1, le=36_500)]
+HOUR, DAY = 3_600, 86_400
+
+
+class Law(Verified):
+    """A law or guideline, for a human to look up."""
+
+    id: PackId
+    title: Text
+    status: Literal[
+        "in_force", "partly_in_force", "passed", "proposed", "draft", "guideline", "none"
+    ]
+    subject: Literal["data_protection", "ai", "cybersecurity", "sector"]
+    source: Text
+
+
+class ClockSpec(Verified):
+    """How long there is to tell somebody of an incident, and from when it counts.
+
+    `calendar` false: `days` are working days, which the agent does not know; it counts them as
+    calendar days, which is never too late.
+    """
+
+    id: PackId
+    title: Text
+    event: Literal["ai_incident", "data_breach"]
+    starts: Starts
+    hours: Positive | None = None
+    days: Positive | None = None
+    calendar: bool = True
+    recipient: Text
+    source: Text
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.hours is None) == (self.days is None):
+            raise ValueError("needs exactly one of `hours` and `days`")
+        return self
+
+    @property
+    def seconds(self) -> int:
+        """How long the clock runs."""
+        return self.hours * HOUR if self.hours is not None else (self.days or 0) * DAY
+
+
+class Retention(Verified):
+    """How long something must be kept at least."""
+
+    what: Literal["events", "alerts", "breach_records", "evidence", "dossier"]
+    days: Positive
+    reason: Text
+    source: Text
+
+
+class AttributeRule(Verified):
+    """How audit attributes of some categories may be processed.
+
+    `forbidden`: not without a waiver in the system's card. `consent_only`: only with consent as
+    their lawful basis. `safeguards`: said to whoever reads `policy explain`.
+    """
+
+    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
+    processing: Literal["forbidden", "consent_only", "safeguards"]
+    reason: Text
+    source: Text
+
+
+class Requirement(Part):
+    """The least that a pack asks of a system: human involvement, or a stage."""
+
+    oversight: Oversight | None = None
+    maturity: Maturity | None = None
+    reason: Text
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if (self.oversight is None) == (self.maturity is None):
+            raise ValueError("needs exactly one of `oversight` and `maturity`")
+        return self

@@ -1,0 +1,68 @@
+"""Which packs a system gets: those configured, and those of its sector and its country."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from policies.load import pack_files
+from policies.nearest import did_you_mean
+from policies.table import SECTOR_ALIASES
+
+SECTOR, COUNTRY = "sector-", "country-"
+"""What the names of packs begin with that are chosen by a system's sector and country."""
+
+
+class Chosen(NamedTuple):
+    """A pack and why it is there."""
+
+    name: str
+    why: str
+
+
+def choose(
+    configured: Sequence[str],
+    *,
+    sector: str | None,
+    country: str | None,
+    known: Iterable[str] | None = None,
+) -> list[Chosen]:
+    """Return the configured packs, then those of the sector and country that exist.
+
+    `known`: names of packs; default: every known one.
+    """
+    names = set(pack_files() if known is None else known)
+    chosen = [Chosen(name, "configured") for name in configured]
+    for name, why in (
+        (sector_pack(sector, names), f"sector {sector}"),
+        (country_pack(country, names), f"country {country}"),
+    ):
+        if name is not None and name not in configured:
+            chosen.append(Chosen(name, why))
+    return chosen
+
+
+def sector_pack(sector: str | None, known: Iterable[str]) -> str | None:
+    """Return the name of the pack of a sector, or None; `Finance` and `finance` are the same."""
+    if sector is None:
+        return None
+    word = "-".join(sector.casefold().replace("_", " ").replace("-", " ").split())
+    name = SECTOR + SECTOR_ALIASES.get(word, word)
+    return name if name in known else None
+
+
+def country_pack(country: str | None, known: Iterable[str]) -> str | None:
+    """Return the name of the pack of a country (ISO 3166 alpha-2), or None."""
+    if country is None:
+        return None
+    name = COUNTRY + country.lower()
+    return name if name in known else None
+
+
+def unknown_sector(sector: str | None) -> str | None:
+    """Return a note about a sector without a pack, with the nearest sector; None if it has one."""
+    names = pack_files()
+    sectors = [name.removeprefix(SECTOR) for name in names if name.startswith(SECTOR)]
+    if sector is None or not sectors or sector_pack(sector, names) is not None:
+        return None
+    return f"no pack is for the sector {sector!r}{did_you_mean(sector, sectors)}"

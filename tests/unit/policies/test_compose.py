@@ -1,0 +1,297 @@
+"""Packs laid over one another: precedence, changes, waivers, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import policies.load
+from policies.complaint import PackError
+from policies.compose import compose
+from policies.effective import Policy, effective
+from policies.frameworks import Framework, covers
+from policies.load import load_pack, load_packs, load_text
+from policies.model import Threshold
+from policies.pack import Pack
+
+BASE = load_pack("asean-guide")
+HITL = "human_in_the_loop"
+HEAD = "kind: {kind}\ntitle: T\nversion: 1.0.0\ndisclaimer: none\nsources: [{{id: s, title: S}}]\n"
+WAIVER = "    waiver: {by: ann, reason: agreed, expires: 2026-01-31}\n"
+
+
+def overlay(body: str, kind: str = "team", name: str = "mine") -> Pack:
+    return load_text(f"id: {name}\n" + HEAD.format(kind=kind) + body, f"{name}.yaml")
+
+
+def change(rule: str, what: str, waiver: str = "") -> str:
+    return f"changes:\n  - rule: {rule}\n    {what}\n    reason: because\n{waiver}"
+
+
+def policy(*packs: Pack, **how: Any) -> Policy:
+    chosen: dict[str, Any] = {"oversight": HITL, "maturity": "advanced", **how}
+    return effective([BASE, *packs], **chosen)
+
+
+def refusal(*packs: Pack, **how: Any) -> str:
+    with pytest.raises(PackError) as raised:
+        compose([BASE, *packs], **how)
+    return str(raised.value)
+
+
+def warn_at(limit: float) -> str:
+    return f"thresholds: {{{HITL}: {{warn: {{at: {limit}, origin: ours}}}}}}"
+
+
+def test_a_tighter_limit_needs_no_waiver_and_says_who_set_it() -> None:
+    rule = policy(overlay(change("FA-2", warn_at(0.95)))).rule("FA-2")
+    assert rule is not None
+    assert rule.threshold == Threshold("<", 0.95, 0.80)
+    assert (rule.pack, rule.set_by) == ("asean-guide", {"warn": "mine"})
+    assert rule.because == {"mine": "because"}
+
+
+@pytest.mark.parametrize("kinds", [("sector", "country"), ("topic", "sector"), ("team", "base")])
+def test_precedence_is_by_kind_and_not_by_the_order_of_naming(kinds: tuple[str, str]) -> None:
+    later = "country" if "country" in kinds else kinds[0]
+    packs = []
+    for kind in kinds:
+        if kind != "base":
+            more = "country: MY\n" if kind == "country" else ""
+            limit = 0.97 if kind == later else 0.95
+            packs.append(overlay(more + change("FA-2", warn_at(limit)), kind, kind))
+    for order in (packs, packs[::-1]):
+        rule = effective([*order, BASE], oversight="human_in_the_loop", maturity="advanced").rule(
+            "FA-2"
+        )
+        assert rule is not None
+        assert (rule.threshold.warn, rule.set_by) == (0.97, {"warn": later})
+
+
+LOOSER = {
+    "a limit farther out": (
+        *("FA-2", warn_at(0.85)),
+        "human_in_the_loop warn from 0.9 to 0.85",
+    ),
+    "a limit farther out above": ("DR-1", warn_at(0.15), "human_in_the_loop warn from 0.1 to 0.15"),
+    "a lower severity": ("FA-1", "severity: {breach: ticket}", "severity of breach from page"),
+    "a later stage": ("DR-1", "stage: advanced", "stage from baseline to advanced"),
+    "slower to raise": (
+        "DR-1",
+        "persistence: {baseline: [2, 3], intermediate: [1, 1], advanced: [2, 3], origin: ours}",
+        "persistence at baseline from 1 of 1 to 2 of 3",
+    ),
+    "quicker to clear": (
+        "DR-1",
+        "clear_after: {windows: 1, origin: ours}",
+        "clear_after from 2 to 1 windows",
+    ),
+    "switched off": ("DR-1", "disable: true", "disabled"),
+}
+
+
+@pytest.mark.parametrize("way", LOOSER)
+@pytest.mark.parametrize("kind", ["sector", "team"])
+def test_what_asks_for_less_needs_a_waiver(way: str, kind: str) -> None:
+    rule, what, says = LOOSER[way]
+    message = refusal(overlay(change(rule, what), kind))
+    assert message.startswith(f"mine.yaml:8: rule {rule}: asks for less than before")
+    assert says in message
+    waived = policy(overlay(change(rule, what, WAIVER), kind))
+    (waiver,) = waived.waivers
+    assert (waiver.rule, waiver.by, waiver.expires) == (rule, "ann", "2026-01-31")
+    assert says in "; ".join(waiver.loosens)
+    assert json.loads(waived.text)["waivers"][0]["reason"] == "agreed"
+
+
+def test_a_chain_that_reaches_people_later_asks_for_less() -> None:
+    def chain(after: str) -> str:
+        return f"escalation: {{{HITL}: [{{role: owner, after: {after}}}], origin: ours}}"
+
+    first = overlay(change("FA-1", chain("1h")), "sector", "one")
+    slower = overlay(change("FA-1", chain("1d")), "team", "two")
+    assert "from 1h to 1d" in refusal(first, slower)
+    rule = policy(first, overlay(change("FA-1", chain("30m")), "team", "two")).rule("FA-1")
+    assert rule is not None
+    assert [(step.role, step.after) for step in rule.escalation] == [("owner", 1800)]
+    assert rule.set_by["escalation"] == "two"
+
+
+def test_a_rule_that_is_off_is_gone_and_cannot_be_changed_later() -> None:
+    off = overlay(change("DR-1", "disable: true", WAIVER), "sector", "one")
+    assert policy(off).rule("DR-1") is None
+    assert json.loads(policy(off).text)["disabled"] == {"DR-1": "one"}
+    message = refusal(off, overlay(change("DR-1", warn_at(0.05)), "team", "two"))
+    assert "no pack before this one has the rule 'DR-1'; it was disabled by one" in message
+
+
+def test_an_overlay_adds_rules_that_take_the_bases_defaults() -> None:
+    text = json.dumps(load_pack("asean-guide").rules[0].model_dump(mode="json", exclude_none=True))
+    added = overlay("rules: [" + text.replace("TR-1", "TR-9") + "]\n", "sector", "one")
+    rule = policy(added).rule("TR-9")
+    assert rule is not None
+    assert (rule.pack, rule.inconclusive_after) == ("one", 7)
+
+
+REFUSED = {
+    "an unknown rule": (
+        change("FA-22", "stage: baseline"),
+        "mine.yaml:8: rule FA-22: no pack before this one has the rule 'FA-22'; did you mean",
+    ),
+    "limits in the wrong order": (
+        change("FA-2", warn_at(0.7), WAIVER),
+        "op is '<', so breach (0.8) must not be above warn (0.7)",
+    ),
+    "half a level": (
+        change("HO-1", "thresholds: {human_out_of_the_loop: {warn: {at: 0.1, origin: ours}}}"),
+        "rule HO-1: the rule has no limits at human_out_of_the_loop yet: give warn and breach",
+    ),
+    "an unknown text": (
+        change("FA-2", 'crosswalk: ["FEET:1"]'),
+        "'FEET' is not among this pack's crosswalks; did you mean 'FEAT'?",
+    ),
+    "an unknown source": (
+        change("FA-2", "sources: [aif36]"),
+        "'aif36' is not among this pack's sources; did you mean 'aif360'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_change_that_cannot_be_made_is_named_with_file_line_and_rule(what: str) -> None:
+    body, says = REFUSED[what]
+    assert says in refusal(overlay(body))
+
+
+ALONE = {
+    "nothing changed": ("changes:\n  - {rule: FA-1, reason: none}\n", "changes nothing"),
+    "principles": ("principles: {P1: Transparency}\n", "'principles' is for the base"),
+    "a country": ("country: MY\n", "a pack of kind 'team' has no country"),
+    "a key": (
+        "changes:\n  - {rule: FA-1, reason: none, stagee: baseline}\n",
+        "mine.yaml:8: rule FA-1: unknown key 'stagee'; did you mean 'stage'?",
+    ),
+    "a clock without a length": (
+        (
+            "clocks:\n  - {id: c, title: C, event: data_breach, starts: aware_at, recipient: r, "
+            "source: s, verified_on: 2026-11-22, confidence: high}\n"
+        ),
+        "needs exactly one of `hours` and `days`",
+    ),
+    "an unknown start": (
+        (
+            "clocks:\n  - {id: c, title: C, event: data_breach, starts: awear_at, hours: 1, "
+            "recipient: r, source: s, verified_on: 2026-11-22, confidence: high}\n"
+        ),
+        "'awear_at' is not valid; did you mean 'aware_at'?",
+    ),
+    "an oversight": (
+        "requires: [{oversight: human_in_loop, reason: r}]\n",
+        "'human_in_loop' is not valid; did you mean 'human_in_the_loop'?",
+    ),
+    "a waiver without a day": (
+        change("FA-2", "disable: true", "    waiver: {by: ann, reason: r}\n"),
+        "rule FA-2: the key 'waiver.expires' is missing",
+    ),
+    "a day that is none": (
+        change("FA-2", "disable: true", "    waiver: {by: ann, reason: r, expires: soon}\n"),
+        "rule FA-2: waiver.expires:",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_an_overlay_that_is_wrong_by_itself_is_refused(what: str) -> None:
+    body, says = ALONE[what]
+    with pytest.raises(PackError) as raised:
+        overlay(body)
+    assert says in str(raised.value)
+
+
+def test_a_base_is_needed() -> None:
+    with pytest.raises(PackError, match=r"no base among the policy packs \(mine\)"):
+        compose([overlay("")])
+
+
+def test_an_unknown_signal_is_named_with_the_nearest() -> None:
+    known = {rule.signal for rule in BASE.rules} - {"drift.psi"} | {"drift.psy"}
+    message = refusal(signals=known)
+    assert "rule DR-1: no signal is called 'drift.psi'; did you mean 'drift.psy'?" in message
+    assert message.startswith("asean-guide.yaml:")
+
+
+def test_a_framework_holds_the_list_of_its_places() -> None:
+    feat = Framework.model_validate(
+        {
+            "id": "mas-feat",
+            "key": "FEAT",
+            "title": "FEAT",
+            "kind": "guide",
+            "verified_on": "2026-11-22",
+            "confidence": "high",
+            "items": [{"id": str(i), "title": "x"} for i in (1, 3, 4)],
+        }
+    )
+    message = refusal(frameworks={"FEAT": feat})
+    assert "rule HO-1: 'FEAT:6': FEAT has no '6'; one of: 1, 3, 4" in message
+
+
+@pytest.mark.parametrize(
+    ("reference", "item", "is_covered"),
+    [
+        ("Art12(2)(a)", "Art12", True),
+        ("Art12", "Art12", True),
+        ("14.1.c", "14.1", True),
+        ("MEASURE-2.11", "MEASURE-2.1", False),
+        ("Art12", "Art12(2)", False),
+    ],
+)
+def test_a_place_is_covered_by_its_parts_only(reference: str, item: str, is_covered: bool) -> None:
+    assert covers(reference, item) is is_covered
+
+
+def _write(folder: Path, name: str, include: str) -> str:
+    file = folder / f"{name}.yaml"
+    file.write_text(f"id: {name}\n" + HEAD.format(kind="team") + f"include: {include}\n")
+    return str(file)
+
+
+def test_includes_come_along_once_and_circles_are_refused(tmp_path: Path) -> None:
+    one = _write(tmp_path, "one", "[two.yaml, asean-guide]")
+    two = _write(tmp_path, "two", "[asean-guide]")
+    assert [pack.id for pack in load_packs([one, two])] == ["asean-guide", "two", "one"]
+    _write(tmp_path, "two", "[one.yaml]")
+    with pytest.raises(PackError, match=r"in a circle: .*one.yaml -> .*two.yaml -> .*one.yaml"):
+        load_packs([one])
+    three = _write(tmp_path, "three", "[asean-giude]")
+    with pytest.raises(PackError, match=r"three.yaml:7: .*'asean-giude'; did you mean 'asean-gui"):
+        load_packs([three])
+
+
+def test_a_pack_that_includes_itself_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="in a circle"):
+        load_packs([_write(tmp_path, "self", "[self.yaml]")])
+
+
+def test_country_data_is_in_the_policy_and_in_its_digest() -> None:
+    clock = (
+        "clocks:\n  - {{id: c, title: C, event: data_breach, starts: confirmed_at, hours: {hours}, "
+        "recipient: r, source: s, verified_on: 2026-11-22, confidence: high}}\n"
+    )
+
+    def digest(hours: int) -> str:
+        body = "country: VN\n" + clock.format(hours=hours)
+        made = policy(overlay(body, "country", "country-vn"))
+        assert [(c.starts, c.seconds) for c in made.clocks] == [("confirmed_at", hours * 3600)]
+        return made.digest
+
+    assert digest(72) != digest(73)
+
+
+def test_a_shipped_pack_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_pack("asean-guide")
+    monkeypatch.setattr(policies.load, "load_file", None)
+    assert load_pack("asean-guide") is BASE
