@@ -63,15 +63,16 @@ lock: $(UV) ## Pin the newest versions again in requirements.lock and requiremen
 
 .PHONY: clean
 clean: ## Remove .venv and what tools left behind (the downloads in .cache stay)
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist native/target collectors/decoders/_columns.abi3.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Pantau needs Python 3.11 or newer; none was found. Install it, or run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 
-$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
+$(RUNTIME): requirements.lock pyproject.toml hatch_build.py $(wildcard native/Cargo.toml native/src/*.rs) | $(BIN)/python
 	@echo "Installing Pantau into $(VENV) (once; a minute or so) ..." >&2
 	@$(PIP) install --require-hashes -r requirements.lock
+	@command -v cargo >/dev/null || echo "No cargo (Rust): the JSON reader is not compiled, Python's takes its place." >&2
 	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 

@@ -13,6 +13,7 @@ from collectors.decoders.columns import EVENT_ID, EVENT_TIME, RECORDED_TIME, Rol
 from collectors.decoders.dictionary import Dictionary
 from collectors.decoders.draft import Draft, row_times, to_batch
 from collectors.decoders.identity import IdHash
+from collectors.decoders.native import NativeReader, Read
 from collectors.decoders.times import MISSING, TimeReader
 from collectors.decoders.values import MISMATCH
 from collectors.schema import EventSchema, TimeRule
@@ -40,21 +41,34 @@ class Assembler:
             for i, c in enumerate(self.columns)
             if c.role in (Role.TEXT, Role.OUTCOME)
         }
-        self._gathered: dict[int, list[Any]] = {}
+        self._gathered: dict[int, list[Any]] = {
+            i: [] for i, c in enumerate(self.columns) if c.role in (Role.TIME, Role.IDENTIFIER)
+        }
         self._floats: Floats = np.empty((0, 0))
         self._codes: Codes = np.empty((0, 0), np.int32)
         self.draft = _new_draft(0)
 
     def begin(self, n: int) -> None:
         """Start a batch of `n` records."""
-        for dictionary in self._dictionaries.values():
-            dictionary.trim()
-        self._gathered = {
-            i: [] for i, c in enumerate(self.columns) if c.role in (Role.TIME, Role.IDENTIFIER)
-        }
+        self.trim()
+        self._gathered = {i: [None] * n for i in self._gathered}
         self._floats = np.empty((len(self._numbers), n))
         self._codes = np.empty((len(self._dictionaries), n), np.int32)
         self.draft = _new_draft(n)
+
+    def native_reader(self) -> NativeReader:
+        """Return a compiled reader that shares this assembler's dictionaries."""
+        return NativeReader(self.columns, list(self._dictionaries.values()))
+
+    def trim(self) -> bool:
+        """Empty dictionaries that have grown too large, and tell; only between batches."""
+        return sum(dictionary.trim() for dictionary in self._dictionaries.values()) > 0
+
+    def begin_with(self, read: Read) -> None:
+        """Start a batch that was read already, but for the rows in `read.refused`."""
+        self._floats, self._codes = read.numbers, read.codes
+        self._gathered = dict(zip(self._gathered, read.gathered, strict=True))
+        self.draft = _new_draft(len(read.bodies))
 
     def forget_texts(self, column: int) -> None:
         """Empty a column's dictionary, because its keys will be of other types from now on."""
@@ -70,7 +84,7 @@ class Assembler:
         for row, (i, dictionary) in enumerate(self._dictionaries.items()):
             self._codes[row, start:stop] = dictionary.encode(values[i])
         for i, gathered in self._gathered.items():
-            gathered.extend(values[i])
+            gathered[start:stop] = values[i]
 
     def finish(
         self,

@@ -55,9 +55,11 @@ class Dictionary(dict[Any, int]):
             self._texts = tuple(self._codes)
         return Categorical(codes, self._texts)
 
-    def trim(self) -> None:
-        """Forget everything once there is too much of it; only between batches."""
-        if len(self) > MAX_ENTRIES or self._characters > MAX_CHARACTERS:
-            self.clear()
-            self._codes.clear()
-            self._texts, self._characters = (), 0
+    def trim(self) -> bool:
+        """Forget everything once there is too much of it, and tell; only between batches."""
+        if len(self) <= MAX_ENTRIES and self._characters <= MAX_CHARACTERS:
+            return False
+        self.clear()
+        self._codes.clear()
+        self._texts, self._characters = (), 0
+        return True

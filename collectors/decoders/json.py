@@ -1,24 +1,26 @@
-"""JSON records to columns: a typed decoder for nearly all of them, a patient one for the rest.
+"""JSON records to columns: a fast decoder for nearly all of them, a patient one for the rest.
 
-Both give the same event for the same record.  The types follow the stream: where many values of a
-field are of a kind that the typed decoder refuses, the field's type is widened.
+The fast one is compiled where it is installed (see `native`), else msgspec with types made for the
+schema; all give the same event for the same record.  The types follow the stream: where many values
+of a field are of a kind that the typed decoder refuses, the field's type is widened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from crc32c import crc32c
 
-from collectors.batch import EventBatch, Ints
+from collectors.batch import Checksums, EventBatch, Ints
 from collectors.decoders.assemble import Assembler
 from collectors.decoders.base import MAX_RECORD_BYTES, Record
 from collectors.decoders.columns import Role
 from collectors.decoders.leaves import Leaf
 from collectors.decoders.lenient import Unreadable, parse, without_nan
+from collectors.decoders.native import AVAILABLE, NativeReader
 from collectors.decoders.structs import build, make_types, order_as, transpose, tree_of, values_at
 from collectors.decoders.values import (
     MISMATCH,
@@ -61,6 +63,7 @@ class JsonDecoder:
         self._tree = tree_of(paths)
         self._since_widened = 0
         self._ordered = False
+        self._native = self._assembler.native_reader() if AVAILABLE else None
         self.decoder: msgspec.json.Decoder[Any]
         self._use_types()
 
@@ -74,16 +77,13 @@ class JsonDecoder:
         first_row: int | None = None,
     ) -> EventBatch:
         """Return the events of `records`; see `Decoder.decode`."""
-        n = len(records)
-        if records and not self._ordered:
-            self._follow_order(records[0])
-        self._widen()
-        self._since_widened += n
-        self._assembler.begin(n)
-        for start in range(0, n, CHUNK):
-            self._decode_chunk(records[start : start + CHUNK], start)
+        bodies = (
+            self._decode_natively(self._native, records)
+            if self._native is not None and self._native.worthwhile
+            else self._decode_all(records)
+        )
         return self._assembler.finish(
-            np.fromiter(map(crc32c, records), np.uint32, n),
+            bodies,
             source=source,
             partition=partition,
             offsets=np.asarray(offsets, dtype=np.int64),
@@ -95,6 +95,28 @@ class JsonDecoder:
     def sample(records: Sequence[Record], header: Sequence[str] = ()) -> list[Mapping[str, object]]:
         """Return the objects among `records`."""
         return [found for found in map(parse, records) if isinstance(found, dict)]
+
+    def _decode_natively(self, native: NativeReader, records: Sequence[Record]) -> Checksums:
+        if self._assembler.trim():
+            native.forget()
+        read = native.read(records)
+        self._assembler.begin_with(read)
+        for start, stop in _runs(read.refused):
+            self._decode_rows(records, start, stop)
+        return read.bodies
+
+    def _decode_all(self, records: Sequence[Record]) -> Checksums:
+        self._assembler.begin(len(records))
+        self._decode_rows(records, 0, len(records))
+        return np.fromiter(map(crc32c, records), np.uint32, len(records))
+
+    def _decode_rows(self, records: Sequence[Record], start: int, stop: int) -> None:
+        if start < stop and not self._ordered:
+            self._follow_order(records[start])
+        self._widen()
+        self._since_widened += stop - start
+        for first in range(start, stop, CHUNK):
+            self._decode_chunk(records[first : min(first + CHUNK, stop)], first)
 
     def _decode_chunk(self, records: Sequence[Record], start: int) -> None:
         structs = self._structs(records, start)
@@ -199,3 +221,16 @@ class JsonDecoder:
         ]
         make_types(self._tree, [leaf.accepted.type for leaf in self._leaves])
         self.decoder = msgspec.json.Decoder(self._tree.type)
+
+
+def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give each run of consecutive rows as [start, stop)."""
+    start = stop = -1
+    for row in rows:
+        if row != stop:
+            if stop >= 0:
+                yield start, stop
+            start = row
+        stop = row + 1
+    if stop >= 0:
+        yield start, stop

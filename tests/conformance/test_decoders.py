@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from collectors.base import CollectorError
 from collectors.batch import EventBatch
+from collectors.decoders import json as json_decoder
 from collectors.decoders import table
 from collectors.decoders.base import MAX_RECORD_BYTES, REASONS, Decoder
 from collectors.infer import resolve
 from collectors.schema import EventSchema, FeatureField, TimeRule
 from tests.batches import cells, content
+from tests.real.components import require_compiled_reader
 
 SCHEMA = EventSchema(
     id="id",
@@ -31,6 +33,17 @@ SCHEMA = EventSchema(
 )
 HEADER = ("id", "at", "decision", "income", "job", "group")
 SECRET = "Siti"
+
+
+@pytest.fixture(params=["compiled", "python"], autouse=True, scope="module")
+def reader(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run everything with the compiled reader and without it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "python":
+            patch.setattr(json_decoder, "AVAILABLE", False)
+        else:
+            require_compiled_reader()
+        yield
 
 
 class Wire(NamedTuple):

@@ -1,4 +1,4 @@
-"""The typed and the patient JSON decoder agree, with each other and with a plain reading."""
+"""The compiled, the typed and the patient JSON decoder agree, and so does a plain reading."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,15 @@ from collectors.decoders import json as json_decoder
 from collectors.decoders.json import JsonDecoder
 from collectors.schema import EventSchema, FeatureField
 from tests.batches import content
+from tests.real.components import require_compiled_reader
+
+
+@pytest.fixture(scope="module")
+def compiled() -> None:
+    require_compiled_reader()
+
+
+needs_compiled = pytest.mark.usefixtures("compiled")
 
 KEY = b"0123456789abcdef"
 NUMBERS, TEXTS = ("a", "b"), ("c", "d")
@@ -82,7 +92,15 @@ def records(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     )
 
 
-class Patient(JsonDecoder):
+class Typed(JsonDecoder):
+    """Reads every record in Python, as where nothing is compiled."""
+
+    def __init__(self, schema: EventSchema, id_key: bytes) -> None:
+        super().__init__(schema, id_key)
+        self._native = None
+
+
+class Patient(Typed):
     """Reads every record by the patient decoder."""
 
     def _structs(self, records: Sequence[Any], start: int) -> list[Any]:
@@ -103,8 +121,62 @@ def test_both_paths_and_every_batch_size_give_the_same_events(
 ) -> None:
     raw = [json.dumps(event).encode() for event in events]
     patient = content(decoded(Patient(SCHEMA, KEY), raw, len(raw) or 1))
-    assert content(decoded(JsonDecoder(SCHEMA, KEY), raw, len(raw) or 1)) == patient
-    assert content(decoded(JsonDecoder(SCHEMA, KEY), raw, size)) == patient
+    for decoder in (JsonDecoder, Typed):
+        assert content(decoded(decoder(SCHEMA, KEY), raw, len(raw) or 1)) == patient
+        assert content(decoded(decoder(SCHEMA, KEY), raw, size)) == patient
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_damaged_records_are_judged_alike_with_and_without_the_compiled_reader(
+    data: st.DataObject,
+) -> None:
+    raw = [
+        data.draw(damaged(json.dumps(event).encode()))
+        for event in data.draw(st.lists(records(anything), min_size=1, max_size=4))
+    ]
+    assert content(decoded(JsonDecoder(SCHEMA, KEY), raw, 2)) == content(
+        decoded(Typed(SCHEMA, KEY), raw, 2)
+    )
+
+
+@needs_compiled
+@settings(max_examples=100, deadline=None)
+@given(st.lists(records(st.floats(allow_nan=False) | st.text()), min_size=1, max_size=8))
+def test_the_compiled_reader_forgets_codes_with_the_dictionaries(
+    events: list[dict[str, Any]],
+) -> None:
+    raw = [json.dumps(event).encode() for event in events]
+    decoder = JsonDecoder(SCHEMA, KEY)
+    batches = []
+    for i in range(3):
+        for dictionary in decoder._assembler._dictionaries.values():
+            dictionary._characters = 10**9
+        offsets = range(i * len(raw), (i + 1) * len(raw))
+        batches.append(decoder.decode("s", "0", raw, offsets, offsets.stop))
+    assert content(batches) == content(decoded(Typed(SCHEMA, KEY), raw * 3, len(raw)))
+
+
+@needs_compiled
+def test_a_stream_that_the_compiled_reader_mostly_refuses_goes_to_python_for_good() -> None:
+    raw = [json.dumps({"at": 1_700_000_000, "features": {"a": "1"}}).encode()] * 600
+    decoder = JsonDecoder(SCHEMA, KEY)
+    batches = decoded(decoder, raw, 200)
+    assert decoder._native is not None
+    assert not decoder._native.worthwhile
+    assert content(batches) == content(decoded(Typed(SCHEMA, KEY), raw, 200))
+
+
+def damaged(record: bytes) -> st.SearchStrategy[bytes]:
+    """Return the record with a piece cut out, doubled or replaced by other bytes."""
+    places = st.integers(0, len(record))
+    pieces = st.binary(max_size=3) | st.sampled_from(
+        [b'"', b"}", b"{", b",", b":", b"[", b"\\u0000", b"\\ud800", b"NaN", b"-", b"1e999", b"//"]
+    )
+    return st.builds(
+        lambda a, b, piece: record[: min(a, b)] + piece + record[max(a, b) :],
+        *(places, places, pieces),
+    ) | st.builds(lambda a, b: record[:a] + record[min(a, b) :], places, places)
 
 
 @settings(max_examples=60, deadline=None)
@@ -112,7 +184,7 @@ def test_both_paths_and_every_batch_size_give_the_same_events(
 def test_widened_types_give_the_same_events(events: list[dict[str, Any]]) -> None:
     raw = [json.dumps(event).encode() for event in events]
     patient = content(decoded(Patient(SCHEMA, KEY), raw * 3, len(raw)))
-    decoder = JsonDecoder(SCHEMA, KEY)
+    decoder = Typed(SCHEMA, KEY)
     batches = []
     for i in range(3):  # after each batch, widen everything that was refused even once
         offsets = range(i * len(raw), (i + 1) * len(raw))

@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import pytest
 
+from collectors.decoders.native import AVAILABLE
+
 SKIPPED = "real component missing: "
 """How the reason of every such skip begins; the closing summary looks for it."""
 
@@ -55,3 +57,9 @@ def require_module(name: str) -> ModuleType:
     if importlib.util.find_spec(name) is None:
         missing(f"Python module {name}", "make setup")
     return importlib.import_module(name)
+
+
+def require_compiled_reader() -> None:
+    """End the test as `missing` does where the JSON reader of `native/` is not compiled."""
+    if not AVAILABLE:
+        missing("the compiled JSON reader", "install Rust's cargo, then make clean setup")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from collectors.decoders.json import JsonDecoder
 from collectors.decoders.times import NO_TIME
 from collectors.schema import EventSchema, FeatureField, TimeRule
 from tests.batches import cells
+from tests.real.components import require_compiled_reader
 
 AT = "2026-03-01T12:00:00Z"
 NOON = 1_772_366_400_000_000
@@ -34,6 +36,17 @@ SCHEMA = EventSchema(
     audit={"gender": "gender"},
     task="classification",
 )
+
+
+@pytest.fixture(params=["compiled", "python"], autouse=True, scope="module")
+def reader(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run everything with the compiled reader and without it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "python":
+            patch.setattr(json_decoder, "AVAILABLE", False)
+        else:
+            require_compiled_reader()
+        yield
 
 
 def decode(*records: bytes | dict[str, Any], schema: EventSchema = SCHEMA) -> EventBatch:
@@ -316,3 +329,24 @@ def test_one_field_can_be_read_in_two_ways() -> None:
     assert cells(batch.features["t"]) == ["true", "2", "b"]
     flagged = {key: flags.tolist() for key, flags in batch.mismatched.items()}
     assert flagged == {"event_id": [True, False, False], "features.n": [False, False, True]}
+
+
+class PanicException(BaseException):
+    """What a panic in compiled code becomes."""
+
+
+def test_a_defect_of_the_compiled_reader_costs_time_and_no_event() -> None:
+    class Broken:
+        def read(self, records: list[bytes]) -> None:
+            raise PanicException
+
+    decoder = JsonDecoder(SCHEMA, b"0123456789abcdef")
+    if decoder._native is None:
+        return
+    decoder._native._reader = Broken()  # type: ignore[assignment]
+    raw = [json.dumps({"at": AT, "id": str(i), "features": {"income": i}}).encode() for i in (0, 1)]
+    for _ in range(2):
+        batch = decoder.decode("s", "0", raw, [0, 1], 2)
+        assert cells(batch.features["income"]) == [0.0, 1.0]
+        assert batch.body.tolist() == [crc32c(one) for one in raw]
+    assert not decoder._native.worthwhile
