@@ -12,10 +12,10 @@ import policies.load
 from policies.complaint import PackError
 from policies.compose import compose
 from policies.effective import Policy, effective
-from policies.frameworks import Framework, covers
+from policies.frameworks import Framework, covers, frameworks
 from policies.load import load_pack, load_packs, load_text
 from policies.model import Threshold
-from policies.pack import Pack
+from policies.pack import OVERSIGHT, Pack
 
 BASE = load_pack("asean-guide")
 HITL = "human_in_the_loop"
@@ -38,7 +38,7 @@ def policy(*packs: Pack, **how: Any) -> Policy:
 
 def refusal(*packs: Pack, **how: Any) -> str:
     with pytest.raises(PackError) as raised:
-        compose([BASE, *packs], **how)
+        compose([BASE, *packs], **{"frameworks": frameworks(), **how})
     return str(raised.value)
 
 
@@ -109,14 +109,21 @@ def test_what_asks_for_less_needs_a_waiver(way: str, kind: str) -> None:
 
 def test_a_chain_that_reaches_people_later_asks_for_less() -> None:
     def chain(after: str) -> str:
-        return f"escalation: {{{HITL}: [{{role: owner, after: {after}}}], origin: ours}}"
+        steps = [("owner", "0m"), ("deputy", "1h"), ("board", after)]
+        told = ", ".join(f"{{role: {role}, after: {when}}}" for role, when in steps)
+        levels = ", ".join(f"{level}: [{told}]" for level in OVERSIGHT)
+        return f"escalation: {{{levels}, origin: ours}}"
 
-    first = overlay(change("FA-1", chain("1h")), "sector", "one")
+    first = overlay(change("FA-1", chain("2h")), "sector", "one")
     slower = overlay(change("FA-1", chain("1d")), "team", "two")
-    assert "from 1h to 1d" in refusal(first, slower)
-    rule = policy(first, overlay(change("FA-1", chain("30m")), "team", "two")).rule("FA-1")
+    assert "from 2h to 1d" in refusal(first, slower)
+    rule = policy(first, overlay(change("FA-1", chain("90m")), "team", "two")).rule("FA-1")
     assert rule is not None
-    assert [(step.role, step.after) for step in rule.escalation] == [("owner", 1800)]
+    assert [(step.role, step.after) for step in rule.escalation] == [
+        ("owner", 0),
+        ("deputy", 3600),
+        ("board", 5400),
+    ]
     assert rule.set_by["escalation"] == "two"
 
 
