@@ -16,6 +16,7 @@ from agent.notices import Announced, change
 from agent.persist import restore
 from agent.pipeline import Opened
 from agent.plan import Plan, TimeSettings
+from agent.policy_of import chosen_packs, policy_of
 from agent.reference.from_file import build_from_file
 from agent.reference.load import LoadError
 from agent.reference.load import load as load_reference
@@ -25,8 +26,6 @@ from agent.signals.context import Settings
 from agent.store import Document, Store
 from agent.windows import by_length
 from collectors.schema import EventSchema
-from policies.effective import Policy, effective
-from policies.load import load_pack
 
 
 def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
@@ -99,17 +98,6 @@ def reference_of(system: System, schema: EventSchema) -> Reference | None:
     )
 
 
-def policy_of(config: Config, system: System) -> Policy:
-    """Return the packs as they hold for this system.  Raises `PackError`."""
-    return effective(
-        [load_pack(name) for name in config.policies.packs],
-        oversight=system.oversight,
-        maturity=system.maturity,
-        country=system.country,
-        sector=system.sector,
-    )
-
-
 def known_schema(config: Config, system: str, store: Store) -> EventSchema | None:
     """Return a system's schema if nothing is left to infer, or an earlier run has inferred it."""
     configured = event_schema(next(s for s in config.systems if s.id == system))
@@ -145,7 +133,7 @@ def opener(
                 policy.digest,
                 int(now),
                 policy.text,
-                packs=list(config.policies.packs),
+                packs=[pack.name for pack in chosen_packs(config, system)],
             )
         )
         if reference is not None:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from policies.complaint import PackError, describe
-from policies.yaml_lines import parse
+from policies.yaml_lines import Document, parse
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -30,7 +30,12 @@ def read_model(file: Traversable, model: type[Model]) -> Model:
     try:
         return model.model_validate(_plain(text))
     except (yaml.YAMLError, ValidationError, RecursionError):
-        return _with_lines(text, file.name, model)
+        return _with_lines(text, file.name, model)[0]
+
+
+def read_model_and_lines(file: Traversable, model: type[Model]) -> tuple[Model, Document]:
+    """Return the file as a model, and the lines of its parts; raises `PackError`."""
+    return _with_lines(read_text(file), file.name, model)
 
 
 def _plain(text: str) -> object:
@@ -41,11 +46,11 @@ def _plain(text: str) -> object:
         loader.dispose()
 
 
-def _with_lines(text: str, where: str, model: type[Model]) -> Model:
-    """Read once more, slowly, to say on which line something is wrong."""
+def _with_lines(text: str, where: str, model: type[Model]) -> tuple[Model, Document]:
+    """Read slowly, remembering where everything stands."""
     document = parse(text, where)
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.data), document
     except ValidationError as error:
         lines = [
             f"{where}:{document.line(tuple(e['loc']))}: {describe(e, model)}"

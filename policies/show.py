@@ -18,6 +18,7 @@ def list_packs() -> list[dict[str, Any]]:
         rows.append(
             {
                 "id": pack.id,
+                "kind": pack.kind,
                 "title": pack.title,
                 "version": pack.version,
                 "voluntary": pack.voluntary,
@@ -37,7 +38,8 @@ def list_text() -> str:
     """Return the list as lines of text."""
     rows = list_packs()
     return "\n".join(
-        f"{row['id']}  {row['version']}  {row['rules']} rules  {row['title']}" for row in rows
+        f"{row['id']}  {row['kind']}  {row['version']}  {row['rules']} rules  {row['title']}"
+        for row in rows
     )
 
 

@@ -10,7 +10,8 @@ from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.config.model import Config
 from agent.config.system import System
 from agent.config.values import format_duration
-from agent.opening import make_plan, policy_of
+from agent.opening import make_plan
+from agent.policy_of import policy_of
 from agent.reference.profile import Reference
 from collectors.schema import EventSchema, TimeRule
 from policies.effective import Policy, Rule

@@ -17,6 +17,7 @@ from agent.cli.check import check
 from agent.cli.demo import demo
 from agent.cli.policy_list import policy_list
 from agent.cli.policy_show import policy_show
+from agent.cli.policy_test import policy_test
 from agent.cli.reference_build import reference_build
 from agent.cli.run import run
 
@@ -47,6 +48,7 @@ app.add_typer(_reference, name="reference")
 _policy = _group("What is required of the systems.")
 _policy.command("list", short_help="List the policy packs.")(policy_list)
 _policy.command("show", short_help="Show the rules of a policy pack.")(policy_show)
+_policy.command("test", short_help="Unit tests of policies.")(policy_test)
 app.add_typer(_policy, name="policy")
 
 _audit = _group("The append-only audit log.")

@@ -15,6 +15,6 @@ def policy_list(output: OutputForm = Output.table) -> int:
         for pack in packs:
             print_json(pack)
         return 0
-    rows = [[p["id"], p["version"], str(p["rules"]), p["title"]] for p in packs]
-    print_table(("PACK", "VERSION", "RULES", "TITLE"), rows)
+    rows = [[p["id"], p["kind"], p["version"], str(p["rules"]), p["title"]] for p in packs]
+    print_table(("PACK", "KIND", "VERSION", "RULES", "TITLE"), rows)
     return 0

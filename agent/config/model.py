@@ -39,6 +39,11 @@ class Policies(Section):
         description="Policy packs that apply: names that `pantau policy list` shows, or YAML "
         "files.",
     )
+    automatic: bool = Field(
+        default=True,
+        description="Whether the packs of a system's `sector` and `country` apply as well, where "
+        "there are such packs; `pantau check` and `pantau policy explain` print which do.",
+    )
 
 
 class Alerts(Section):

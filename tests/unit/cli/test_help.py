@@ -22,6 +22,7 @@ COMMANDS = (
     "policy",
     "policy list",
     "policy show",
+    "policy test",
     "audit",
     "audit verify",
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from agent.cli.main import main
 def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "list"]) == 0
     headings, *rows = capsys.readouterr().out.splitlines()
-    assert headings.split() == ["PACK", "VERSION", "RULES", "TITLE"]
+    assert headings.split() == ["PACK", "KIND", "VERSION", "RULES", "TITLE"]
     assert rows[0].startswith("asean-guide ")
 
 
@@ -37,3 +38,38 @@ def test_an_unknown_pack_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
     assert out == ""
     assert "there is no policy pack 'asian-guide'" in err
     assert "asean-guide" in err
+
+
+PASSES = """packs: [asean-guide]
+tests:
+  - name: a small gap is fine
+    signals:
+      - {name: fairness.statistical_parity_difference, subject: {attribute: gender}, value: 0.01}
+    expect: [{rule: FA-1, state: ok}]
+"""
+
+
+def test_policy_tests_pass_and_fail_by_their_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gap.yaml"
+    file.write_text(PASSES)
+    assert main(["policy", "test", str(file)]) == 0
+    assert capsys.readouterr().out == "1 tests passed\n"
+    file.write_text(PASSES.replace("state: ok", "state: warn"))
+    assert main(["policy", "test", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL gap.yaml:3: a small gap is fine (human_in_the_loop, advanced)" in out
+    assert "state: expected warn, got ok" in out
+    assert main(["policy", "test", str(file), "--output", "json"]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["result"] == "fail"
+
+
+def test_files_that_are_no_policy_tests_are_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "test", str(tmp_path)]) == 2
+    assert "holds no .yaml file" in capsys.readouterr().err
+    assert main(["policy", "test", str(tmp_path / "none.yaml")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
