@@ -18,6 +18,7 @@ from agent.demo_view import LiveView, Watcher, principle_table, small_groups
 from agent.reference.from_file import build_from_file
 from agent.reference.profile import encode
 from agent.run import Parts, RunError, assemble, finished, start, stop
+from exporters.audit import place
 from exporters.log import configure
 from policies.model import Report, encode_report, rfc3339
 
@@ -158,6 +159,9 @@ def _metrics(parts: Parts) -> bytes:
 def _leave(folder: Path, reports: list[Report]) -> None:
     lines = b"".join(encode_report(report) + b"\n" for report in reports)
     (folder / "reports.jsonl").write_bytes(lines)
+    # Handed out apart from the log: whoever could change the log could change a key inside it.
+    for vkey in place.hinted_keys(folder / "audit")[:1]:
+        (folder / "audit.vkey").write_text(f"{vkey}\n", encoding="ascii")
 
 
 def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]) -> None:
@@ -171,6 +175,7 @@ def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]
     console.print(
         f"""
 [bold]Audit log:[/] {folder}/audit; verify it with: {_command()} audit verify {folder}/audit
+[bold]Its public key:[/] {folder}/audit.vkey
 [bold]Metrics:[/] {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics while it ran
 [bold]Reports:[/] {folder}/reports.jsonl, one line per window
 [bold]Agent's log:[/] {folder}/agent.log

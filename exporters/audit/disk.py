@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +37,48 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
             temporary.unlink()
         raise
     sync_directory(path.parent)
+
+
+class Differs(Exception):
+    """A file that is written once and for ever is there already, with other content."""
+
+
+def create(path: Path, content: bytes, mode: int = 0o444) -> None:
+    """Write `content` to `path`, once: nobody ever sees a part of it, and nothing is replaced.
+
+    The same content again is fine.  The caller makes the entry durable by `sync_directory`.
+    Raises `Differs` if `path` holds something else, or OSError.
+    """
+    if path.exists():
+        _require_same(path, content)
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        with descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as fd:
+            write_all(fd, content, 0)
+            os.fsync(fd)
+        _link(temporary, path)
+    except FileExistsError:
+        _require_same(path, content)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # A file system without hard links; the lock keeps other writers away.
+        temporary.replace(path)
+
+
+def _require_same(path: Path, content: bytes) -> None:
+    if path.read_bytes() != content:
+        raise Differs(f"{path} is there already and differs from what belongs there")
 
 
 def write_all(fd: int, content: bytes, offset: int) -> None:

@@ -17,8 +17,11 @@ import msgspec
 
 from exporters.audit import blobs, disk, place, types
 from exporters.audit.liveness import Liveness
-from exporters.audit.opening import Opened, WrongOrigin, digest_key, open_log
+from exporters.audit.log_tree import LogTree
+from exporters.audit.opening import Opened, Terms, WrongOrigin, digest_key, open_log
 from exporters.audit.options import AuditOptions
+from exporters.audit.publisher import Publisher
+from exporters.audit.publishing import alone
 from exporters.audit.record import CHANGES, Author, Draft, RecordRefused, change_id, drafts, seal
 from exporters.audit.seen import Seen
 from exporters.audit.wal import WalError
@@ -27,7 +30,7 @@ from exporters.context import Context
 from exporters.log import get_logger
 from policies.model import Outgoing
 
-HEAD_EVERY_SECONDS = 10.0
+NOTE_EVERY_SECONDS = 10.0
 BATCH_BYTES = 4 << 20
 
 _log = get_logger(__name__)
@@ -62,7 +65,9 @@ class AuditExporter:
         self._liveness = Liveness(context, options.heartbeat)
         self._lock: int | None = None
         self._log: Opened | None = None
-        self._head_at = self._head_size = 0.0
+        self._publisher: Publisher | None = None
+        self._noted_at = self._noted_size = 0.0
+        self._published_at = float("-inf")
 
     def check(self) -> str:
         """Say where the log is, how long, and how much room there is."""
@@ -70,8 +75,8 @@ class AuditExporter:
         parent = next(p for p in (public, *public.parents) if p.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
             raise ExportError(f"audit log {public}: {parent} is not a directory one can write to")
-        head = place.read_head(self._place)
-        known = "a new log" if head is None else f"{head.size} records or more"
+        noted = place.read_note(self._place)
+        known = "a new log" if noted is None else f"{noted.size} records or more"
         free = shutil.disk_usage(parent).free / 2**30
         return f"audit log {public}: {known}, {free:.1f} GiB free"
 
@@ -119,17 +124,21 @@ class AuditExporter:
             self._missed.update(draft.name for draft in due)
             raise self._failure(error) from error
         try:
-            if self._monotonic() - self._head_at >= HEAD_EVERY_SECONDS:
-                self._write_head(clean=False)
+            if self._monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
+                self._write_note(clean=False)
         except OSError as error:
             raise self._failure(error) from error
+        self._publish_if_due()
 
     def stop(self, timeout: float) -> None:
-        """Note that the writer stopped in order, and give the lock back."""
-        del timeout
+        """Publish what is durable, note that the writer stopped in order, give the lock back."""
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            publisher.stop(timeout)
+            publisher.attempt()
         with suppress(OSError):
             if self._log is not None:
-                self._write_head(clean=True)
+                self._write_note(clean=True)
         if self._log is not None:
             log, self._log = self._log, None
             with suppress(OSError):
@@ -143,22 +152,44 @@ class AuditExporter:
         disk.make_directory(self._place.state, 0o700)
         disk.make_directory(self._place.wal, 0o700)
         self._lock = place.lock(self._place)
-        log, self._seen = open_log(
-            self._place,
+        terms = Terms(
             origin=self._options.origin,
             default=default_origin(self._context),
             writer=f"pantau {self._context.agent_version}",
             now=self._context.clock(),
             segment_bytes=self._options.segment_mb << 20,
+            retention_days=None,
+            seal=self._seal_at,
         )
+        log, self._seen = open_log(self._place, terms)
         self._log = log
         self._author = msgspec.structs.replace(self._author, origin=log.origin)
         self._append_own(log.first)
-        place.write_hint(self._place, log.origin, log.epoch)
-        self._write_head(clean=False)
+        place.write_hint(self._place, log.origin, log.signer.vkeys, terms.retention_days)
+        self._write_note(clean=False)
         for draft in log.first:
             if draft.name == "log.gap":
                 _log.error("audit_log_has_a_gap", problem=draft.data["reason"])
+        self._publisher = Publisher(self._place, log, alone, self._told)
+        self._publisher.start()
+
+    # Publishing.
+
+    def _publish_if_due(self) -> None:
+        publisher = self._publisher
+        if publisher is None:
+            return
+        if publisher.broken is not None:
+            raise ExportError(f"audit log {self._place.public}: {publisher.broken}")
+        now = self._monotonic()
+        if now - self._published_at < self._options.checkpoint_every:
+            return
+        if publisher.size < self._opened().wal.size:
+            self._published_at = now
+            publisher.wake()
+
+    def _told(self, tree: LogTree, content: bytes) -> None:
+        """Take notice of a new checkpoint; called on the publisher's thread."""
 
     # Writing.
 
@@ -212,18 +243,23 @@ class AuditExporter:
         return _only_listed(msgspec.structs.replace(draft, id=record_id, data=data))
 
     def _seal(self, batch: _Batch, draft: Draft) -> None:
-        payload = seal(
-            draft,
-            self._author,
-            seq=self._opened().wal.size + len(batch.payloads),
-            time=self._context.clock(),
-            mono=self._context.monotonic_ns(),
-        )
+        log = self._opened()
+        payload = self._seal_at(draft, log.origin, log.wal.size + len(batch.payloads))
         batch.payloads.append(payload)
         batch.drafts.append(draft)
         batch.size += len(payload)
         if draft.id is not None:
             batch.ids.add(draft.id)
+
+    def _seal_at(self, draft: Draft, origin: str, seq: int) -> bytes:
+        author = msgspec.structs.replace(self._author, origin=origin)
+        return seal(
+            draft,
+            author,
+            seq=seq,
+            time=self._context.clock(),
+            mono=self._context.monotonic_ns(),
+        )
 
     def _append_own(self, records: Sequence[Draft]) -> None:
         batch = _Batch()
@@ -251,19 +287,19 @@ class AuditExporter:
         for draft in batch.drafts:
             self._liveness.note(draft)
 
-    def _write_head(self, *, clean: bool) -> None:
+    def _write_note(self, *, clean: bool) -> None:
         log = self._opened()
-        self._head_at = self._monotonic()
-        if clean or log.wal.size != self._head_size:
-            head = place.Head(
+        self._noted_at = self._monotonic()
+        if clean or log.wal.size != self._noted_size:
+            noted = place.Noted(
                 epoch=log.epoch,
                 origin=log.origin,
                 size=log.wal.size,
                 clean=clean,
                 digests=log.digests,
             )
-            place.write_head(self._place, head)
-            self._head_size = log.wal.size
+            place.write_note(self._place, noted)
+            self._noted_size = log.wal.size
 
     def _opened(self) -> Opened:
         if self._log is None:

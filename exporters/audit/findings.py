@@ -13,8 +13,8 @@ MOST_PER_CODE = 100
 """Findings of one code that are listed; the rest are counted."""
 
 NOT_COVERED = (
-    "Not covered: this log has no signature and no Merkle tree yet. Somebody who can write to its "
-    "files can change a record and its checksum together, or rewrite the whole log, unnoticed."
+    "Not covered: the Merkle tree and its signature are not looked at by this command yet. Somebody "
+    "who can write to the private files can change a record and its checksum together unnoticed here."
 )
 
 CHECKS: dict[str, tuple[str, tuple[str, ...]]] = {

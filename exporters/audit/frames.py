@@ -70,12 +70,17 @@ def encode_frame(payload: bytes) -> bytes:
     return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def scan(file: BinaryIO, end: int) -> Iterator[Good | Bad]:
-    """Yield what lies between the header and offset `end`, in order, without gaps.
+def frame_size(payload: bytes) -> int:
+    """Return how many bytes the frame of a record takes."""
+    return _FRAME.size + len(payload)
+
+
+def scan(file: BinaryIO, end: int, start: int = HEADER_SIZE) -> Iterator[Good | Bad]:
+    """Yield what lies between offset `start`, where a frame begins, and `end`, without gaps.
 
     Memory is one frame, whatever the size.  Damaged bytes are skipped up to the next whole frame.
     """
-    offset = HEADER_SIZE
+    offset = start
     while offset < end:
         payload, reason = _read_frame(file, offset, end)
         if payload is not None:

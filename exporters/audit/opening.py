@@ -1,22 +1,65 @@
-"""Opening a log for writing: find where it ends, and what it must say about that first."""
+"""Opening a log for writing: find where it ends, and what it must say about that first.
+
+A log is continued only if its write-ahead log, its tree and its key are what they were.  If not,
+the epoch is closed as far as that can be, and a new one names it and says what is lost.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from exporters.audit import disk, place, types
+import msgspec
+
+from exporters.audit import disk, epochs, place, types
+from exporters.audit.closing import (
+    Ended,
+    Sealer,
+    as_published,
+    close,
+    close_draft,
+    ended_by,
+    keep_last_records,
+    key_draft,
+    last_records,
+)
 from exporters.audit.frames import Good, scan
+from exporters.audit.log_tree import LogTree
 from exporters.audit.place import Place
-from exporters.audit.record import CHANGES, Draft
+from exporters.audit.publishing import encoded
+from exporters.audit.record import CHANGES, Draft, RecordRefused
 from exporters.audit.seen import Seen
-from exporters.audit.wal import Recovered, Wal, recover, segments
+from exporters.audit.signer import KeyFileDamaged, Signer
+from exporters.audit.tree_files import TreeDamaged, TreeFiles, said
+from exporters.audit.wal import Recovered, Wal, WalError, recover, segments
+from exporters.audit.wal_reader import WalReader
+
+KEY = "log.key"
+"""Under which name the newest signing key that a record names stands among the digests."""
 
 
 class WrongOrigin(Exception):
     """The directory holds the log of another origin than the configured one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What opening needs to know of the program and its configuration.
+
+    `origin` is the configured prefix (None: `default`), `writer` the program's name and version,
+    `now` epoch seconds.  `seal` makes a record's bytes.
+    """
+
+    origin: str | None
+    default: str
+    writer: str
+    now: float
+    segment_bytes: int
+    retention_days: int | None
+    seal: Sealer
 
 
 @dataclass(slots=True)
@@ -24,6 +67,9 @@ class Opened:
     """A log ready for appending; `first` are the records to write before anything else."""
 
     wal: Wal
+    files: TreeFiles
+    tree: LogTree
+    signer: Signer
     origin: str
     epoch: str
     first: list[Draft]
@@ -32,35 +78,38 @@ class Opened:
 
 @dataclass(slots=True)
 class _Found:
-    """The newest part of an epoch, as read."""
+    """The newest part of an epoch, as read; `tree` None: `broken` says why there is none."""
 
     epoch: str
     origin: str
     recovered: Recovered
     digests: dict[str, str] = field(default_factory=dict)
     last_time: float | None = None
+    tree: LogTree | None = None
+    broken: str | None = None
+    ended: Ended | None = None
 
 
-def open_log(
-    at: Place, *, origin: str | None, default: str, writer: str, now: float, segment_bytes: int
-) -> tuple[Opened, Seen]:
+def open_log(at: Place, terms: Terms) -> tuple[Opened, Seen]:
     """Return the log at `at`, continued or begun, and the ids of its newest records.
 
-    `origin` is the configured prefix (None: `default`), `writer` the program's name and version.
-    A log that is damaged before its end is not continued: a new epoch begins and says so.
     Raises WrongOrigin, WalError or OSError.
     """
     seen = Seen()
+    top = epochs.at_top(at)
+    if top is not None and epochs.is_retired(at, top):
+        epochs.retire(at, top)
     found = [_read_epoch(at, epoch, seen) for epoch in _epochs_with_records(at)[-2:]]
-    known = place.epochs(at)
-    if origin is not None and found and found[-1].origin.rpartition("/")[0] not in ("", origin):
-        raise WrongOrigin(found[-1].origin.rpartition("/")[0])
-    before = _reason_to_begin(at, found[-1] if found else None)
-    if found and before is None:
-        return _continued(at, found[-1], now, segment_bytes), seen
-    epoch = place.new_epoch(now, known)
-    prefix = origin or (found[-1].origin.rpartition("/")[0] if found else "") or default
-    return _begun(at, f"{prefix}/{epoch}", before, writer, segment_bytes), seen
+    newest = found[-1] if found else _remembered(at)
+    if newest is not None:
+        prefix = newest.origin.rpartition("/")[0]
+        if terms.origin is not None and prefix not in ("", terms.origin):
+            raise WrongOrigin(prefix)
+        _find_tree(at, newest)
+    lost = _reason_to_begin(at, newest)
+    if newest is not None and newest.tree and lost is None and newest.ended is None:
+        return _continued(at, newest, newest.tree, terms), seen
+    return _begun(at, newest, lost, terms), seen
 
 
 def digest_key(name: str, system: str | None) -> str:
@@ -68,29 +117,35 @@ def digest_key(name: str, system: str | None) -> str:
     return f"{name}/{system or ''}"
 
 
+# What is there.
+
+
 def _epochs_with_records(at: Place) -> list[str]:
     """Return the epochs; put away one whose very first record was never wholly written."""
     known = place.epochs(at)
     if known and not place.has_records(at.wal / known[-1]):
-        head = place.read_head(at)
-        if head is None or head.epoch != known[-1] or head.size == 0:
+        noted, head = place.read_note(at), place.read_head(at)
+        sizes = [n.size for n in (noted, head) if n is not None and n.epoch == known[-1]]
+        if not any(sizes):
             disk.make_directory(at.quarantine, 0o700)
-            (at.wal / known[-1]).replace(at.quarantine / f"{known[-1]}-unborn")
+            kept = sum(1 for p in at.quarantine.iterdir() if p.name.startswith(known[-1]))
+            (at.wal / known[-1]).replace(at.quarantine / f"{known[-1]}-unborn-{kept}")
             known.pop()
     return known
 
 
 def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
     folder = at.wal / epoch
-    head = place.read_head(at)
-    ours = head if head is not None and head.epoch == epoch else None
-    genesis = place.first_record(folder)
+    noted, head = place.read_note(at), place.read_head(at)
+    ours = noted if noted is not None and noted.epoch == epoch else None
+    first = place.first_record(folder)
     try:
-        origin = "" if genesis is None else types.read(genesis)[0].source
+        origin = "" if first is None else types.read(first)[0].source
     except types.SchemaError:
         origin = ""
     if not origin:
-        origin = _salvage(folder, seen) or (ours.origin if ours else "")
+        known = [n.origin for n in (ours, head) if n is not None and n.epoch == epoch]
+        origin = _salvage(folder, seen) or next(iter(known), "")
         return _Found(epoch, origin, Recovered(0, 0, "record 0 cannot be read"))
     found = _Found(epoch, origin, Recovered(0, 0, None), dict(ours.digests if ours else {}))
 
@@ -102,16 +157,39 @@ def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
         if envelope.seq != number:
             return f"record {number} says that it is {envelope.seq}"
         seen.add(envelope.id)
-        name = types.record_name(envelope.type)
-        if name in CHANGES:
-            found.digests[digest_key(name, data.system)] = data.digest
+        _note_digest(found.digests, types.record_name(envelope.type), data)
         found.last_time = dt.datetime.fromisoformat(envelope.time).timestamp()
+        found.ended = ended_by(envelope.source, number, data)
         return None
 
     found.recovered = recover(folder, origin, at.quarantine, visit)
     if found.recovered.corrupt:
         _salvage(folder, seen)
     return found
+
+
+def _remembered(at: Place) -> _Found | None:
+    """Return the epoch whose records are gone altogether, if anything still names it."""
+    known: list[object] = [n.origin for n in (place.read_head(at), place.read_note(at)) if n]
+    with suppress(TreeDamaged):
+        shown = TreeFiles(at.public).checkpoint()
+        known += [] if shown is None else [said(shown).origin]
+    known.append(place.read_hint(at.public).get("origin"))
+    for origin in known:
+        if isinstance(origin, str) and 0 < len(origin) <= 512:
+            gone = f"the records of this log are not in {at.state.name}"
+            return _Found(origin.rpartition("/")[2], origin, Recovered(0, 0, gone))
+    return None
+
+
+def _note_digest(digests: dict[str, str], name: str, data: object) -> None:
+    """Keep what a record puts in force."""
+    if name in CHANGES and isinstance(data, types.ChangeData):
+        digests[digest_key(name, data.system)] = data.digest
+    elif isinstance(data, types.GenesisData) and data.vkeys:
+        digests[KEY] = data.vkeys[0]
+    elif isinstance(data, types.KeyRotateData):
+        digests[KEY] = data.new
 
 
 def _salvage(folder: Path, seen: Seen) -> str | None:
@@ -131,66 +209,161 @@ def _salvage(folder: Path, seen: Seen) -> str | None:
     return origin
 
 
+def _find_tree(at: Place, found: _Found) -> None:
+    """Load the tree that was last signed, and see that it is still what it was."""
+    files = epochs.files_of(at, found.epoch)
+    try:
+        head = place.read_head(at)
+        shown = files.checkpoint()
+        size = head.size if head is not None and head.epoch == found.epoch else 0
+        if shown is not None and said(shown).size > size:
+            raise TreeDamaged(
+                f"a checkpoint of {said(shown).size} records was published, and {at.state.name} "
+                f"knows of {size}: it is an older copy"
+            )
+        tree = LogTree.load(files, size)
+        if size and head is not None and encoded(tree.root) != head.root:
+            raise TreeDamaged(f"the tree of {size} records has not the root that was signed")
+        if size and Signer.load(at.state, found.origin) is None:
+            raise TreeDamaged(f"the key that signs it is not in {at.state.name}")
+        found.tree = tree
+        if found.ended is None:
+            found.ended = _closing(at, found.epoch)
+    except (TreeDamaged, KeyFileDamaged) as error:
+        found.broken = str(error)
+
+
+def _closing(at: Place, epoch: str) -> Ended | None:
+    """Return how an epoch ends whose closing was begun, None if it was not."""
+    for payload in last_records(at, epoch)[-1:]:
+        with suppress(types.SchemaError):
+            envelope, data = types.read(payload)
+            return ended_by(envelope.source, envelope.seq, data)
+    return None
+
+
+# What follows from it.
+
+
 def _reason_to_begin(at: Place, found: _Found | None) -> types.GapData | None:
-    """Return what is lost if the newest epoch cannot be continued, None if it can."""
-    head = place.read_head(at)
+    """Return what is lost if the newest epoch cannot be continued, None if it can, or has ended."""
     if found is None:
-        named = place.read_hint(at.public).get("origin") or (head.origin if head else None)
-        if not isinstance(named, str) or not 0 < len(named) <= 512:
-            return None
-        reason = f"the records of this log are not in {at.state.name}"
-        return types.GapData(reason=reason, origin=named, first=0)
-    size, corrupt = found.recovered.size, found.recovered.corrupt
-    lost = head.size if head is not None and head.epoch == found.epoch else 0
-    if corrupt is None and lost <= size:
         return None
+    noted = place.read_note(at)
+    if found.ended is not None and found.broken is None and found.recovered.corrupt is None:
+        return None
+    size = found.recovered.size
+    lost = noted.size if noted is not None and noted.epoch == found.epoch else 0
+    reasons = [r for r in (found.recovered.corrupt, found.broken) if r is not None]
     if lost > size:
-        corrupt = "; ".join(filter(None, [corrupt, f"records {size} to {lost - 1} are gone"]))
+        reasons.append(f"records {size} to {lost - 1} are gone")
+    if found.tree and found.tree.size > size and not found.ended and not found.recovered.corrupt:
+        reasons.append(f"its write-ahead log ends at {size}, its tree at {found.tree.size}")
+    if epochs.is_retired(at, found.epoch) and found.ended is None:
+        reasons.append("it was put away")
+    if not reasons:
+        return None
     return types.GapData(
-        reason=f"epoch {found.epoch} cannot be continued: {corrupt}"[:4096],
+        reason=f"epoch {found.epoch} cannot be continued: {'; '.join(reasons)}"[:4096],
         origin=found.origin or None,
         first=size,
         last=lost - 1 if lost > size else None,
     )
 
 
-def _begun(
-    at: Place, origin: str, lost: types.GapData | None, writer: str, segment_bytes: int
-) -> Opened:
+def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: Terms) -> Opened:
+    """Close the epoch before as far as that can be, put it away, and begin the next one."""
+    signer, origin = _next_signer(at, before, terms)
     epoch = origin.rpartition("/")[2]
+    previous = None
+    if before is not None:
+        following = types.NextEpoch(origin=origin, vkey=signer.vkeys[0])
+        reason = lost.reason if lost is not None else "its time is over"
+        previous = _closed(at, before, reason, following, terms) if before.origin else None
+        epochs.retire(at, before.epoch)
     folder = at.wal / epoch
     disk.make_directory(folder, 0o700)
-    previous = None
-    if lost is not None and lost.origin is not None:
-        size = None if lost.first == 0 else lost.first
-        previous = {"origin": lost.origin, "size": size}
     genesis = {
         "origin": origin,
         "epoch": epoch,
         "schema": types.SCHEMA_VERSION,
-        "created_by": writer,
-        "previous": previous,
+        "created_by": terms.writer,
+        "previous": msgspec.to_builtins(previous),
+        "vkeys": signer.vkeys,
     }
+    if terms.retention_days is not None:
+        genesis["retention_days"] = terms.retention_days
     first = [Draft(name="log.genesis", id=None, data=genesis, sev="notice")]
     if lost is not None:
-        gap = {f: v for f in lost.__struct_fields__ if (v := getattr(lost, f)) not in (None, {})}
-        first.append(Draft(name="log.gap", id=None, data=gap, sev="warning"))
-    return Opened(Wal(folder, origin, 0, segment_bytes), origin, epoch, first)
+        first.append(Draft(name="log.gap", id=None, data=msgspec.to_builtins(lost), sev="warning"))
+    files = TreeFiles(at.public)
+    wal = Wal(folder, origin, 0, terms.segment_bytes)
+    tree, known = LogTree.load(files, 0), {KEY: signer.vkeys[0]}
+    return Opened(wal, files, tree, signer, origin, epoch, first, known)
 
 
-def _continued(at: Place, found: _Found, now: float, segment_bytes: int) -> Opened:
+def _next_signer(at: Place, before: _Found | None, terms: Terms) -> tuple[Signer, str]:
+    """Return the key and the origin of the next epoch: the announced one, if its key is there."""
+    announced = before.ended.next if before is not None and before.ended is not None else None
+    if announced is not None:
+        with suppress(KeyFileDamaged):
+            known = Signer.load(at.state, announced.origin)
+            if known is not None and announced.vkey in known.vkeys:
+                return known, announced.origin
+    prefix = before.origin.rpartition("/")[0] if before is not None else ""
+    others = [before.epoch] if before is not None else []
+    epoch = place.new_epoch(terms.now, sorted({*place.epochs(at), *epochs.retired(at), *others}))
+    origin = f"{terms.origin or prefix or terms.default}/{epoch}"
+    return Signer.create(at.state, origin, terms.now), origin
+
+
+def _closed(
+    at: Place, found: _Found, reason: str, following: types.NextEpoch, terms: Terms
+) -> types.Previous:
+    """Bring what is left of an epoch into its tree, with the record that it ends."""
+    files = epochs.files_of(at, found.epoch)
+    tree, size = found.tree, found.recovered.size
+    if tree is None:
+        return as_published(at, files, found.epoch, found.origin)
+    end = max(tree.size, size)
+    try:
+        signer = Signer.create(at.state, found.origin, terms.now)
+        entries = WalReader(at.wal / found.epoch).read(tree.size, end) if size > tree.size else ()
+        last = last_records(at, found.epoch)
+        if not last and found.ended is None:
+            drafts = []
+            if KEY not in found.digests and tree.size == 0:
+                drafts.append(key_draft(None, signer.vkeys[0], "the log had no key before"))
+            drafts.append(close_draft(reason, end + len(drafts), following))
+            last = [terms.seal(d, found.origin, end + i) for i, d in enumerate(drafts)]
+            keep_last_records(at, found.epoch, last)
+        # Those that are in the tree already need not go there again.
+        missing = [entry for entry in last if types.read(entry)[0].seq >= end]
+        return close(at, files, found.origin, tree, signer, chain(entries, missing))
+    except (TreeDamaged, disk.Differs, WalError, KeyFileDamaged, RecordRefused, types.SchemaError):
+        return as_published(at, files, found.epoch, found.origin)
+
+
+def _continued(at: Place, found: _Found, tree: LogTree, terms: Terms) -> Opened:
     size, cut = found.recovered.size, found.recovered.cut_bytes
-    head = place.read_head(at)
-    noted = head.size if head is not None and head.epoch == found.epoch else 0
-    clean = head is not None and head.clean and noted == size and cut == 0
-    down = None if found.last_time is None else round(now - found.last_time, 3)
+    noted = place.read_note(at)
+    known = noted.size if noted is not None and noted.epoch == found.epoch else 0
+    clean = noted is not None and noted.clean and known == size and cut == 0
+    down = None if found.last_time is None else round(terms.now - found.last_time, 3)
     data = {
         "clean": clean,
         "size": size,
-        "replayed": size - noted,
+        "replayed": size - known,
         "cut_bytes": cut,
         "downtime_seconds": down,
     }
-    wal = Wal(at.wal / found.epoch, found.origin, size, segment_bytes)
-    resume = Draft(name="log.resume", id=None, data=data, sev="notice")
-    return Opened(wal, found.origin, found.epoch, [resume], found.digests)
+    signer = Signer.create(at.state, found.origin, terms.now)
+    first = [Draft(name="log.resume", id=None, data=data, sev="notice")]
+    recorded = found.digests.get(KEY)
+    if recorded != signer.vkeys[0]:
+        why = "the log had no key before" if recorded is None else "the key was replaced"
+        first.append(key_draft(recorded, signer.vkeys[0], why))
+        found.digests[KEY] = signer.vkeys[0]
+    wal = Wal(at.wal / found.epoch, found.origin, size, terms.segment_bytes)
+    files = TreeFiles(at.public)
+    return Opened(wal, files, tree, signer, found.origin, found.epoch, first, found.digests)

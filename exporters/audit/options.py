@@ -33,6 +33,10 @@ class AuditOptions(Options):
     heartbeat: Annotated[
         Duration, Field(description="a record at least this often, even if nothing happens")
     ] = 60
+    checkpoint_every: Annotated[
+        Duration,
+        Field(description="how long a record may wait until a signed checkpoint covers it"),
+    ] = 10
     segment_mb: Annotated[
         int, Field(ge=1, le=1024, description="size at which the next file is begun, in MiB")
     ] = 64

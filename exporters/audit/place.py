@@ -1,10 +1,12 @@
 """Where an audit log lies on disk, and the notes beside it.
 
-    <path>/            published: log.json (a hint only), blobs/
-    <path>.state/      private:   lock, head.json, wal/<epoch>/<first seq>.wal, quarantine/
+    <path>/            published: the newest epoch's tree (`tree_files.py`), log.json (a hint only)
+      epochs/<epoch>/             the trees of the epochs before it
+      blobs/<sha256>              texts that records of any epoch name
+    <path>.state/      private:   lock, head.json, writer.json, keys/<epoch>.json, quarantine/
+      wal/<epoch>/<first>.wal     records, from before they are in the tree
 
-An epoch is one run of record numbers from 0 under one origin.  `docs/adr/0006` says why the
-records are in the private part until the log has a tree.
+An epoch is one run of record numbers from 0 under one origin, signed by its own keys.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,7 +27,13 @@ from exporters.audit.wal import segments
 
 HINT = "log.json"
 HINT_SCHEMA = "pantau.audit/1"
+HEAD = "head.json"
+NOTE = "writer.json"
+EPOCHS = "epochs"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+_Any = TypeVar("_Any")
 
 
 class LogInUse(Exception):
@@ -49,11 +57,11 @@ class Place(NamedTuple):
         return self.state / "quarantine"
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """A note of how far the log had come; written now and then, so it may lag behind.
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the writer had come; noted now and then, so it may lag behind.
 
     `clean`: the writer stopped in order.  `digests`: what each `<x>.change` record last put in
-    force, by `name/system`.
+    force, by `name/system`, and under `log.key` the newest signing key that a record names.
     """
 
     epoch: str
@@ -61,6 +69,15 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     clean: bool
     digests: dict[str, str] = {}
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest tree that may have been signed: durable before anybody sees its checkpoint."""
+
+    epoch: str
+    origin: str
+    size: int
+    root: str
 
 
 def locate(public: Path, state: Path | None = None) -> Place:
@@ -125,28 +142,51 @@ def read_hint(public: Path) -> Mapping[str, object]:
     return hint if isinstance(hint, dict) else {}
 
 
-def write_hint(place: Place, origin: str, epoch: str) -> None:
+def hinted_keys(public: Path) -> list[str]:
+    """Return the public keys that `log.json` names, newest first."""
+    keys = read_hint(public).get("vkeys")
+    return [str(key) for key in keys] if isinstance(keys, list) else []
+
+
+def write_hint(place: Place, origin: str, vkeys: Sequence[str], retention_days: int | None) -> None:
     """Write `log.json`: for people and programs that look for the log; nothing relies on it."""
     hint = {
         "schema": HINT_SCHEMA,
         "origin": origin,
-        "epoch": epoch,
+        "epoch": origin.rpartition("/")[2],
+        "vkeys": list(vkeys),
+        "retention_days": retention_days,
         "state": os.path.relpath(place.state, place.public),
     }
     disk.write_whole(place.public / HINT, json.dumps(hint, indent=2).encode() + b"\n")
 
 
+def read_note(place: Place) -> Noted | None:
+    """Return the writer's note, or None if there is none that can be read."""
+    # The release before the tree kept it in head.json.
+    return _read(place.state / NOTE, Noted) or _read(place.state / HEAD, Noted)
+
+
+def write_note(place: Place, noted: Noted) -> None:
+    """Write the writer's note durably. Raises OSError."""
+    disk.write_whole(place.state / NOTE, msgspec.json.encode(noted), 0o600)
+
+
 def read_head(place: Place) -> Head | None:
-    """Return the note, or None if there is none that can be read."""
-    try:
-        return msgspec.json.decode((place.state / "head.json").read_bytes(), type=Head)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    """Return the tree's head, or None if there is none that can be read."""
+    return _read(place.state / HEAD, Head)
 
 
 def write_head(place: Place, head: Head) -> None:
-    """Write the note durably. Raises OSError."""
-    disk.write_whole(place.state / "head.json", msgspec.json.encode(head), 0o600)
+    """Write the tree's head durably. Raises OSError."""
+    disk.write_whole(place.state / HEAD, msgspec.json.encode(head), 0o600)
+
+
+def _read(path: Path, kind: type[_Any]) -> _Any | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def lock(place: Place) -> int:

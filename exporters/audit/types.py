@@ -7,6 +7,7 @@ as a struct and add its line to `RECORDS`.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,10 @@ Text = Annotated[str, Meta(max_length=4096)]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 MomentMs = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+"""A tree's root, base64 as in a checkpoint."""
+VKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~/-]{1,600}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$")]
+"""A signer's public key (c2sp.org/signed-note): name, key id, type and Ed25519 key."""
 Count = Annotated[int, Meta(ge=0)]
 
 
@@ -161,10 +166,11 @@ class AlertData(Listed, frozen=True, kw_only=True):
 
 
 class Previous(Listed, frozen=True, kw_only=True):
-    """The epoch before this one, as far as it is known."""
+    """The epoch before this one, as far as it is known: its last checkpoint's size and root."""
 
     origin: Name
     size: Count | None
+    root: Hash | None = None
 
 
 class GenesisData(Listed, frozen=True, kw_only=True):
@@ -175,6 +181,8 @@ class GenesisData(Listed, frozen=True, kw_only=True):
     schema: Word
     created_by: Name
     previous: Previous | None
+    vkeys: list[VKey] = []
+    retention_days: Count | None = None
 
 
 class ResumeData(Listed, frozen=True, kw_only=True):
@@ -187,11 +195,40 @@ class ResumeData(Listed, frozen=True, kw_only=True):
     downtime_seconds: float | None
 
 
+class NextEpoch(Listed, frozen=True, kw_only=True):
+    """The epoch after this one, and the key that will sign it."""
+
+    origin: Name
+    vkey: VKey
+
+
 class CloseData(Listed, frozen=True, kw_only=True):
-    """The epoch ends here."""
+    """The epoch ends here: `size` records came before this one, which is the last."""
 
     reason: Text
     size: Count
+    next: NextEpoch | None = None
+
+
+class KeyRotateData(Listed, frozen=True, kw_only=True):
+    """`new` signs from the next checkpoint on, for a while beside `old`.
+
+    Without `old` the log had no checkpoints before.
+    """
+
+    old: VKey | None
+    new: VKey
+    reason: Text
+
+
+class ExpireData(Listed, frozen=True, kw_only=True):
+    """An epoch was kept as long as was promised, and is deleted now."""
+
+    origin: Name
+    size: Count | None
+    root: Hash | None
+    ended: MomentMs
+    retention_days: Count
 
 
 class GapData(Listed, frozen=True, kw_only=True):
@@ -271,11 +308,69 @@ class ClockData(Listed, frozen=True, kw_only=True):
     step_ms: int
 
 
+class DeliveredData(Listed, frozen=True, kw_only=True):
+    """What became of an alert at one target: the answer of the system that was told."""
+
+    exporter: Name
+    change: Literal["raised", "updated", "closed"]
+    outcome: Literal["delivered", "refused"]
+    status: Count | None = None
+    labels: dict[Name, Name]
+
+
+class CaseData(Listed, frozen=True, kw_only=True):
+    """A case as it stands: what it is about, who has it, until when."""
+
+    case: Word
+    labels: dict[Name, Name]
+    state: Word
+    level: Count | None = None
+    owner: Name | None = None
+    due: Moment | None = None
+    reason: Text | None = None
+    because: Word | None = None
+
+
+class DecisionData(Listed, frozen=True, kw_only=True):
+    """What a human decided.  Who it was is in `actor`; what they wrote is a sealed blob."""
+
+    case: Word
+    decision: Word
+    reason_code: Word
+    severity: Word | None = None
+    note: Digest | None = None
+    needs: Annotated[int, Meta(ge=1)] = 1
+    given: Annotated[int, Meta(ge=1)] = 1
+    expires: Moment | None = None
+
+
+class ErasureData(Listed, frozen=True, kw_only=True):
+    """A key or a sealed blob was destroyed: what it protected can no longer be read or linked."""
+
+    what: Literal["actor", "blob"]
+    blob: Digest | None = None
+    key: Word | None = None
+    request: Word | None = None
+
+
+class ExportData(Listed, frozen=True, kw_only=True):
+    """Records were taken out of the log: which, in what form, and the digest of what was made."""
+
+    format: Word
+    first: Count
+    size: Count
+    records: Count
+    digest: Digest | None = None
+    types: list[Word] = []
+
+
 RECORDS: dict[str, type[Listed]] = {
     "log.genesis": GenesisData,
     "log.resume": ResumeData,
     "log.close": CloseData,
     "log.gap": GapData,
+    "log.key.rotate": KeyRotateData,
+    "log.expire": ExpireData,
     "agent.start": StartData,
     "agent.stop": StopData,
     "heartbeat": HeartbeatData,
@@ -288,18 +383,30 @@ RECORDS: dict[str, type[Listed]] = {
     "alert.raised": AlertData,
     "alert.updated": AlertData,
     "alert.closed": AlertData,
+    "alert.delivered": DeliveredData,
+    "case.opened": CaseData,
+    "case.updated": CaseData,
+    "case.closed": CaseData,
+    "human.decision": DecisionData,
     "quarantine.summary": QuarantineData,
     "clock.step": ClockData,
+    "privacy.erasure": ErasureData,
+    "export.made": ExportData,
 }
 
 Severity = Literal["info", "notice", "warning", "alert"]
 
 
+PSEUDONYM = r"^hmac-sha256:[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}$"
+"""How a human is named: the id of a destroyable key, and HMAC-SHA-256 of the account under it."""
+
+
 class Actor(Listed, frozen=True, kw_only=True):
-    """Who did it."""
+    """Who did it; `authn` is how a human proved it.  A human's id is a `PSEUDONYM`."""
 
     type: Literal["agent", "human", "system"]
     id: Name
+    authn: Word | None = None
 
 
 class Agent(Listed, frozen=True, kw_only=True):
@@ -368,6 +475,9 @@ def read(payload: bytes) -> tuple[Envelope, Any]:
     try:
         envelope = _decoder("").decode(payload)
         name = record_name(envelope.type)
+        actor = envelope.actor
+        if actor.type == "human" and not re.fullmatch(PSEUDONYM, actor.id):
+            raise SchemaError("a human actor is named by a pseudonym, nothing else")
         if envelope.dataschema != dataschema(name):
             raise SchemaError(f"dataschema {envelope.dataschema!r} is not that of {name}")
         return envelope, _decoder(name).decode(envelope.data)

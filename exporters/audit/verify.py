@@ -66,7 +66,7 @@ class _Verifier:
 
     def run(self) -> tuple[str | None, int]:
         """Return the newest epoch's origin and number of records."""
-        head = place.read_head(self._at)
+        head = place.read_note(self._at)
         epochs = [
             (epoch, [(n, path, path.stat().st_size) for n, path in segments(self._at.wal / epoch)])
             for epoch in place.epochs(self._at)
@@ -82,7 +82,7 @@ class _Verifier:
         self._find_duplicates()
         return self._origin, self._expected
 
-    def _compare_size(self, head: place.Head) -> None:
+    def _compare_size(self, head: place.Noted) -> None:
         if head.size > self._expected:
             detail = f"records {self._expected} to {head.size - 1} were written and are not there"
             self._findings.add("record_missing", "the end of the log", detail)

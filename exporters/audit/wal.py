@@ -158,7 +158,8 @@ class Wal:
         self, directory: Path, origin: str, size: int, segment_bytes: int = SEGMENT_BYTES
     ) -> None:
         self.size = size
-        self._directory, self._origin, self._segment_bytes = directory, origin, segment_bytes
+        self.directory = directory
+        self._origin, self._segment_bytes = origin, segment_bytes
         self._fd: int | None = None
         self._suspect = False
         newest = segments(directory)[-1:]
@@ -207,14 +208,14 @@ class Wal:
         return self._fd, segment
 
     def _create(self) -> tuple[int, _Segment]:
-        path = self._directory / f"{self.size:020d}.wal"
+        path = self.directory / f"{self.size:020d}.wal"
         header = encode_header(self._origin, self.size)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(path, flags, 0o600)
         try:
             disk.write_all(fd, header, 0)
             os.fsync(fd)
-            disk.sync_directory(self._directory)
+            disk.sync_directory(self.directory)
         except OSError:
             os.close(fd)
             with suppress(OSError):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,15 @@ def failing(call: Callable[..., Any], error: int, times: int = 1) -> Fail:
     return attempt
 
 
+def forget_the_size(base: Path) -> None:
+    """Take away what says how long the log was: a kill before the first checkpoint."""
+    for private in ("head.json", "writer.json"):
+        (base / "audit.state" / private).unlink()
+    for public in ("tile", "checkpoints"):
+        shutil.rmtree(base / "audit" / public)
+    (base / "audit" / "checkpoint").unlink()
+
+
 def test_the_log_says_who_writes_it_and_then_what_happened(tmp_path: Path) -> None:
     log = write_log(tmp_path)
     assert names(log) == [
@@ -75,10 +85,13 @@ def test_the_log_says_who_writes_it_and_then_what_happened(tmp_path: Path) -> No
 def test_the_published_directory_has_no_private_file(tmp_path: Path) -> None:
     log = write_log(tmp_path)
     digest = POLICY.removeprefix("sha256:")
-    assert sorted(str(p.relative_to(log)) for p in log.rglob("*")) == [
-        "blobs",
+    assert sorted(str(p.relative_to(log)) for p in log.rglob("*") if p.is_file()) == [
         f"blobs/{digest}",
+        "checkpoint",
+        f"checkpoints/{9:020d}",
         "log.json",
+        "tile/0/000.p/9",
+        "tile/entries/000.p/9",
     ]
     assert (log / "blobs" / digest).read_text() == POLICY_TEXT
     assert stat.S_IMODE((tmp_path / "audit.state").stat().st_mode) == 0o700
@@ -108,7 +121,7 @@ def test_a_batch_that_was_cut_in_two_is_completed(tmp_path: Path) -> None:
     log = write_log(tmp_path, [policy_change(), judged(0)])
     (path,) = segment_paths(log)
     path.write_bytes(path.read_bytes()[:-40])
-    (tmp_path / "audit.state" / "head.json").unlink()
+    forget_the_size(tmp_path)
     write_log(tmp_path, [policy_change(), judged(0)], boot="boot-2")
     assert names(log)[2:] == ["window.signals", "log.resume", "policy.verdict"]
     resume = records(log)[3]["data"]
@@ -328,7 +341,7 @@ def test_records_that_are_gone_from_the_end_begin_a_new_epoch(tmp_path: Path) ->
     assert (gap["first"], gap["last"]) == (8, 8)
 
 
-@pytest.mark.parametrize("forgotten", ["audit/log.json", "audit.state/head.json"])
+@pytest.mark.parametrize("forgotten", ["audit/log.json", "audit.state/writer.json"])
 def test_a_log_whose_records_are_gone_altogether_begins_again_and_says_so(
     tmp_path: Path, forgotten: str
 ) -> None:
@@ -346,7 +359,7 @@ def test_a_genesis_that_was_never_finished_is_put_away(tmp_path: Path) -> None:
     log = write_log(tmp_path, [])
     (path,) = segment_paths(log)
     path.write_bytes(path.read_bytes()[:-1])
-    (tmp_path / "audit.state" / "head.json").unlink()
+    forget_the_size(tmp_path)
     (log / "log.json").unlink()
     write_log(tmp_path, [], boot="boot-2")
     assert names(log) == ["log.genesis"]

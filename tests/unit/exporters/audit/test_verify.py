@@ -65,7 +65,7 @@ def flip(data: bytes, at: int) -> bytes:
 
 
 def forget_size(log: Path) -> None:
-    (log.parent / "audit.state" / "head.json").unlink()
+    (log.parent / "audit.state" / "writer.json").unlink()
 
 
 # The records: 0 genesis, 1 policy, 2 window, 3 verdict, 4 window, 5 verdict, 6 restated, 7 verdict,
@@ -172,7 +172,7 @@ def test_a_record_rewritten_with_its_checksum_is_not_found_and_the_note_says_so(
 
 
 def test_a_cut_that_also_removes_the_note_of_the_size_is_not_found(tmp_path: Path) -> None:
-    """Truncation needs a memory outside the log; `head.json` is inside."""
+    """Truncation needs a memory outside the log; `writer.json` is inside."""
     log = write_log(tmp_path)
     on_frames(lambda p: p[:8])(log)
     forget_size(log)
