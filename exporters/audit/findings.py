@@ -13,8 +13,8 @@ MOST_PER_CODE = 100
 """Findings of one code that are listed; the rest are counted."""
 
 NOT_COVERED = (
-    "Not covered: the Merkle tree and its signature are not looked at by this command yet. Somebody "
-    "who can write to the private files can change a record and its checksum together unnoticed here."
+    "Not covered: this command does not look at the Merkle tree and its signature yet. Somebody "
+    "who can write to the private files can change a record and its checksum together unnoticed."
 )
 
 CHECKS: dict[str, tuple[str, tuple[str, ...]]] = {
