@@ -11,6 +11,17 @@ from __future__ import annotations
 
 PACKS: dict[str, str] = {
     "asean-guide": "asean-guide.yaml",
+    "country-bn": "country-bn.yaml",
+    "country-id": "country-id.yaml",
+    "country-kh": "country-kh.yaml",
+    "country-la": "country-la.yaml",
+    "country-mm": "country-mm.yaml",
+    "country-my": "country-my.yaml",
+    "country-ph": "country-ph.yaml",
+    "country-sg": "country-sg.yaml",
+    "country-th": "country-th.yaml",
+    "country-tl": "country-tl.yaml",
+    "country-vn": "country-vn.yaml",
 }
 """Pack name (its `id`) -> file in `policies/packs/`."""
 
