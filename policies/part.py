@@ -41,6 +41,16 @@ def seconds(after: str) -> int:
     return int(after[:-1]) * _UNITS[after[-1]]
 
 
+def after_words(seconds: int) -> str:
+    """Return `at once`, `after 4h`, `after 2d`."""
+    if seconds == 0:
+        return "at once"
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"after {seconds // size}{unit}"
+    return f"after {seconds}s"
+
+
 def _day(value: object) -> object:
     if isinstance(value, str):
         return dt.date.fromisoformat(value)

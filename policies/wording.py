@@ -13,6 +13,7 @@ import msgspec
 
 from policies.effective import Policy, Rule
 from policies.model import PRINCIPLES, Severity, State, Subject, Threshold, Window, rfc3339
+from policies.part import after_words
 from policies.subjects import subject_kind
 
 SHOWN = 5
@@ -66,6 +67,10 @@ def alert_texts(
     }
     if rule is not None and head.kind != "not_assessable":
         texts["threshold"] = _limit(head.threshold, head.kind)
+    if rule is not None and rule.escalation:
+        texts["escalation"] = ", ".join(
+            f"{step.role} {after_words(step.after)}" for step in rule.escalation
+        )
     if head.value is not None:
         texts["value"] = _number(head.value)
         texts["interval"] = f"[{_number(head.low)}, {_number(head.high)}]"

@@ -15,6 +15,8 @@ from agent.cli.audit_verify import audit_verify
 from agent.cli.backtest import backtest
 from agent.cli.check import check
 from agent.cli.demo import demo
+from agent.cli.policy_diff import policy_diff
+from agent.cli.policy_explain import policy_explain
 from agent.cli.policy_list import policy_list
 from agent.cli.policy_show import policy_show
 from agent.cli.policy_test import policy_test
@@ -47,7 +49,11 @@ app.add_typer(_reference, name="reference")
 
 _policy = _group("What is required of the systems.")
 _policy.command("list", short_help="List the policy packs.")(policy_list)
-_policy.command("show", short_help="Show the rules of a policy pack.")(policy_show)
+_policy.command("show", short_help="Show the rules of a pack, or how rules cover a law.")(
+    policy_show
+)
+_policy.command("explain", short_help="Explain the policy of a system.")(policy_explain)
+_policy.command("diff", short_help="Compare two policies.")(policy_diff)
 _policy.command("test", short_help="Unit tests of policies.")(policy_test)
 app.add_typer(_policy, name="policy")
 

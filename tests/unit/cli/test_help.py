@@ -22,6 +22,8 @@ COMMANDS = (
     "policy",
     "policy list",
     "policy show",
+    "policy explain",
+    "policy diff",
     "policy test",
     "audit",
     "audit verify",

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
+from policies.effective import effective
+from policies.load import load_packs
 
 
 def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,3 +75,112 @@ def test_files_that_are_no_policy_tests_are_a_usage_error(
     assert "holds no .yaml file" in capsys.readouterr().err
     assert main(["policy", "test", str(tmp_path / "none.yaml")]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+BANK = """id: our-bank
+kind: team
+title: What our bank asks for
+version: 1.0.0
+include: [asean-guide]
+changes:
+  - rule: FA-2
+    thresholds: {human_in_the_loop: {warn: {at: 0.95, origin: ours}}}
+    reason: minutes of 3 March
+  - rule: DR-4
+    disable: true
+    reason: no scores
+    waiver: {by: ann, reason: until scores are logged, expires: 2026-01-31}
+"""
+
+
+def bank(tmp_path: Path) -> Path:
+    (tmp_path / "bank.yaml").write_text(BANK)
+    config = tmp_path / "pantau.yaml"
+    config.write_text(
+        "systems: [{id: loan, country: MY, sector: finance}]\npolicies: {packs: [bank.yaml]}\n"
+    )
+    return config
+
+
+def test_a_systems_policy_is_explained_down_to_who_set_each_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = bank(tmp_path)
+    assert main(["policy", "explain", "loan", "-c", str(config), "--output", "json"]) == 0
+    head, *documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (head["system"], head["oversight"]) == ("loan", "human_in_the_loop")
+    assert head["packs"][0] == {"pack": str(tmp_path / "bank.yaml"), "why": "configured"}
+    rule = next(d for d in documents if d.get("rule") == "FA-2" and d["kind"] == "rule")
+    numbers = {number["part"]: number for number in rule["numbers"]}
+    assert numbers["warn"] == {
+        "part": "warn",
+        "value": "< 0.95",
+        "origin": "ours",
+        "from": "our-bank",
+        "because": "minutes of 3 March",
+    }
+    assert (numbers["breach"]["from"], numbers["breach"]["origin"]) == (
+        "asean-guide",
+        "law_elsewhere",
+    )
+    assert all(number["from"] for number in numbers.values())
+    out = {d["rule"]: d["why"] for d in documents if d["kind"] == "not_in_force"}
+    assert out["DR-4"] == "disabled by our-bank"
+    assert out["DR-2"] == "runs from stage intermediate on; this system is at baseline"
+    (waiver,) = [d for d in documents if d["kind"] == "waiver"]
+    assert (waiver["rule"], waiver["by"], waiver["expires"]) == ("DR-4", "ann", "2026-01-31")
+
+
+def test_one_rule_is_explained_and_an_unknown_one_gets_the_nearest_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = bank(tmp_path)
+    assert main(["policy", "explain", "-c", str(config), "--rule", "FA-2"]) == 0
+    out = capsys.readouterr().out
+    assert "< 0.95 (ours)  <- our-bank: minutes of 3 March" in out
+    assert "FA-1" not in out
+    assert main(["policy", "explain", "-c", str(config), "--rule", "FA-22"]) == 2
+    assert "did you mean 'FA-2'?" in capsys.readouterr().err
+
+
+def test_two_packs_are_compared_part_by_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bank(tmp_path)
+    assert main(["policy", "diff", "asean-guide", str(tmp_path / "bank.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "~ FA-2 thresholds.human_in_the_loop.warn.at: 0.9 -> 0.95" in lines
+    assert "- DR-4" in lines
+    assert "+ waivers:DR-4" in lines
+    assert main(["policy", "diff", "asean-guide", "asean-guide"]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+    assert main(["policy", "diff", "asean-guide", "asian-guide"]) == 2
+
+
+def test_a_kept_policy_text_is_compared_with_a_pack_for_the_same_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bank(tmp_path)
+    kept = tmp_path / "blob"
+    policy = effective(
+        load_packs(["asean-guide"]), oversight="human_in_the_loop", maturity="baseline"
+    )
+    kept.write_bytes(policy.text)
+    assert main(["policy", "diff", str(kept), str(tmp_path / "bank.yaml")]) == 0
+    assert "~ FA-2 threshold.warn: 0.9 -> 0.95" in capsys.readouterr().out.splitlines()
+    kept.write_text("{}")
+    assert main(["policy", "diff", str(kept), "asean-guide"]) == 2
+    assert "not the text of a policy" in capsys.readouterr().err
+
+
+def test_a_framework_shows_what_is_covered_and_what_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["policy", "show", "--framework", "eu-ai-act", "--output", "json"]) == 0
+    rows = {row["item"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert "FA-1" in rows["Art10"]["rules"]
+    assert rows["Art22"]["covered"] is False
+    assert main(["policy", "show", "--framework", "eu-ai-act"]) == 0
+    assert "not covered" in capsys.readouterr().out
+    assert main(["policy", "show", "--framework", "eu-ai-ac"]) == 2
+    assert "did you mean 'eu-ai-act'?" in capsys.readouterr().err

@@ -1,0 +1,174 @@
+"""What is different between two policies: of packs, or of effective ones kept by digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from policies.complaint import PackError
+from policies.compose import Composition, compose
+from policies.effective import POLICY_SCHEMA, effective
+from policies.frameworks import frameworks
+from policies.load import is_path, load_packs
+from policies.pack import Pack
+
+_LISTS = {"rules": "id", "packs": "id", "clocks": "id", "waivers": "rule", "demands": "what"}
+
+
+class Side(NamedTuple):
+    """One side of a comparison: packs, or the text of an effective policy."""
+
+    name: str
+    packs: tuple[Pack, ...] = ()
+    text: Mapping[str, Any] | None = None
+
+
+class Difference(NamedTuple):
+    """One part that differs; None stands for "not there"."""
+
+    part: str
+    old: Any
+    new: Any
+
+
+def side(name: str) -> Side:
+    """Return what `name` is: a pack's name, a pack's file, or a kept policy text (JSON).
+
+    A pack without a base gets `asean-guide` under it.  Raises `PackError`.
+    """
+    if not is_path(name) and Path(name).is_file():
+        return Side(name, text=_text(Path(name)))
+    packs = load_packs([name])
+    if not any(pack.kind == "base" for pack in packs):
+        packs = load_packs(["asean-guide", name])
+    return Side(name, packs=tuple(packs))
+
+
+def differences(old: Side, new: Side) -> list[Difference]:
+    """Return what differs, in order of the parts' names.
+
+    Two packs are compared rule by rule at every oversight level.  If one side is an effective
+    policy, the other side's packs are resolved for the same system.
+    """
+    one, other = old.text, new.text
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    if one is None and other is None:
+        before, after = _composed(old.packs), _composed(new.packs)
+    elif one is not None and other is not None:
+        before, after = one, other
+    elif one is not None:
+        before, after = one, _resolved(new.packs, one)
+    else:
+        before, after = _resolved(old.packs, other or {}), other or {}
+    flat_before, flat_after = dict(_flat(before)), dict(_flat(after))
+    return [
+        Difference(part, flat_before.get(part), flat_after.get(part))
+        for part in sorted(flat_before.keys() | flat_after.keys())
+        if flat_before.get(part) != flat_after.get(part)
+    ]
+
+
+def difference_text(differences: list[Difference]) -> Iterator[str]:
+    """Give the differences as lines; a whole rule that comes or goes is one line."""
+    said: set[str] = set()
+    for found in differences:
+        head, _, rest = found.part.partition(" ")
+        whole = _whole(head, found, differences)
+        if whole and head not in said:
+            said.add(head)
+            yield whole
+        elif not whole:
+            yield f"~ {head} {rest}: {_word(found.old)} -> {_word(found.new)}"
+
+
+def _whole(head: str, found: Difference, differences: list[Difference]) -> str | None:
+    """Return the line about an entry that only one side has, else None."""
+    same = [d for d in differences if d.part.partition(" ")[0] == head]
+    title = next((d for d in same if d.part == f"{head} id" or d.part == f"{head} rule"), None)
+    if title is None:
+        return None
+    return f"- {head}" if title.new is None else f"+ {head}"
+
+
+def _word(value: Any) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _text(file: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise PackError(f"{file}: is neither a pack nor the text of a policy: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != POLICY_SCHEMA:
+        raise PackError(f"{file}: is JSON, but not the text of a policy ({POLICY_SCHEMA})")
+    return document
+
+
+def _composed(packs: tuple[Pack, ...]) -> dict[str, Any]:
+    composition: Composition = compose(packs, frameworks=frameworks())
+    document: dict[str, Any] = {
+        "rules": [
+            {
+                **composed.spec.model_dump(mode="json", exclude_none=True),
+                "persistence": _dump(composed.spec.persistence or composed.defaults.persistence),
+                "clear_after": _dump(composed.spec.clear_after or composed.defaults.clear_after),
+                "inconclusive_after": _dump(composed.defaults.inconclusive_after),
+                "escalation": _dump(composed.spec.escalation or composed.defaults.escalation),
+            }
+            for composed in composition.rules.values()
+        ],
+        "waivers": [
+            {"rule": w.rule, **w.waiver.model_dump(mode="json")} for w in composition.waivers
+        ],
+    }
+    for part in ("clocks", "requires", "attributes", "retention"):
+        document[part] = [
+            entry.model_dump(mode="json", exclude_none=True)
+            for pack in composition.packs
+            for entry in getattr(pack, part)
+        ]
+    return document
+
+
+def _dump(part: Any) -> Any:
+    return None if part is None else part.model_dump(mode="json")
+
+
+def _resolved(packs: tuple[Pack, ...], text: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the packs' effective policy for the system that `text` was made for."""
+    policy = effective(
+        packs,
+        oversight=text["oversight"],
+        maturity=text["maturity"],
+        country=text.get("country"),
+        sector=text.get("sector"),
+    )
+    document: dict[str, Any] = json.loads(policy.text)
+    return document
+
+
+def _flat(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give (`rules:FA-1 thresholds.warn`, value) for every leaf; lists of plain values are one."""
+    for key, value in document.items():
+        if key in _LISTS or (isinstance(value, list) and value and isinstance(value[0], dict)):
+            for i, entry in enumerate(value):
+                name = entry.get(_LISTS.get(key, ""), i)
+                head = name if key == "rules" else f"{key}:{name}"
+                for place, leaf in _leaves(entry, ""):
+                    yield f"{head} {place}", leaf
+        else:
+            for place, leaf in _leaves(value, ""):
+                yield f"policy {key}{'.' if place else ''}{place}", leaf
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list):
+        yield place, json.dumps(value, ensure_ascii=False) if value else "[]"
+    else:
+        yield place, value
