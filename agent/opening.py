@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -17,12 +18,15 @@ from agent.persist import restore
 from agent.pipeline import Opened
 from agent.plan import Plan, TimeSettings
 from agent.policy_of import chosen_packs, policy_of
+from agent.reference.build import Baseline
 from agent.reference.from_file import build_from_file
 from agent.reference.load import LoadError
 from agent.reference.load import load as load_reference
 from agent.reference.profile import Reference
 from agent.retire import retire_rules
 from agent.signals.context import Settings
+from agent.signals.measures import Ask
+from agent.signals.outcome_profile import outcome_profile
 from agent.store import Document, Store
 from agent.windows import by_length
 from collectors.schema import EventSchema
@@ -95,7 +99,14 @@ def reference_of(system: System, schema: EventSchema) -> Reference | None:
         schema,
         favourable=favourable_texts(system.favourable),
         k_display=system.k_display,
+        baseline=baseline_of(system),
     )
+
+
+def baseline_of(system: System) -> Baseline:
+    """Return what a reference keeps of the labels in its data."""
+    ask = Ask(observed=system.label_observed, least=system.min_performance_n)
+    return partial(outcome_profile, ask=ask)
 
 
 def known_schema(config: Config, system: str, store: Store) -> EventSchema | None:

@@ -42,7 +42,7 @@ Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
 Action = Literal["raise", "keep", "clear"]
 Scope = Literal["rule", "window"]
 
-LASTING_REASONS = ("not_configured", "selective_labels")
+LASTING_REASONS = ("not_applicable", "not_configured", "selective_labels")
 """Reasons of signals that will not go away by waiting; they show, but call nobody."""
 
 

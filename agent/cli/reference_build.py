@@ -42,6 +42,7 @@ def reference_build(
     from agent.cli.systems import choose_system
     from agent.config.load import load
     from agent.config.resolve import event_schema, favourable_texts
+    from agent.opening import baseline_of
     from agent.reference.from_file import Reading, build_from_file
     from agent.reference.load import save
 
@@ -53,6 +54,7 @@ def reference_build(
             event_schema(chosen),
             favourable=favourable_texts(chosen.favourable),
             k_display=chosen.k_display,
+            baseline=baseline_of(chosen),
             reading=reading,
         )
     for note in reading.notes:

@@ -293,7 +293,7 @@ class System(Section):
     label_observed: Literal["all", "favourable_only"] = Field(
         default="all",
         description="Whose true outcome can become known: everybody's, or only of those who got "
-        "the favourable decision. No effect yet.",
+        "the favourable decision.",
     )
     features: dict[str, Feature] | None = Field(
         default=None,
@@ -329,7 +329,7 @@ class System(Section):
         default=100, description="Fewest people per group for a fairness signal."
     )
     min_performance_n: Count = Field(
-        default=100, description="Fewest labelled rows for performance. No effect yet."
+        default=100, description="Fewest labelled rows for performance."
     )
     min_label_coverage: Share = Field(
         default=0.8,

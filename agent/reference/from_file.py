@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.reference.build import BuildError, build
+from agent.reference.build import Baseline, BuildError, build
 from agent.reference.profile import Reference
 from collectors.base import CollectorError, EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
@@ -40,7 +40,9 @@ def build_from_file(
     schema: EventSchema,
     *,
     favourable: Iterable[str] = (),
+    attributes: Iterable[str] | None = None,
     k_display: int = 10,
+    baseline: Baseline | None = None,
     reading: Reading | None = None,
 ) -> Reference:
     """Return the profile of the events in a file; what the schema leaves open is inferred.
@@ -55,7 +57,14 @@ def build_from_file(
     elif isinstance(first, EndOfInput):
         raise CollectorError(first.error or f"{path}: holds no event to build a reference from")
     try:
-        return build(_batches(items, reading), schema, favourable=favourable, k_display=k_display)
+        return build(
+            _batches(items, reading),
+            schema,
+            favourable=favourable,
+            attributes=attributes,
+            k_display=k_display,
+            baseline=baseline,
+        )
     except BuildError as error:
         counts = ", ".join(f"{reason} {n}" for reason, n in sorted(reading.rejected.items()))
         raise BuildError(f"{path}: {error} (rejected: {counts or 'none'})") from error

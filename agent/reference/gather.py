@@ -124,6 +124,10 @@ class Gathered:
             }
         return result
 
+    def ungrouped(self, keep: Flags) -> dict[str, int]:
+        """Return the rows without a group of each attribute."""
+        return {a: self.counted(f"audit.{a}", keep)[1] for a in self.attributes}
+
     def versions(self, keep: Flags) -> dict[str, int]:
         """Return the rows of each model version."""
         counts, _ = self.counted("model_version", keep)
@@ -156,7 +160,17 @@ def gather(
         for attribute in attributes:
             gathered.put_texts(f"audit.{attribute}", audit_column(batch, attribute), batch.n)
         gathered.put_texts("model_version", batch.model_version, batch.n)
+        if schema.label is not None:
+            _gather_labels(gathered, batch, kinds.get("prediction", "categorical"))
     return gathered
+
+
+def _gather_labels(gathered: Gathered, batch: EventBatch, kind: str) -> None:
+    recorded = batch.recorded_time
+    never = np.full(batch.n, np.iinfo(np.int64).min)
+    gathered.put("recorded", never if recorded is None else recorded)
+    gathered.put("offset", batch.offset)
+    gathered.put_column("label", batch.label, batch, kind)
 
 
 def _column(batch: EventBatch, name: str) -> Column | None:

@@ -75,12 +75,44 @@ class GroupProfile(msgspec.Struct, frozen=True):
     favourable: int
 
 
+class GroupOutcomeProfile(msgspec.Struct, frozen=True):
+    """A group's rows with prediction and label, by whether these are favourable."""
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+    true_negative: int
+
+
+class MeasureProfile(msgspec.Struct, frozen=True):
+    """A performance measure of the reference's labelled rows, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class OutcomeProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reference's labels say: the accepted baseline of performance and of gaps.
+
+    `labelled` counts rows with prediction and label.  `measures` are by signal name.  `groups`:
+    audit attribute -> group -> counts; groups with fewer than `k_display` labelled rows are left
+    out, and all of them where labels are selective.
+    """
+
+    labelled: int
+    measures: dict[str, MeasureProfile]
+    groups: dict[str, dict[str, GroupOutcomeProfile]]
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """What the system is compared with: pinned by `digest`, made once, never changed.
 
     `data_start` and `data_end` are the times of the first and last row in epoch seconds.
     `groups`: audit attribute -> group -> counts, groups below `k_display` left out.  `favourable`
-    says which predictions counted as favourable.
+    says which predictions counted as favourable.  `ungrouped` counts the rows without a group of an
+    attribute; it and `outcomes` (without labels) may be absent, as in profiles of older versions.
     """
 
     schema: str = SCHEMA
@@ -96,6 +128,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     favourable: tuple[str, ...]
     groups: dict[str, dict[str, GroupProfile]]
     model_versions: dict[str, int]
+    ungrouped: dict[str, int] | None = None
+    outcomes: OutcomeProfile | None = None
     digest: str = ""
 
 
@@ -106,14 +140,23 @@ def seal(reference: Reference) -> Reference:
 
 def digest_of(reference: Reference) -> str:
     """Return `sha256:` and the hex SHA-256 of the JCS text (RFC 8785) without `digest`."""
-    document: dict[str, Any] = msgspec.to_builtins(reference)
+    document = _document(reference)
     del document["digest"]
     return "sha256:" + hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
 def encode(reference: Reference) -> bytes:
     """Return the reference as one line of JCS JSON; equal references, equal bytes."""
-    return rfc8785.dumps(msgspec.to_builtins(reference)) + b"\n"
+    return rfc8785.dumps(_document(reference)) + b"\n"
+
+
+def _document(reference: Reference) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(reference)
+    for name in ("ungrouped", "outcomes"):
+        if document[name] is None:
+            # A key that an older version did not know must not change the digest of its profiles.
+            del document[name]
+    return document
 
 
 def hash_category(text: str) -> str:

@@ -9,10 +9,12 @@ from typing import Literal
 
 from agent.binning import MISSING
 from agent.labels.rows import OutcomeRows
-from agent.layout import Column, Layout
-from agent.reference.profile import Reference
+from agent.layout import PREDICTION, SCORE, Column, Layout
+from agent.reference.profile import CategoricalProfile, Reference
 from agent.signals.distributions import Curves, Shares, curves, shares
 from agent.signals.divergence import Divergences, divergences
+from agent.signals.labelled import Labelled
+from agent.signals.measures import Ask, Found, class_measures, measures
 from agent.summary import EVENTS, Summary, dense
 from collectors.batch import Ints
 from policies.model import Window
@@ -74,6 +76,40 @@ class SignalContext:
     def divergences(self) -> tuple[Divergences, Divergences]:
         """PSI and Jensen-Shannon divergence of the columns of `shares`."""
         return divergences(self.shares)
+
+    @property
+    def is_regression(self) -> bool | None:
+        """Tell whether predictions are quantities, None if there are no predictions."""
+        column = self.layout.column("output", PREDICTION)
+        return None if column is None else column.kind == "numeric"
+
+    @cached_property
+    def labelled(self) -> Labelled | None:
+        """The window's rows with their labels, None where the system has no labels."""
+        if self.outcomes is None:
+            return None
+        profile = None if self.reference is None else self.reference.prediction
+        known = tuple(profile.categories) if isinstance(profile, CategoricalProfile) else ()
+        return Labelled(self.outcomes, self.layout.favourable, known)
+
+    @cached_property
+    def measures(self) -> dict[str, Found]:
+        """Every performance measure of the whole system; empty without labels."""
+        return {} if self.labelled is None else measures(self.labelled, self.ask)
+
+    @cached_property
+    def class_measures(self) -> dict[str, dict[str, Found]]:
+        """Performance measures of single classes, by signal and class."""
+        return {} if self.labelled is None else class_measures(self.labelled, self.ask)
+
+    @property
+    def ask(self) -> Ask:
+        """What performance is measured by."""
+        return Ask(
+            has_score=self.layout.column("output", SCORE) is not None,
+            observed=self.settings.label_observed,
+            least=self.settings.min_performance_n,
+        )
 
     @property
     def events(self) -> int:

@@ -2,24 +2,29 @@
 
 Group values and their n appear at one window length only.  There, a group of fewer than
 `k_display` people is not shown, and where the shown groups would let its size be worked out from
-the number of events, the smallest of them is not shown either.
+the number of events, the smallest of them is not shown either.  What is made from labels is shown
+once only, when no label can come any more: two revisions of one window that differ by a single
+label would tell that person's outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.signals.context import SignalContext
-from agent.signals.fairness import GAPS, worst
-from agent.signals.groups import Attribute, attributes
+from agent.signals.gap_table import GAPS
+from agent.signals.gaps import Attribute, worst
+from agent.signals.groups import GroupRate, attributes
+from agent.signals.label_based import LABEL_BASED
+from agent.signals.withhold import COMPLEMENT, SMALL, Counted, withhold
 from agent.summary import NO_GROUP
 from policies.model import Signal, unmeasured
 
 FAMILY = "fairness."
 PUBLISHED_AT = "published_at:"
-SMALL = "below_k_display"
-COMPLEMENT = "would_reveal_small_group"
+AT_MATURITY = "published_at_maturity"
 
 
 class Signals(NamedTuple):
@@ -36,53 +41,77 @@ class Signals(NamedTuple):
 def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
     """Split real fairness signals into what is published and what only the policy engine sees."""
     real = list(signals)
-    here = context.window.length == context.settings.fairness_window
     published = [s for s in real if "attribute" not in s.subject]
     hidden: list[Signal] = []
     for attribute in attributes(context):
-        of_attribute = [s for s in real if s.subject.get("attribute") == attribute.name]
-        withheld = _withheld(context, attribute)
-        if here:
-            shown = _shown(attribute, of_attribute, withheld)
-        else:
-            of_attribute = _without_small_groups(context, of_attribute, withheld)
-            reason = PUBLISHED_AT + context.settings.fairness_window
-            shown = [
-                s if s.n == 0 and set(s.subject) == {"attribute"} else _suppressed(s, reason)
-                for s in of_attribute
+        by_prediction = _withheld(context, attribute)
+        by_label = _withheld_by_label(context, attribute, by_prediction)
+        for label_based, withheld in ((False, by_prediction), (True, by_label)):
+            mine = [
+                s
+                for s in real
+                if s.subject.get("attribute") == attribute.name
+                and (s.name in LABEL_BASED) == label_based
             ]
-        published += shown
-        hidden += [s for s, public in zip(of_attribute, shown, strict=True) if s != public]
+            elsewhere = _published_elsewhere(context, label_based)
+            if elsewhere is None:
+                shown = _shown(context, mine, withheld)
+            else:
+                mine = _without_small_groups(context, mine, withheld)
+                shown = [
+                    s if s.n == 0 and set(s.subject) == {"attribute"} else _suppressed(s, elsewhere)
+                    for s in mine
+                ]
+            published += shown
+            hidden += [s for s, public in zip(mine, shown, strict=True) if s != public]
     return Signals(published, hidden)
 
 
-def _withheld(context: SignalContext, attribute: Attribute) -> dict[str, str]:
-    """Return the groups not to be shown, and why."""
-    k = context.settings.k_display
-    sizes = {g.group: g.n for g in attribute.groups if g.n > 0}
-    withheld = {group: SMALL for group, n in sizes.items() if n < k}
-    if not withheld:
-        return withheld
-    # Whoever knows the number of events knows the sum of what is not shown.  It must not single
-    # out a small group: at least two parts have to share it, and k people at least.
+def _published_elsewhere(context: SignalContext, label_based: bool) -> str | None:
+    """Return where and when group values are published if it is not here and now."""
+    if context.window.length != context.settings.fairness_window:
+        return PUBLISHED_AT + context.settings.fairness_window
+    if label_based and context.outcomes is not None and not context.outcomes.mature:
+        return AT_MATURITY
+    return None
+
+
+def _withheld(context: SignalContext, attribute: Attribute[GroupRate]) -> dict[str, str]:
+    """Return the groups not to be shown with what is made of predictions, and why."""
+    sizes = {g.group: g.n for g in attribute.groups}
     nowhere = context.count(NO_GROUP + attribute.name)
-    for group in sorted(sizes, key=lambda name: (sizes[name], name)):
-        parts = len(withheld) + (nowhere > 0)
-        if parts >= 2 and sum(sizes[g] for g in withheld) + nowhere >= k:
-            break
-        withheld.setdefault(group, COMPLEMENT)
-    return withheld
+    return withhold([Counted(sizes, nowhere)], context.settings.k_display)
+
+
+def _withheld_by_label(
+    context: SignalContext, attribute: Attribute[GroupRate], withheld: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the groups not to be shown with what is made of labels, and why."""
+    if context.labelled is None:
+        return dict(withheld)
+    groups, nowhere = context.labelled.groups(attribute.name)
+    counts = [
+        Counted({g.group: size(g) for g in groups.values()}, size(nowhere))
+        for size in (_LABELLED, _POSITIVES, _NEGATIVES, _SCORED)
+    ]
+    return withhold(counts, context.settings.k_display, withheld)
+
+
+_LABELLED = operator.attrgetter("labelled")
+_POSITIVES = operator.attrgetter("positives")
+_NEGATIVES = operator.attrgetter("negatives")
+_SCORED = operator.attrgetter("scored")
 
 
 def _shown(
-    attribute: Attribute, signals: Sequence[Signal], withheld: dict[str, str]
+    context: SignalContext, signals: Sequence[Signal], withheld: Mapping[str, str]
 ) -> list[Signal]:
     shown = []
     for signal in signals:
         reasons = [
             withheld[group]
             for group in (signal.subject.get("group"), signal.subject.get("against"))
-            if group in withheld
+            if group is not None and group in withheld
         ]
         if reasons:
             shown.append(_suppressed(signal, SMALL if SMALL in reasons else COMPLEMENT))
@@ -91,20 +120,22 @@ def _shown(
     if not withheld:
         return shown
     # The worst pair must not speak for a group that is withheld.
-    return [_worst_of(attribute, s, shown) if s.name in GAPS else s for s in shown]
+    return [_worst_of(context, s, shown) if s.name in GAPS else s for s in shown]
 
 
-def _worst_of(attribute: Attribute, signal: Signal, shown: Sequence[Signal]) -> Signal:
+def _worst_of(context: SignalContext, signal: Signal, shown: Sequence[Signal]) -> Signal:
     if set(signal.subject) != {"attribute"}:
         return signal
     pairs = [s for s in shown if s.name == signal.name and "against" in s.subject]
     if pairs and all(s.status == "suppressed" for s in pairs):
         return _suppressed(signal, SMALL)
-    return worst(attribute, GAPS[signal.name], pairs)
+    gap, of = GAPS[signal.name]
+    attribute = next(a for a in of(context) if a.name == signal.subject["attribute"])
+    return worst(attribute, gap, pairs)
 
 
 def _without_small_groups(
-    context: SignalContext, signals: Sequence[Signal], withheld: dict[str, str]
+    context: SignalContext, signals: Sequence[Signal], withheld: Mapping[str, str]
 ) -> list[Signal]:
     """Leave out groups that are too small and that nobody configured.
 

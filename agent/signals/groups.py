@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.layout import PREDICTION
 from agent.reference.profile import CategoricalProfile
 from agent.signals.context import SignalContext
+from agent.signals.gaps import Attribute
 from agent.summary import GROUPS_OVERFLOW
 
 
@@ -24,23 +25,7 @@ class GroupRate:
         return self.favourable / self.n
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """An audit attribute in one window.
-
-    `groups` are by name.  `against` is the group that the others are compared with, None when it
-    cannot be told.  `chosen` says that `against` was picked for having the highest rate.
-    `problem` is set when nothing about the attribute can be measured.
-    """
-
-    name: str
-    groups: tuple[GroupRate, ...]
-    against: GroupRate | None
-    chosen: bool
-    problem: str | None
-
-
-def attributes(context: SignalContext) -> list[Attribute]:
+def attributes(context: SignalContext) -> list[Attribute[GroupRate]]:
     """Return the layout's audit attributes as this window shows them."""
     return [_attribute(context, name) for name in context.layout.attributes]
 
@@ -50,7 +35,8 @@ def least(context: SignalContext) -> int:
     return max(context.settings.min_group_n, context.settings.k_display, 1)
 
 
-def _attribute(context: SignalContext, name: str) -> Attribute:
+def _attribute(context: SignalContext, name: str) -> Attribute[GroupRate]:
+    enough = least(context)
     seen = context.summary.groups.get(name, {})
     overflow = context.count(GROUPS_OVERFLOW + name) > 0
     privileged = context.settings.privileged.get(name)
@@ -83,10 +69,10 @@ def _attribute(context: SignalContext, name: str) -> Attribute:
         problem = "not_configured: favourable is no prediction of the window or the reference"
     if privileged is not None:
         against = next(g for g in groups if g.group == privileged)
-        return Attribute(name, groups, against, chosen=False, problem=problem)
-    candidates = [g for g in groups if g.n >= least(context)]
+        return Attribute(name, groups, against, False, problem, enough)
+    candidates = [g for g in groups if g.n >= enough]
     best = max(candidates, key=lambda g: g.rate, default=None)
-    return Attribute(name, groups, best, chosen=True, problem=problem)
+    return Attribute(name, groups, best, True, problem, enough)
 
 
 def _never_predicted(context: SignalContext) -> bool:

@@ -12,10 +12,24 @@ from importlib.metadata import entry_points
 
 import structlog
 
-from agent.signals import anomaly, drift, fairness, governance, quality
+from agent.signals import (
+    anomaly,
+    baseline,
+    drift,
+    error_rates,
+    fairness,
+    governance,
+    performance,
+    quality,
+    representation,
+    trend,
+)
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import FAMILY, Signals, disclose
+from agent.signals.label_based import LABEL_BASED
 from policies.model import Signal, unmeasured
+
+__all__ = ["LABEL_BASED", "SIGNALS", "all_signals", "compute"]
 
 SignalFunction = Callable[[SignalContext], list[Signal]]
 
@@ -26,12 +40,41 @@ SIGNALS: dict[str, SignalFunction] = {
     "drift.psi": drift.psi,
     "drift.share": drift.share,
     "drift.wasserstein_normed": drift.wasserstein_normed,
+    "fairness.average_odds_difference": error_rates.average_odds_difference,
+    "fairness.base_rate": error_rates.base_rate,
+    "fairness.calibration_difference": error_rates.calibration_difference,
     "fairness.disparate_impact_ratio": fairness.disparate_impact_ratio,
+    "fairness.equal_opportunity_difference": error_rates.equal_opportunity_difference,
+    "fairness.equal_opportunity_worsening": trend.equal_opportunity_worsening,
+    "fairness.false_negative_rate": error_rates.false_negative_rate,
+    "fairness.false_negative_rate_difference": error_rates.false_negative_rate_difference,
+    "fairness.false_positive_rate": error_rates.false_positive_rate,
+    "fairness.false_positive_rate_difference": error_rates.false_positive_rate_difference,
+    "fairness.false_positive_rate_worsening": trend.false_positive_rate_worsening,
+    "fairness.representation_gap": representation.representation_gap,
     "fairness.selection_rate": fairness.selection_rate,
     "fairness.statistical_parity_difference": fairness.statistical_parity_difference,
+    "fairness.statistical_parity_worsening": trend.statistical_parity_worsening,
+    "fairness.true_positive_rate": error_rates.true_positive_rate,
     "governance.audit_completeness": governance.audit_completeness,
     "governance.reference_age_days": governance.reference_age_days,
     "governance.unregistered_version": governance.unregistered_version,
+    "performance.accuracy": performance.accuracy,
+    "performance.accuracy_drop": baseline.accuracy_drop,
+    "performance.brier": performance.brier,
+    "performance.ece": performance.ece,
+    "performance.ece_rise": baseline.ece_rise,
+    "performance.f1": performance.f1,
+    "performance.log_loss": performance.log_loss,
+    "performance.mae": performance.mae,
+    "performance.mae_rise": baseline.mae_rise,
+    "performance.precision": performance.precision,
+    "performance.recall": performance.recall,
+    "performance.recall_drop": baseline.recall_drop,
+    "performance.rmse": performance.rmse,
+    "performance.rmse_rise": baseline.rmse_rise,
+    "performance.roc_auc": performance.roc_auc,
+    "performance.roc_auc_drop": baseline.roc_auc_drop,
     "quality.duplicate_rate": quality.duplicate_rate,
     "quality.missing_rate": quality.missing_rate,
     "quality.missing_rate_rise": quality.missing_rate_rise,
@@ -39,39 +82,6 @@ SIGNALS: dict[str, SignalFunction] = {
     "quality.out_of_range_rate": quality.out_of_range_rate,
     "quality.type_mismatch_rate": quality.type_mismatch_rate,
 }
-
-LABEL_BASED: frozenset[str] = frozenset(
-    {
-        "fairness.average_odds_difference",
-        "fairness.base_rate",
-        "fairness.calibration_difference",
-        "fairness.equal_opportunity_difference",
-        "fairness.equal_opportunity_worsening",
-        "fairness.false_negative_rate",
-        "fairness.false_negative_rate_difference",
-        "fairness.false_positive_rate",
-        "fairness.false_positive_rate_difference",
-        "fairness.false_positive_rate_worsening",
-        "fairness.true_positive_rate",
-        "performance.accuracy",
-        "performance.accuracy_drop",
-        "performance.brier",
-        "performance.ece",
-        "performance.ece_rise",
-        "performance.f1",
-        "performance.log_loss",
-        "performance.mae",
-        "performance.mae_rise",
-        "performance.precision",
-        "performance.recall",
-        "performance.recall_drop",
-        "performance.rmse",
-        "performance.rmse_rise",
-        "performance.roc_auc",
-        "performance.roc_auc_drop",
-    }
-)
-"""Signals made from labels: what they say is provisional until the labels are in (contract C9)."""
 
 GROUP = "pantau.signals"
 """Entry points of this group add signals."""

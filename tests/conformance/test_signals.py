@@ -12,32 +12,58 @@ from agent.signals.context import Settings, SignalContext
 from agent.signals.table import SIGNALS
 from agent.summarise import summarise
 from agent.summary import empty
+from collectors.schema import Task
 from policies.model import Window
-from tests.unit.statistics.events import batch, referenced, schema_of
+from tests.unit.statistics.events import FAVOURABLE, batch, schema_of
+from tests.unit.statistics.outcomes import reference_of, rows_of
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "signals.md").read_text()
 
+N = 1_000
+
 EVENTS = batch(
-    {"x": [float(i % 37) for i in range(500)], "k": ["ab"[i % 2] for i in range(500)]},
-    prediction=["01"[i % 3 == 0] for i in range(500)],
-    score=[i / 500 for i in range(500)],
-    audit={"sex": ["fm"[i % 2] for i in range(500)]},
-    version=["v1"] * 500,
+    {"x": [float(i % 37) for i in range(N)], "k": ["ab"[i % 2] for i in range(N)]},
+    prediction=["01"[i % 3 == 0] for i in range(N)],
+    label=["01"[i % 5 < 2] for i in range(N)],
+    score=[i / N for i in range(N)],
+    audit={"sex": ["fm"[i % 2] for i in range(N)]},
+    version=["v1"] * N,
 )
 
+NUMBERS = batch(
+    prediction=[float(i) for i in range(N)], label=[float(i + i % 7) for i in range(N)], n=N
+)
 
-def contexts() -> dict[str, SignalContext]:
+OF_NUMBERS = (
+    "performance.mae",
+    "performance.mae_rise",
+    "performance.rmse",
+    "performance.rmse_rise",
+)
+"""Signals of a regression; all others are of a classification."""
+
+
+def contexts(name: str) -> dict[str, SignalContext]:
     """Return an empty window, one without a reference, and an ordinary one."""
     window = Window(start=0, end=86_400, length="1d")
     settings = Settings(registered=frozenset({"v1"}))
-    layout, reference = referenced(EVENTS)
-    bare = build_layout(schema_of(EVENTS))
-    rows = np.arange(EVENTS.n)
+    events = NUMBERS if name in OF_NUMBERS else EVENTS
+    task: Task = "regression" if name in OF_NUMBERS else "classification"
+    reference = reference_of(events)
+    layout = build_layout(schema_of(events, task), reference, favourable=FAVOURABLE)
+    bare = build_layout(schema_of(events, task))
+    rows = np.arange(events.n)
     return {
         "empty": SignalContext(layout, empty(layout), reference, window, settings),
-        "bare": SignalContext(bare, summarise(bare, EVENTS, rows), None, window, settings),
+        "bare": SignalContext(bare, summarise(bare, events, rows), None, window, settings),
         "usual": SignalContext(
-            layout, summarise(layout, EVENTS, rows), reference, window, settings, (400, 500, 600)
+            layout,
+            summarise(layout, events, rows),
+            reference,
+            window,
+            settings,
+            (400, 500, 600),
+            rows_of(events),
         ),
     }
 
@@ -51,7 +77,7 @@ def test_each_signal_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("which", ["empty", "bare", "usual"])
 def test_each_signal_says_something_about_every_window(name: str, which: str) -> None:
-    found = SIGNALS[name](contexts()[which])
+    found = SIGNALS[name](contexts(name)[which])
     assert {s.name for s in found} <= {name}
     # An empty window has no groups, so no group's rate; everything else must speak.
     assert found or (name, which) == ("fairness.selection_rate", "empty")
@@ -65,4 +91,4 @@ def test_each_signal_says_something_about_every_window(name: str, which: str) ->
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_the_same_window_gives_the_same_signals(name: str) -> None:
-    assert SIGNALS[name](contexts()["usual"]) == SIGNALS[name](contexts()["usual"])
+    assert SIGNALS[name](contexts(name)["usual"]) == SIGNALS[name](contexts(name)["usual"])

@@ -34,7 +34,7 @@ Counts = Mapping[str | None, tuple[int, int]]
 def fairness(
     groups: Counts, settings: Settings = DEFAULTS, *, length: str = "1d", favourable: bool = True
 ) -> Signals:
-    """Return the fairness signals of groups given as (rows, favourable ones)."""
+    """Return the signals of selection rates of groups given as (rows, favourable ones)."""
     sex: list[str | None] = []
     predictions: list[str] = []
     for group, (n, chosen) in groups.items():
@@ -46,8 +46,8 @@ def fairness(
     context = SignalContext(layout, summary, None, Window(0, 86_400, length), settings)
     found = compute(context)
     return Signals(
-        [s for s in found.published if s.name.startswith("fairness.")],
-        [s for s in found.hidden if s.name.startswith("fairness.")],
+        [s for s in found.published if s.name in (RATE, DIFFERENCE, RATIO)],
+        [s for s in found.hidden if s.name in (RATE, DIFFERENCE, RATIO)],
     )
 
 
