@@ -68,8 +68,8 @@ class Watcher:
     def export(self, items: Sequence[Numbered]) -> None:
         """Keep reports and alerts."""
         with self._lock:
-            self._reports += [item for _, item in items if isinstance(item, Report)]
-            self._alerts += [item for _, item in items if isinstance(item, Alert)]
+            self._reports += [one.item for one in items if isinstance(one.item, Report)]
+            self._alerts += [one.item for one in items if isinstance(one.item, Alert)]
 
     def tick(self, now: float) -> None:
         """Do nothing."""

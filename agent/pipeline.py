@@ -8,9 +8,11 @@ exporters, and only when the required ones have them durably do offsets go back 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -34,8 +36,12 @@ from exporters.agent_metrics import AgentMetrics
 from exporters.base import Numbered
 from exporters.deadline import Deadline
 from exporters.delivery import Delivery
+from exporters.tracing import TraceRef, in_log_lines
 from policies.complaint import PackError
 from policies.model import Outgoing, Report
+
+if TYPE_CHECKING:
+    from agent.tracing import PipelineTracing
 
 _log = structlog.get_logger("agent.pipeline")
 
@@ -119,6 +125,7 @@ class Pipeline:
         commit_interval: float = 1.0,
         audit_failure: str = "degrade",
         audit_failure_after: float = 60.0,
+        tracing: PipelineTracing | None = None,
     ) -> None:
         self._store = store
         self._systems = {s.system: s for s in systems}
@@ -134,7 +141,9 @@ class Pipeline:
         self._totals = {} if totals is None else totals
         self._totals.setdefault("events", 0)
         self._stopping: Deadline | None = None
+        self._tracing = tracing
         self._pending: list[Outgoing] = []
+        self._refs: dict[int, TraceRef] = {}
         self._changes = Changes()
         self._offsets: dict[str, dict[str, int]] = {}
         self._acknowledgements: deque[_Acknowledgement] = deque()
@@ -294,7 +303,16 @@ class Pipeline:
     def _batch(self, source: Input, running: Running, batch: EventBatch) -> None:
         if running.plan is None or running.state is None:
             raise RuntimeError(f"{batch.source}: a batch came before its schema")
-        outcome = take(running.plan, running.state, batch, self._now())
+        if self._tracing is None:
+            self._work(source, running, running.plan, running.state, batch)
+            return
+        with self._tracing.batch(running.system, batch):
+            self._work(source, running, running.plan, running.state, batch)
+
+    def _work(
+        self, source: Input, running: Running, plan: Plan, state: SystemState, batch: EventBatch
+    ) -> None:
+        outcome = take(plan, state, batch, self._now())
         self._offsets.setdefault(source.source, {})[batch.partition] = batch.next_offset
         self._measure(source, running, outcome)
         if outcome.absorbed is not None:
@@ -328,13 +346,25 @@ class Pipeline:
             self._metrics.rejected(source.source, reason, amount)
 
     def _emit(self, running: Running, outcome: Outcome) -> None:
+        refs = self._trace(running, outcome)
         self._pending += outcome.items
         reports = outcome.reports()
         if reports:
             self._metrics.reported(running.system, len(reports))
-            for report in reports:
-                _log_window(report)
-                self._metrics.window_closed(running.system, report.window.length)
+        for item, ref in zip(outcome.items, refs, strict=True):
+            if isinstance(item, Report):
+                with in_log_lines(ref):
+                    _log_window(item)
+                self._metrics.window_closed(running.system, item.window.length)
+
+    def _trace(self, running: Running, outcome: Outcome) -> list[TraceRef | None]:
+        """Return where each item is traced, and remember it by the item's place in `_pending`."""
+        if self._tracing is None:
+            return [None] * len(outcome.items)
+        refs = self._tracing.closed(running.system, outcome)
+        places = enumerate(refs, start=len(self._pending))
+        self._refs |= {place: ref for place, ref in places if ref is not None}
+        return refs
 
     def _pass_time(self) -> None:
         moment = self._clock.monotonic()
@@ -400,6 +430,7 @@ class Pipeline:
         self._committed_at = self._clock.monotonic()
         changes, self._changes = self._changes, Changes()
         items, self._pending = self._pending, []
+        refs, self._refs = self._refs, {}
         for running in self._systems.values():
             if running.plan is not None and running.state is not None:
                 collect(running.system, running.plan.layout, running.state, changes)
@@ -409,13 +440,16 @@ class Pipeline:
         if delivered > self._forgotten:
             changes.delivered = delivered
         if changes:
+            began = time.time_ns()
             numbers = self._write(changes)
+            if self._tracing is not None:
+                self._tracing.committed(list(refs.values()), began)
             self._forgotten = max(self._forgotten, changes.delivered)
             for running in self._systems.values():
                 if running.state is not None:
                     mark_clean(running.state)
             self._made += [(number, changes.made) for number in numbers]
-            self._hand_on(numbers, items)
+            self._hand_on(numbers, items, refs)
         if self._offsets:
             replay_from = {
                 name: None
@@ -454,11 +488,16 @@ class Pipeline:
             self._metrics.committed(self._clock.monotonic() - started)
             return numbers
 
-    def _hand_on(self, numbers: Sequence[int], items: Sequence[Outgoing]) -> None:
+    def _hand_on(
+        self, numbers: Sequence[int], items: Sequence[Outgoing], refs: Mapping[int, TraceRef]
+    ) -> None:
         if not numbers:
             return
         self._number = numbers[-1]
-        numbered = [Numbered(n, item) for n, item in zip(numbers, items, strict=True)]
+        numbered = [
+            Numbered(number, item, refs.get(place))
+            for place, (number, item) in enumerate(zip(numbers, items, strict=True))
+        ]
         for delivery in self._deliveries:
             delivery.submit(numbered)
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import BaseModel
@@ -36,6 +37,11 @@ from exporters.deadline import Deadline
 from exporters.delivery import Delivery, stop_all
 from exporters.health import Health
 from exporters.log import configure
+from exporters.telemetry.wanted import Wanted, wanted
+
+if TYPE_CHECKING:
+    from agent.tracing import PipelineTracing
+    from exporters.telemetry.start import Telemetry
 
 _log = structlog.get_logger("agent.run")
 
@@ -60,6 +66,7 @@ class Parts:
     systems: list[Running]
     clock: Clock
     wake: threading.Event
+    telemetry: Telemetry | None = None
     thread: threading.Thread | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -68,8 +75,8 @@ def run(config: Config) -> None:
     """Run the agent until its inputs end or a signal asks it to stop.
 
     SIGTERM or SIGINT drains and stops within `agent.stop_timeout`; a second one ends the process
-    at once.  Raises `RunError`, `ExportError`, `StoreError`, `CollectorError` or `LoadError` for
-    what a person must mend.
+    at once.  Raises `RunError`, `ExportError`, `StoreError`, `CollectorError`, `TelemetryError` or
+    `LoadError` for what a person must mend.
     """
     configure(config.agent.log_level)
     parts = assemble(config)
@@ -83,6 +90,9 @@ def run(config: Config) -> None:
     finally:
         restore_handlers()
         parts.store.close()
+        if parts.telemetry is not None:
+            # After a stop there is nothing left to do; after a failed start the log is sent.
+            parts.telemetry.stop(Deadline(config.agent.stop_timeout))
 
 
 def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter] = ()) -> Parts:
@@ -91,12 +101,15 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     `more` are exporters besides the configured ones.
     """
     require_references(config)
+    asked = wanted()
     clock = clock or SystemClock()
     store = Store(config.store.path, quarantine_rows=config.store.quarantine_max_records)
     metrics, health = AgentMetrics(__version__, clock=clock.now), Health()
     config_digest = digest(config)
     metrics.config(config_digest)
     boot = Boot.new(config_digest, clock)
+    telemetry = _telemetry(asked, metrics, boot)
+    tracer = None if telemetry is None else telemetry.tracer
     totals = {"events": 0}
     context = Context(
         agent_version=__version__,
@@ -109,16 +122,20 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         counters=lambda: dict(totals),
         metrics=metrics,
         health=health,
+        tracer=tracer,
     )
     wake = threading.Event()
     exporters = [exporter_table.build(options, context) for options in exporter_options(config)]
     exporters += more
+    if telemetry is not None and telemetry.metrics is not None:
+        exporters.append(telemetry.metrics)
     deliveries = [
         Delivery(
             exporter,
             capacity=config.agent.outbox_max_items,
             metrics=metrics,
             on_delivered=wake.set,
+            tracer=tracer,
         )
         for exporter in exporters
     ]
@@ -139,7 +156,10 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         commit_interval=config.store.commit_interval,
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,
+        tracing=_pipeline_tracing(telemetry, follow=asked.follow),
     )
+    for collector in collectors:
+        collector.input.channel.traced = asked.traces or asked.metrics
     return Parts(
         config=config,
         store=store,
@@ -153,7 +173,26 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         systems=systems,
         clock=clock,
         wake=wake,
+        telemetry=telemetry,
     )
+
+
+def _telemetry(asked: Wanted, metrics: AgentMetrics, boot: Boot) -> Telemetry | None:
+    """Start what the environment asks for; where it asks for nothing, nothing is imported."""
+    if not asked:
+        return None
+    from exporters.telemetry.start import start
+
+    return start(asked, metrics, version=__version__, bootid=boot.id)
+
+
+def _pipeline_tracing(telemetry: Telemetry | None, *, follow: bool) -> PipelineTracing | None:
+    if telemetry is None or (telemetry.tracer is None and telemetry.metrics is None):
+        return None
+    from agent.tracing import PipelineTracing
+
+    messaging = None if telemetry.metrics is None else telemetry.metrics.messaging
+    return PipelineTracing(telemetry.tracer, messaging, follow=follow)
 
 
 def exporter_options(config: Config) -> list[BaseModel]:
@@ -229,6 +268,8 @@ def stop(parts: Parts, reason: str) -> None:
     complete = stop_all(parts.deliveries, deadline)
     failure = failure or parts.pipeline.failure
     _log.info("agent_stopped", complete=complete, failure=failure)
+    if parts.telemetry is not None:
+        parts.telemetry.stop(deadline)
     if failure is not None:
         raise RunError(failure)
 

@@ -6,6 +6,7 @@ the same input gives the same reports, however it is cut into batches.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -30,6 +31,8 @@ class Outcome:
 
     items: list[Outgoing] = field(default_factory=list)
     absorbed: Absorbed | None = None
+    closings: list[tuple[int, int]] = field(default_factory=list)
+    """Begin and end of judging each of the reports, Unix nanoseconds: for traces only."""
 
     def reports(self) -> list[Report]:
         """Return the reports among the items."""
@@ -76,7 +79,11 @@ def _report(plan: Plan, state: SystemState, due: Sequence[Due]) -> Outcome:
     outcome = Outcome()
     for end, together in groupby(due, key=lambda one: one.window.end):
         measured: list[tuple[SignalContext, Signals]] = []
-        judged = [judge_window(plan, state, one, measured) for one in together]
+        judged = []
+        for one in together:
+            began = time.time_ns()
+            judged.append(judge_window(plan, state, one, measured))
+            outcome.closings.append((began, time.time_ns()))
         outcome.items += [one.report for one in judged]
         outcome.items += fold_alerts(plan, state, [one.judged for one in judged])
         outcome.items += retire_versions(plan, state, end)

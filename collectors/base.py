@@ -83,6 +83,8 @@ class Channel:
         """The last status put, for readers that only want to look."""
         self.replay_from: int | None = None
         """The last one acknowledged; see `Resume`."""
+        self.traced = False
+        """Whether the reader wants to know each batch's `journey`; set before anything is read."""
         self._condition = threading.Condition()
 
     def put(self, item: Item) -> None:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.journey import Journey
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -58,7 +60,7 @@ class EventBatch:
     classification, numeric for regression.  `mismatched` holds, only for columns with any, the rows
     whose value was of the wrong type; those values are missing in the column.  Its keys are the
     names of the fields here, `features.<name>` and `audit.<name>`.  `next_offset` is where reading
-    resumes after this batch.
+    resumes after this batch.  `journey` is noted only where `Channel.traced`.
     """
 
     source: str
@@ -78,3 +80,4 @@ class EventBatch:
     audit: dict[str, Categorical] = field(default_factory=dict)
     mismatched: dict[str, Flags] = field(default_factory=dict)
     rejected: tuple[Rejected, ...] = ()
+    journey: Journey | None = None

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import structlog
@@ -23,12 +24,19 @@ from collectors.base import (
     SchemaResolved,
     SourceStatus,
 )
-from collectors.batch import EventBatch, Rejected
+from collectors.batch import EventBatch, Ints, Rejected
 from collectors.decoders import table as decoders
 from collectors.decoders.base import Decoder
+from collectors.journey import MAX_CONTEXTS, Journey
 from collectors.kafka_client import connect, explain, require_topic
 from collectors.kafka_options import KafkaOptions, with_static_membership
-from collectors.kafka_records import Chunk, ChunkReader, UnreadableBatchError, Values
+from collectors.kafka_records import (
+    Chunk,
+    ChunkReader,
+    Contexts,
+    UnreadableBatchError,
+    Values,
+)
 from collectors.kafka_session import KafkaSession, Progress
 from collectors.schema import EventSchema
 
@@ -67,6 +75,8 @@ class KafkaCollector:
         self._sent: SourceStatus | None = None
         self._sent_at = 0.0
         self._failures = 0
+        self._traced = False
+        self._polled: tuple[int, int] | None = None
 
     def check(self) -> str:
         """Connect, look for the topic, ask for the group; see `Collector.check`."""
@@ -85,6 +95,7 @@ class KafkaCollector:
         """Read until `stop`; see `Collector.run`."""
         self._progress = Progress(next={int(p): o for p, o in resume.positions.items()})
         self._start_decoding(channel, resume)
+        self._traced = channel.traced
         session = self._open(resume)
         try:
             while not self._stop.is_set():
@@ -116,7 +127,12 @@ class KafkaCollector:
         session.commit(channel.take_acknowledged(), channel.replay_from)
         self._tell(channel, session.status())
         # Last, because what `poll` returns counts as read: nothing may fail behind it.
-        return session.poll(0 if full else _POLL_MS)
+        if not channel.traced:
+            return session.poll(0 if full else _POLL_MS)
+        began = time.time_ns()
+        chunks = session.poll(0 if full else _POLL_MS)
+        self._polled = began, time.time_ns()
+        return chunks
 
     def _rest(self, session: KafkaSession, channel: Channel) -> None:
         if channel.full():
@@ -134,7 +150,7 @@ class KafkaCollector:
         try:
             partitions = require_topic(consumer, options)
             self._require_group(consumer)
-            reader = ChunkReader(consumer, fast=self._fast)
+            reader = ChunkReader(consumer, fast=self._fast, traced=self._traced)
             return KafkaSession(
                 self.name, consumer, reader, options, resume, self._progress, partitions
             )
@@ -243,6 +259,7 @@ class KafkaCollector:
                 offsets=chunk.offsets[at:behind],
                 values=chunk.values[at:behind],
                 next_offset=following,
+                contexts=_within(chunk.contexts, chunk.offsets[at:behind]),
             )
             channel.put(self._batch(self._decoder, part))
 
@@ -256,7 +273,10 @@ class KafkaCollector:
             offsets = offsets[kept]
         else:
             empty = offsets[:0]
+        began = time.time_ns()
         batch = decoder.decode(self.name, partition, full, offsets, chunk.next_offset)  # type: ignore[arg-type]
+        if self._polled is not None:
+            batch = replace(batch, journey=self._journey(chunk, self._polled, began))
         if not len(empty):
             return batch
         rows = np.searchsorted(batch.offset, empty)
@@ -267,6 +287,17 @@ class KafkaCollector:
         rejected = sorted((*batch.rejected, *tombstones), key=lambda one: one.offset)
         return replace(batch, rejected=tuple(rejected))
 
+    def _journey(self, chunk: Chunk, polled: tuple[int, int], began: int) -> Journey:
+        contexts = dict.fromkeys(content for _, content in chunk.contexts)
+        return Journey(
+            polled=polled,
+            decoded=(began, time.time_ns()),
+            system="kafka",
+            destination=self._options.topic,
+            group=self._options.group,
+            contexts=tuple(c.decode("ascii", "replace") for c in islice(contexts, MAX_CONTEXTS)),
+        )
+
     def _hand_on_unreadable(self, channel: Channel, bad: UnreadableBatchError) -> None:
         if self._decoder is None:
             return
@@ -274,3 +305,11 @@ class KafkaCollector:
         why = f"a batch of up to {bad.next_offset - bad.offset} records cannot be read"
         rejected = (Rejected("corrupt_batch", bad.offset, 0, why),)
         channel.put(replace(self._batch(self._decoder, nothing), rejected=rejected))
+
+
+def _within(contexts: Contexts, offsets: Ints) -> Contexts:
+    """Return the contexts of the records at `offsets`, which ascend."""
+    if not contexts or not len(offsets):
+        return ()
+    first, last = offsets[0], offsets[-1]
+    return [one for one in contexts if first <= one[0] <= last]

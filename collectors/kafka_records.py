@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import struct
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,10 @@ CHUNK_BYTES = 12 * 1024 * 1024
 """A chunk ends with the record batch that reaches one of these; bytes after decompression."""
 
 Values = list[bytes | None]
+Contexts = Sequence[tuple[int, bytes]]
+
+TRACEPARENT = b"traceparent"
+"""The header that carries a record's trace (W3C Trace Context), as OpenTelemetry writes it."""
 
 
 class Chunk(NamedTuple):
@@ -49,7 +54,8 @@ class Chunk(NamedTuple):
 
     The records were fetched from position `start` (None: not known) and reading goes on at
     `next_offset`.  Offsets in between that are not in `offsets` belong to no record: compacted
-    away, transaction markers, aborted.  A value of None is a tombstone.
+    away, transaction markers, aborted.  A value of None is a tombstone.  `contexts` are the
+    offsets and `traceparent` headers of records that have one, noted by a reader that is asked to.
     """
 
     partition: int
@@ -57,6 +63,7 @@ class Chunk(NamedTuple):
     next_offset: int
     offsets: Ints
     values: Values
+    contexts: Contexts = ()
 
 
 class UnreadableBatchError(CorruptRecordError):  # type: ignore[misc]
@@ -71,11 +78,14 @@ class UnreadableBatchError(CorruptRecordError):  # type: ignore[misc]
 
 
 class ChunkReader:
-    """Polls a consumer for chunks.  `fast` tells whether the seam is there and in use."""
+    """Polls a consumer for chunks.  `fast` tells whether the seam is there and in use.
 
-    def __init__(self, consumer: KafkaConsumer, *, fast: bool = True) -> None:
-        self._consumer = consumer
-        self.fast = fast and install(consumer)
+    `traced`: whether chunks note the trace contexts of their records.
+    """
+
+    def __init__(self, consumer: KafkaConsumer, *, fast: bool = True, traced: bool = False) -> None:
+        self._consumer, self._traced = consumer, traced
+        self.fast = fast and install(consumer, traced=traced)
 
     def poll(self, timeout_ms: int) -> list[Chunk]:
         """Return what there is within `timeout_ms`; raises what the consumer's `poll` raises."""
@@ -84,14 +94,14 @@ class ChunkReader:
             chunks = self._consumer.poll(timeout_ms=timeout_ms, max_records=1)
             return [chunk for group in chunks.values() for chunk in group]
         records = self._consumer.poll(timeout_ms=timeout_ms, max_records=CHUNK_RECORDS)
-        return [_from_records(None, group) for group in records.values()]
+        return [_from_records(None, group, self._traced) for group in records.values()]
 
 
-def install(consumer: KafkaConsumer) -> bool:
+def install(consumer: KafkaConsumer, *, traced: bool = False) -> bool:
     """Make this consumer return chunks for records; False, saying so once, where it cannot."""
     missing = missing_seam(consumer)
     if missing is None:
-        consumer._fetcher.PartitionRecords = ChunkRecords
+        consumer._fetcher.PartitionRecords = TracedChunkRecords if traced else ChunkRecords
         return True
     _log.warning("kafka_fast_path_unavailable", missing=missing, effect="reading is slower")
     return False
@@ -123,6 +133,8 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     aborted transactions stay the parent's.
     """
 
+    traced = False
+
     def __init__(
         self, fetch_offset: int, tp: TopicPartition, records: Any, *rest: Any, **named: Any
     ) -> None:
@@ -131,6 +143,7 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         self._at = 0
         self._unpacked = 0
         self._later: UnreadableBatchError | None = None
+        self._contexts: list[tuple[int, bytes]] = []
         # Message formats 0 and 1 are gone in Kafka 4; from an old broker the parent reads them.
         self._modern = self._data[_MAGIC_AT : _MAGIC_AT + 1] in (b"\x02", b"")
 
@@ -145,7 +158,7 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         start = self.next_fetch_offset
         if not self._modern:
             records = super().take(CHUNK_RECORDS)
-            return [_from_records(start, records)] if records else []
+            return [_from_records(start, records, self.traced)] if records else []
         if self._later is not None:
             self.drain()
             raise self._later
@@ -170,9 +183,9 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             return []
         self.records_read += len(values)
         joined = np.concatenate(offsets) if offsets else np.empty(0, np.int64)
-        return [
-            Chunk(self.topic_partition.partition, start, self.next_fetch_offset, joined, values)
-        ]
+        contexts, self._contexts = self._contexts, []
+        partition = self.topic_partition.partition
+        return [Chunk(partition, start, self.next_fetch_offset, joined, values, contexts)]
 
     def _next_batch(self) -> tuple[Values, Ints] | None:
         """Walk one batch and step behind it; None at the end of the response."""
@@ -202,6 +215,8 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 body, first, stop = _unpack(data, at + _HEADER.size, end, flags & _CODEC)
                 self._unpacked += stop - first
                 found = _records(body, first, stop, base, last, count)
+                if self.traced:
+                    self._note(found[1], walk_header(body, first, count, TRACEPARENT))
         except Exception as error:  # Codecs raise whatever they like for broken input.
             partition = self.topic_partition.partition
             why = str(error) or type(error).__name__
@@ -213,6 +228,13 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             found = found[0][cut:], found[1][cut:]
         return found
 
+    def _note(self, offsets: Ints, headers: list[bytes | None]) -> None:
+        self._contexts += [
+            (int(offset), header)
+            for offset, header in zip(offsets, headers, strict=True)
+            if header is not None and offset >= self.fetch_offset
+        ]
+
     def _hidden(self, batch_bytes: bytes) -> bool:
         """Tell whether a batch is a transaction marker or aborted, by the parent's rules."""
         batch = DefaultRecordBatch(batch_bytes)
@@ -223,6 +245,12 @@ class ChunkRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             elif self._is_batch_aborted(batch):
                 return True
         return bool(batch.is_control_batch)
+
+
+class TracedChunkRecords(ChunkRecords):
+    """The same, noting trace contexts: a second walk that otherwise nobody pays for."""
+
+    traced = True
 
 
 def _unpack(data: bytes, first: int, end: int, codec: int) -> tuple[bytes, int, int]:
@@ -314,6 +342,40 @@ def walk_offsets(data: bytes, position: int, count: int) -> list[int]:
     return offsets
 
 
+def walk_header(data: bytes, position: int, count: int, name: bytes) -> list[bytes | None]:
+    """Return of each of `count` records the value of its last header `name`, if it has one."""
+    found: list[bytes | None] = []
+    for _ in range(count):
+        size, position = _varint(data, position)
+        end = position + (size >> 1)
+        position += 1
+        _, position = _varint(data, position)
+        _, position = _varint(data, position)
+        position = _bytes(data, position)[1]
+        position = _bytes(data, position)[1]
+        headers, position = _varint(data, position)
+        value = None
+        for _ in range(headers >> 1):
+            key, position = _bytes(data, position)
+            content, position = _bytes(data, position)
+            if key == name:
+                value = content
+        if position > end:
+            raise ValueError("a header is longer than its record")
+        found.append(value)
+        position = end
+    return found
+
+
+def _bytes(data: bytes, position: int) -> tuple[bytes | None, int]:
+    """Return the bytes at `position` behind their length (-1: none), and where they end."""
+    size, position = _varint(data, position)
+    if size & 1:
+        return None, position
+    end = position + (size >> 1)
+    return data[position:end], end
+
+
 def _varint(data: bytes, position: int) -> tuple[int, int]:
     """Return the unsigned variable-length number at `position`, and where it ends."""
     value = shift = 0
@@ -328,7 +390,13 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
             raise ValueError("a variable-length number does not end")
 
 
-def _from_records(start: int | None, records: list[Any]) -> Chunk:
+def _from_records(start: int | None, records: list[Any], traced: bool) -> Chunk:
     offsets = np.fromiter((r.offset for r in records), np.int64, len(records))
     values = [r.value for r in records]
-    return Chunk(records[0].partition, start, records[-1].offset + 1, offsets, values)
+    contexts = [
+        (r.offset, content)
+        for r in (records if traced else ())
+        for key, content in r.headers
+        if key.encode() == TRACEPARENT and content is not None
+    ]
+    return Chunk(records[0].partition, start, records[-1].offset + 1, offsets, values, contexts)

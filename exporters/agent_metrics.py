@@ -116,6 +116,15 @@ class AgentMetrics:
         self._duration = self._histogram(
             "exporter_duration_seconds", "Time of one successful delivery.", "exporter"
         )
+        self._sent = self._counter(
+            "telemetry_items_delivered", "Spans, metrics and log records sent by OTLP.", "signal"
+        )
+        self._unsent = self._counter(
+            "telemetry_items_dropped",
+            "Spans, metrics and log records that OTLP lost.",
+            "signal",
+            "reason",
+        )
         self._series = self._gauge("series", "Series about systems exposed at present.")
         self._series_dropped = self._counter(
             "series_dropped", "Series of a new report that were not exposed.", "reason"
@@ -240,6 +249,14 @@ class AgentMetrics:
         """Set the queue's length and whether the exporter fails at present."""
         self._waiting.labels(exporter).set(waiting)
         self._failing.labels(exporter).set(failing)
+
+    def telemetry_delivered(self, signal: str, items: int) -> None:
+        """Count what an OTLP endpoint took; `signal` is `traces`, `metrics` or `logs`."""
+        self._sent.labels(signal).inc(items)
+
+    def telemetry_dropped(self, signal: str, reason: str, items: int = 1) -> None:
+        """Count what was lost: `queue_full`, or `failed` to be delivered."""
+        self._unsent.labels(signal, reason).inc(items)
 
     def series(self, exposed: int, dropped: Mapping[str, int]) -> None:
         """Set the exposed series and count those left out, by reason."""

@@ -185,7 +185,7 @@ class AlertmanagerExporter:
 
     def export(self, items: Sequence[Numbered]) -> None:
         """Bring the picture up to date; `tick` posts it, so this never fails."""
-        self._take(item for _, item in items if isinstance(item, Alert))
+        self._take(one.item for one in items if isinstance(one.item, Alert))
 
     def tick(self, now: float) -> None:
         """Post what is due; raises `ExportError` when no member took it."""

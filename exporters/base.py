@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from exporters.tracing import TraceRef
 from policies.model import Alert, Outgoing, Report
 
 
@@ -17,10 +18,14 @@ class ExportError(Exception):
 
 
 class Numbered(NamedTuple):
-    """An outgoing item and its place in the store's outbox; numbers only grow, without reuse."""
+    """An outgoing item and its place in the store's outbox; numbers only grow, without reuse.
+
+    `trace` is the span that it came of; None without tracing, and after a restart.
+    """
 
     number: int
     item: Outgoing
+    trace: TraceRef | None = None
 
 
 class Standing(NamedTuple):

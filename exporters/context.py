@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from exporters.agent_metrics import AgentMetrics
     from exporters.health import Health
+    from exporters.tracing import Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Context:
     epoch seconds, `monotonic_ns` nanoseconds that never step.  `counters` gives totals since the
     start of the program by name (`events`: events taken in); it may be called from any thread.
     `metrics` and `health` are what `/metrics` and `/readyz` tell of the agent itself.
+    `tracer` makes spans where the environment asks for traces.
     """
 
     agent_version: str
@@ -47,3 +49,4 @@ class Context:
     counters: Callable[[], Mapping[str, int]] = no_counters
     metrics: AgentMetrics | None = None
     health: Health | None = None
+    tracer: Tracer | None = None

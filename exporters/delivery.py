@@ -25,6 +25,8 @@ from exporters.agent_metrics import AgentMetrics
 from exporters.base import Exporter, ExportError, Numbered, Standing
 from exporters.deadline import Deadline
 from exporters.log import RateLimited, clean_text, get_logger
+from exporters.traced import delivering
+from exporters.tracing import Tracer
 
 _MAX_UNEXPECTED = 5
 
@@ -88,13 +90,14 @@ class Delivery:
         retry: Retry | None = None,
         batch: int = 500,
         tick_every: float = 1.0,
+        tracer: Tracer | None = None,
     ) -> None:
         if capacity < 1 or batch < 1:
             raise ValueError("capacity and batch must be at least 1")
         self.exporter = exporter
         self.name, self.required = exporter.name, exporter.required
         self._capacity, self._batch, self._tick_every = capacity, batch, tick_every
-        self._metrics, self._on_delivered = metrics, on_delivered
+        self._metrics, self._on_delivered, self._tracer = metrics, on_delivered, tracer
         self._log = RateLimited(_logger)
         self._condition = threading.Condition()
         self._queue: deque[Numbered] = deque()
@@ -266,7 +269,8 @@ class Delivery:
         started = time.monotonic()
         failure: Exception | None = None
         try:
-            self.exporter.export(items)
+            with delivering(self._tracer, self.name, items) as traced:
+                self.exporter.export(traced)
         except Exception as error:  # noqa: BLE001 - counted and retried; the thread must live
             failure = error
         with self._condition:

@@ -77,7 +77,7 @@ class PrometheusExporter:
 
     def export(self, items: Sequence[Numbered]) -> None:
         """Replace what newer reports replace."""
-        self._picture.take(item for _, item in items if isinstance(item, Report))
+        self._picture.take(one.item for one in items if isinstance(one.item, Report))
 
     def tick(self, now: float) -> None:
         """Do nothing: pages are made when they are asked for."""

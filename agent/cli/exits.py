@@ -18,6 +18,7 @@ _CODES = {
     "agent.config.problems.ConfigError": USAGE,
     "policies.complaint.PackError": USAGE,
     "exporters.audit.verify.NotALog": USAGE,
+    "exporters.telemetry.wanted.TelemetryError": USAGE,
     "agent.layout.LayoutError": USAGE,
     "agent.reference.load.LoadError": USAGE,
     "agent.reference.build.BuildError": RUNTIME,

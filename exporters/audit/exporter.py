@@ -28,7 +28,7 @@ from exporters.audit.wal import WalError
 from exporters.base import ExportError, Numbered, Standing
 from exporters.context import Context
 from exporters.log import get_logger
-from policies.model import Outgoing
+from exporters.traced import recorded
 
 NOTE_EVERY_SECONDS = 10.0
 BATCH_BYTES = 4 << 20
@@ -105,7 +105,7 @@ class AuditExporter:
         try:
             batch = _Batch()
             for numbered in items:
-                self._add_item(batch, numbered.item)
+                self._add_item(batch, numbered)
                 if batch.size >= BATCH_BYTES:
                     self._append(batch)
                     batch = _Batch()
@@ -193,14 +193,16 @@ class AuditExporter:
 
     # Writing.
 
-    def _add_item(self, batch: _Batch, item: Outgoing) -> None:
+    def _add_item(self, batch: _Batch, numbered: Numbered) -> None:
+        item = numbered.item
         try:
             records = drafts(item)
         except RecordRefused as error:
             self._refuse(batch, type(item).__name__.lower(), error)
             return
         for draft in records:
-            self._add(batch, draft)
+            traced = msgspec.structs.replace(draft, trace=numbered.trace)
+            self._add(batch, traced if numbered.trace else draft)
 
     def _add(self, batch: _Batch, draft: Draft) -> None:
         """Seal a draft into the batch, unless it is in the log already."""
@@ -276,8 +278,9 @@ class AuditExporter:
         if not batch.payloads:
             return
         log = self._opened()
-        started = time.perf_counter()
+        began, started = time.time_ns(), time.perf_counter()
         log.wal.append(batch.payloads)
+        recorded(self._context.tracer, [(d.trace, d.name, d.id) for d in batch.drafts], began)
         if self._context.metrics is not None:
             self._context.metrics.audit_appended(time.perf_counter() - started)
         self._missed.clear()

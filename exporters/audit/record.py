@@ -17,6 +17,7 @@ import msgspec
 
 from exporters.audit import types
 from exporters.audit.jcs import Encoded, NotCanonical, canonical, canonical_row
+from exporters.tracing import TraceRef
 from policies.model import Alert, Notice, Outgoing, Report, Signal, Verdict, rfc3339
 
 ENVELOPE_ROOM = 4_000
@@ -53,6 +54,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     window: str | None = None
     alert: str | None = None
+    trace: TraceRef | None = None
 
 
 def drafts(item: Outgoing) -> list[Draft]:
@@ -93,7 +95,11 @@ def seal(draft: Draft, author: Author, *, seq: int, time: float, mono: int) -> b
             "config_digest": author.config_digest,
             "policy_digest": draft.policy,
         },
-        "corr": _present(window=draft.window, alert=draft.alert),
+        "corr": _present(
+            window=draft.window,
+            alert=draft.alert,
+            trace_id=None if draft.trace is None else draft.trace.trace_id,
+        ),
         "data": draft.data,
     }
     if draft.system is not None:

@@ -35,6 +35,7 @@ Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 """A tree's root, base64 as in a checkpoint."""
 VKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~/-]{1,600}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$")]
 """A signer's public key (c2sp.org/signed-note): name, key id, type and Ed25519 key."""
+TraceId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 Count = Annotated[int, Meta(ge=0)]
 
 
@@ -425,10 +426,11 @@ class Model(Listed, frozen=True, kw_only=True):
 
 
 class Correlation(Listed, frozen=True, kw_only=True):
-    """Ids of what this record belongs to: a window record, an alert."""
+    """Ids of what this record belongs to: a window record, an alert, a trace of OpenTelemetry."""
 
     window: Word | None = None
     alert: Word | None = None
+    trace_id: TraceId | None = None
 
 
 class Envelope(Listed, frozen=True, kw_only=True):

@@ -13,7 +13,13 @@ from kafka.protocol.consumer import IsolationLevel
 from kafka.record import MemoryRecords, MemoryRecordsBuilder
 
 from collectors import kafka_records
-from collectors.kafka_records import Chunk, ChunkRecords, UnreadableBatchError, missing_seam
+from collectors.kafka_records import (
+    Chunk,
+    ChunkRecords,
+    TracedChunkRecords,
+    UnreadableBatchError,
+    missing_seam,
+)
 
 Record = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
@@ -109,6 +115,25 @@ def damaged(data: bytes, at: int = -3) -> bytes:
     copy = bytearray(data)
     copy[at] ^= 0xFF
     return bytes(copy)
+
+
+@given(records, st.integers(0, 3), st.sampled_from([0, 1, 2, 3, 4]))
+def test_trace_contexts_are_those_that_kafka_python_reads(
+    written: list[Record], gap: int, compression: int
+) -> None:
+    written = [
+        (t, k, v, [*h, ("traceparent", b"%d" % n)] if n % 3 else h)
+        for n, (t, k, v, h) in enumerate(written)
+    ]
+    data = batch(written, compression=compression, gaps={gap})
+    found = [one for c in chunks(data, kind=TracedChunkRecords) for one in c.contexts]
+    assert found == [
+        (r.offset, content)
+        for r in chunks(data, kind=Fetcher.PartitionRecords)
+        for name, content in r.headers
+        if name == "traceparent"
+    ]
+    assert all(c.contexts == () or c.contexts == [] for c in chunks(data))
 
 
 def test_a_damaged_batch_is_named_after_what_was_good_before_it() -> None:
