@@ -8,7 +8,7 @@ import threading
 from exporters.agent_metrics import AgentMetrics
 from exporters.log import RateLimited, get_logger
 
-_log = get_logger(__name__)
+_logger = get_logger(__name__)
 
 QUEUE, BATCH = 2_048, 512
 """Items that may wait, and that are sent at once, unless the environment says otherwise."""
@@ -36,7 +36,7 @@ class Gate:
     ) -> None:
         self.signal, self.capacity, self.batch = signal, capacity, min(batch, capacity)
         self._metrics = metrics
-        self._lines = RateLimited(_log)
+        self._log = RateLimited(_logger)
         self._lock = threading.Lock()
         self._waiting = 0
         self._failing = False
@@ -65,11 +65,11 @@ class Gate:
         self._metrics.telemetry_delivered(self.signal, items)
         if self._failing:
             self._failing = False
-            self._lines.forget("telemetry_failed")
-            _log.info("telemetry_recovered", signal=self.signal)
+            self._log.forget("telemetry_failed")
+            _logger.info("telemetry_recovered", signal=self.signal)
 
     def failed(self, items: int) -> None:
         """Note that the endpoint did not take `items`; they are not sent again."""
         self._metrics.telemetry_dropped(self.signal, "failed", items)
         self._failing = True
-        self._lines.log("warning", "telemetry_failed", signal=self.signal, items=items)
+        self._log.log("warning", "telemetry_failed", signal=self.signal, items=items)

@@ -120,7 +120,9 @@ def _plain(holder: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value(value: dict[str, Any]) -> Any:
-    ((kind, content),) = value.items() or (("stringValue", ""),)
+    if not value:
+        return ""
+    ((kind, content),) = value.items()
     if kind == "intValue":
         return int(content)
     if kind == "arrayValue":

@@ -148,7 +148,7 @@ def test_a_refusing_endpoint_is_counted_and_told_once(metrics: AgentMetrics) -> 
 @pytest.fixture
 def handler(metrics: AgentMetrics) -> Iterator[tuple[OtlpHandler, InMemoryLogRecordExporter]]:
     configure(stream=io.StringIO())
-    kept = InMemoryLogRecordExporter()
+    kept = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
     handler = OtlpHandler(NOWHERE, Gate("logs", 100, metrics), "1", kept)
     logging.getLogger().addHandler(handler)
     yield handler, kept
