@@ -5,17 +5,22 @@ Nothing here closes a window or looks at a clock other than the `now` it is give
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from agent.labels.cuts import cut, pieces
+from agent.labels.intake import UNJOINABLE, LabelCounts, recorded_of, take_events, take_labels
 from agent.outcomes import label_records
 from agent.plan import Plan
 from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
 from agent.store import Quarantined
 from agent.summarise import summarise_by
 from agent.summary import Summary, add, empty
-from agent.watermark import MICROSECONDS, Judged, Partition, advance, judge, wake
+from agent.watermark import BEFORE_ALL, MICROSECONDS, Judged, Partition, advance, judge, wake
+from agent.windows import LENGTHS
 from collectors.batch import NO_ID, EventBatch, Flags, Ints
 from policies.model import ALL_VERSIONS
 
@@ -32,6 +37,46 @@ class Absorbed(NamedTuple):
     conflicts: int
     rejected: dict[str, int]
     quarantined: list[Quarantined]
+    labels: LabelCounts
+
+
+def joined(parts: Sequence[Absorbed]) -> Absorbed:
+    """Return what the parts of a batch did together."""
+    if len(parts) == 1:
+        return parts[0]
+    labels = LabelCounts()
+    rejected: Counter[str] = Counter()
+    for part in parts:
+        rejected.update(part.rejected)
+        labels.outcomes.update(part.labels.outcomes)
+        labels.delays += part.labels.delays
+    return Absorbed(
+        events=sum(p.events for p in parts),
+        late=sum(p.late for p in parts),
+        duplicates=sum(p.duplicates for p in parts),
+        conflicts=sum(p.conflicts for p in parts),
+        rejected=dict(rejected),
+        quarantined=[one for p in parts for one in p.quarantined],
+        labels=labels,
+    )
+
+
+def parts_of(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> list[EventBatch]:
+    """Return a batch in the parts between which a window may close.
+
+    Where labels can come, one that stands behind the record that closes a window is not in its
+    first report, so the size of batches would show.
+    """
+    if plan.labels is None:
+        return [batch]
+    records = label_records(batch, predicted=True)
+    latest = int((now + plan.time.future_skew) * MICROSECONDS)
+    still = records | (batch.event_time > latest)
+    times = np.where(still, BEFORE_ALL, batch.event_time)
+    partition = state.partitions.get(partition_key(batch.source, batch.partition))
+    newest = None if partition is None else partition.newest
+    at = pieces(batch, times, newest, LENGTHS[plan.lengths[0]], plan.time.lateness)
+    return list(cut(batch, at)) if at else [batch]
 
 
 def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Absorbed:
@@ -39,25 +84,31 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     partition = state.partitions.setdefault(
         partition_key(batch.source, batch.partition), Partition(active_at=now)
     )
-    if batch.n:
-        wake(state.partitions.values(), now=now, idle=plan.time.idle)
     latest = int((now + plan.time.future_skew) * MICROSECONDS)
-    judged = judge(
-        partition, batch.event_time, lateness=plan.time.lateness * MICROSECONDS, latest=latest
-    )
-    accepted, late = _not_closed(plan, state, judged, batch.event_time)
-    events = accepted & ~label_records(batch)
+    records = label_records(batch, predicted=plan.labels is not None)
+    if not records.all():
+        wake(state.partitions.values(), now=now, idle=plan.time.idle)
+    times = np.where(records, BEFORE_ALL, batch.event_time) if records.any() else batch.event_time
+    judged = judge(partition, times, lateness=plan.time.lateness * MICROSECONDS, latest=latest)
+    accepted, late = _not_closed(plan, state, judged, times)
+    if times is not batch.event_time:
+        # A label record is not an event: it is never late, and moves no window.
+        accepted, late = accepted & ~records, late & ~records
+    events = accepted
     duplicate, conflict = _repeats(state, batch, events)
-    events &= ~duplicate
+    events = events & ~duplicate
 
-    _add_events(plan, state, batch, events)
+    counts = LabelCounts()
+    _add_events(plan, state, batch, events, counts)
     _count_rows(plan, state, batch, duplicate, batch.event_time, "duplicates")
     _count_rows(plan, state, batch, conflict, batch.event_time, "conflicts")
-    arrived = _arrival_panes(plan, state, judged, partition, batch)
+    arrived = _arrival_panes(plan, state, judged, partition, times)
     _count_at(plan, state, partition, arrived[:-1][late], "late_dropped")
-    rejected = _count_rejected(plan, state, partition, batch, judged.future, arrived)
+    rejected = _count_rejected(plan, state, partition, batch, times, judged.future, arrived)
+    if plan.labels is not None and times is not batch.event_time:
+        _take_labels(plan, state, partition, batch, records, judged, latest, counts)
 
-    advance(partition, judged, batch.event_time, now)
+    advance(partition, judged, times, now)
     partition.next_offset = batch.next_offset
     state.dirty.core = True
     return Absorbed(
@@ -67,7 +118,34 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
         conflicts=int(conflict.sum()),
         rejected=rejected,
         quarantined=_quarantine(plan.system, batch, judged.future, now),
+        labels=counts,
     )
+
+
+def _take_labels(
+    plan: Plan,
+    state: SystemState,
+    partition: Partition,
+    batch: EventBatch,
+    records: Flags,
+    judged: Judged,
+    latest: int,
+    counts: LabelCounts,
+) -> None:
+    """Join the label records of a batch to their events."""
+    if plan.labels is None or state.labels is None:
+        return
+    rows = np.flatnonzero(records)
+    known = 0 if state.newest is None else state.newest
+    # In a partition of labels alone event time is that of the others.
+    arrived = np.where(
+        judged.newest_before[rows] == BEFORE_ALL, known, judged.newest_before[rows] // MICROSECONDS
+    )
+    take_labels(plan.labels, state.labels, batch, rows, arrived, latest, counts)
+    recorded = recorded_of(batch, rows, latest)
+    timed = recorded[recorded != BEFORE_ALL]
+    newest = int(timed.max()) // MICROSECONDS if len(timed) else 0
+    partition.labelled_to = max(newest, partition.labelled_to or 0)
 
 
 def count_lost(plan: Plan, state: SystemState, key: str, records: int | None) -> None:
@@ -108,7 +186,9 @@ def _repeats(state: SystemState, batch: EventBatch, events: Flags) -> tuple[Flag
     return duplicate, conflict
 
 
-def _add_events(plan: Plan, state: SystemState, batch: EventBatch, events: Flags) -> None:
+def _add_events(
+    plan: Plan, state: SystemState, batch: EventBatch, events: Flags, counts: LabelCounts
+) -> None:
     rows = np.flatnonzero(events)
     if not len(rows):
         return
@@ -122,6 +202,11 @@ def _add_events(plan: Plan, state: SystemState, batch: EventBatch, events: Flags
         start = (key & ((1 << _PANE_BITS) - 1)) * plan.time.pane
         pane = PaneKey(versions[key >> _PANE_BITS], start)
         add(_pane(plan, state, pane), summary)
+    if plan.labels is not None and state.labels is not None:
+        lone = take_events(plan.labels, state.labels, batch, rows, versions, codes, counts)
+        for code, second in zip(codes[lone].tolist(), seconds[lone].tolist(), strict=True):
+            pane = PaneKey(versions[code], second - second % plan.time.pane)
+            _count(plan, state, pane, UNJOINABLE, 1)
 
 
 def _versions(
@@ -178,15 +263,15 @@ def _count_rows(
 
 
 def _arrival_panes(
-    plan: Plan, state: SystemState, judged: Judged, partition: Partition, batch: EventBatch
+    plan: Plan, state: SystemState, judged: Judged, partition: Partition, times: Ints
 ) -> Ints:
     """Return, for each row and for the end of the batch, the pane of the newest event before it.
 
     -1 where no event came before.  Never a closed pane.
     """
-    newest = np.empty(batch.n + 1, dtype=np.int64)
+    newest = np.empty(len(times) + 1, dtype=np.int64)
     newest[:-1] = judged.newest_before
-    last = np.where(judged.future, np.iinfo(np.int64).min, batch.event_time)
+    last = np.where(judged.future, np.iinfo(np.int64).min, times)
     newest[-1] = max(
         last.max(initial=np.iinfo(np.int64).min),
         np.iinfo(np.int64).min if partition.newest is None else partition.newest,
@@ -219,6 +304,7 @@ def _count_rejected(
     state: SystemState,
     partition: Partition,
     batch: EventBatch,
+    times: Ints,
     future: Flags,
     arrived: Ints,
 ) -> dict[str, int]:
@@ -230,18 +316,18 @@ def _count_rejected(
         rejected.setdefault("future", []).extend(arrived[:-1][future].tolist())
     for reason, panes in rejected.items():
         _count_at(plan, state, partition, np.array(panes, dtype=np.int64), f"rejected.{reason}")
-    _settle_pending(plan, state, partition, batch, future)
+    _settle_pending(plan, state, partition, times, future)
     return {reason: len(panes) for reason, panes in rejected.items()}
 
 
 def _settle_pending(
-    plan: Plan, state: SystemState, partition: Partition, batch: EventBatch, future: Flags
+    plan: Plan, state: SystemState, partition: Partition, times: Ints, future: Flags
 ) -> None:
     """Give counts that waited for an event to the pane of the first one."""
-    timed = np.flatnonzero(~future)
+    timed = np.flatnonzero(~future & (times != BEFORE_ALL))
     if not partition.pending or not len(timed):
         return
-    pane = _open_pane(plan, state, int(batch.event_time[timed[0]]) // MICROSECONDS)
+    pane = _open_pane(plan, state, int(times[timed[0]]) // MICROSECONDS)
     for name, amount in partition.pending.items():
         _count(plan, state, PaneKey(NO_VERSION, pane), name, amount)
     partition.pending = {}

@@ -16,6 +16,7 @@ from agent.config.model import Config
 from agent.config.resolve import event_schema
 from agent.config.system import System
 from agent.dedup import DedupIndex, winners
+from agent.labels.state import temporary
 from agent.opening import make_plan
 from agent.persist import mark_clean
 from agent.plan import Plan
@@ -128,6 +129,10 @@ def _pass(
             result.notes = item.notes
             run.dedup = make_index(result.plan.time.dedup_horizon, config.store.dedup_max_ids)
             state = SystemState(dedup=run.dedup)
+            if result.plan.labels is not None:
+                state.labels = temporary(system.id, result.plan.labels.pane)
+                # Labels may come at the end of the input, or in another file.
+                state.labels.held_open = True
         elif isinstance(item, EventBatch) and result.plan is not None and state is not None:
             _note(result, take(result.plan, state, item, clock.now()))
             mark_clean(state)
@@ -142,6 +147,8 @@ def _pass(
             left_out = f"{state.skipped} empty windows were left out"
             why = "a hole in event time holds more than max_empty_windows"
             result.notes = (*result.notes, f"{left_out}: {why}")
+        if state.labels is not None:
+            state.labels.table.close()
     result.reports.sort(key=_order)
     return run
 

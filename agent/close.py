@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from agent.labels.intake import close_panes
+from agent.labels.state import Waiting
 from agent.plan import Plan
 from agent.state import NO_VERSION, OpenWindow, PaneKey, SystemState, WindowKey
 from agent.summary import Summary, add, empty
@@ -17,21 +19,29 @@ from policies.model import ALL_VERSIONS, Window
 RESTATE_EVERY = 3_600
 """Seconds between two restatements of one window (contract C9)."""
 
+LOOK_EVERY = 30
+"""Seconds between two looks for windows that labels have changed."""
+
 
 class Due(NamedTuple):
-    """A window to be reported: its fold so far, the revision to give it, whether it is final."""
+    """A window to be reported: its fold so far, the revision to give it, whether it is final.
+
+    `summary` None: the window waits for labels, and what it said before is in their table.
+    `mature` tells that no label counts any more.
+    """
 
     version: str
     window: Window
-    summary: Summary
+    summary: Summary | None
     revision: int
     final: bool
+    mature: bool = False
 
 
 def due_by_time(plan: Plan, state: SystemState, now: float) -> list[Due]:
     """Close what the partitions' progress (or the clock, when all are idle) allows."""
     point = closing_point(
-        state.partitions.values(),
+        state.partitions_of_events(),
         now=now,
         idle=plan.time.idle,
         lateness=plan.time.lateness * MICROSECONDS,
@@ -53,7 +63,8 @@ def due_at_end(plan: Plan, state: SystemState, now: float) -> list[Due]:
     for length in plan.lengths:
         due += _due(plan, state, length, containing(last, length).end, now, end_of_input=True)
     _move(plan, state, end)
-    return in_order(due + _restated(plan, state, now, at_once=True))
+    due += _restated(plan, state, now, at_once=True)
+    return in_order(due + labels_due(plan, state, now, at_once=True))
 
 
 def close_to(
@@ -69,7 +80,8 @@ def close_to(
     due: list[Due] = []
     for length in plan.lengths:
         due += _due(plan, state, length, closed_to, now, by_clock=by_clock)
-    return in_order(due + _restated(plan, state, now, at_once=False))
+    due += _restated(plan, state, now, at_once=False)
+    return in_order(due + labels_due(plan, state, now, at_once=False))
 
 
 def in_order(due: list[Due]) -> list[Due]:
@@ -95,6 +107,8 @@ def _move(plan: Plan, state: SystemState, target: int) -> None:
     for key in sorted(k for k in state.panes if k.start + plan.time.pane <= state.closed_to):
         _fold(plan, state, key, state.panes.pop(key))
         state.dirty.panes.add(key)
+    if plan.labels is not None and state.labels is not None:
+        state.labels.settled += close_panes(plan.labels, state.labels, state.closed_to)
 
 
 def _fold(plan: Plan, state: SystemState, key: PaneKey, pane: Summary) -> None:
@@ -193,9 +207,32 @@ def _report(
     for key in keys:
         held = state.windows[key]
         held.revision, held.touched, held.reported_at = 0, False, now
-        due.append(Due(key.version, window, held.summary, 0, final))
-        _settle(state, key, final=final)
+        due.append(_due_now(plan, state, key, held, final=final, end_of_input=end_of_input))
     return due
+
+
+def _due_now(
+    plan: Plan,
+    state: SystemState,
+    key: WindowKey,
+    held: OpenWindow,
+    *,
+    final: bool,
+    end_of_input: bool,
+) -> Due:
+    """Return a window as due; one that no event can change any more leaves the open ones.
+
+    Where labels can come it then waits for them, on disk.
+    """
+    window = containing(key.start, key.length)
+    revision = held.revision or 0
+    labelled = state.labels is not None and not end_of_input
+    if labelled and state.labels is not None:
+        state.labels.wait(key, Waiting(window.end, revision, held.reported_at))
+    _settle(state, key, final=final)
+    return Due(
+        key.version, window, held.summary, revision, final and not labelled, mature=end_of_input
+    )
 
 
 def _restated(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> list[Due]:
@@ -207,12 +244,73 @@ def _restated(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> l
         window = containing(key.start, key.length)
         final = at_once or _is_final(plan, state, window)
         ripe = held.touched and (final or now - held.reported_at >= RESTATE_EVERY)
-        if not (ripe or final):
-            continue
-        held.revision, held.touched, held.reported_at = held.revision + 1, False, now
-        due.append(Due(key.version, window, held.summary, held.revision, final))
-        _settle(state, key, final=final)
+        if not ripe and final and state.labels is not None and not at_once:
+            # It is not final yet: its labels may still come.
+            _settle(state, key, final=True)
+        elif ripe or final:
+            revision = held.revision if state.labels is None else _revision(state, key, held)
+            held.revision, held.touched, held.reported_at = revision + 1, False, now
+            due.append(_due_now(plan, state, key, held, final=final, end_of_input=at_once))
+            if at_once and state.labels is not None and key in state.labels.waiting:
+                state.labels.release(key)
     return due
+
+
+def _revision(state: SystemState, key: WindowKey, held: OpenWindow) -> int:
+    """Return the revision last given to a window, which labels may have restated since."""
+    waiting = None if state.labels is None else state.labels.waiting.get(key)
+    return (held.revision or 0) if waiting is None else waiting.revision
+
+
+def labels_due(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> list[Due]:
+    """Return the windows in waiting that are mature now, and those that labels have changed.
+
+    They are mature when event time has passed their end by the label horizon, in every partition
+    that is read.
+    """
+    labels = state.labels
+    if labels is None or plan.labels is None:
+        return []
+    labels.matured_to = max(labels.matured_to, _read_to(state))
+    horizon = plan.labels.horizon
+    mature: list[tuple[WindowKey, Waiting]] = []
+    if at_once or (labels.earliest is not None and labels.earliest + horizon <= labels.matured_to):
+        mature = [
+            (WindowKey(*key), waiting)
+            for key, waiting in labels.waiting.items()
+            if at_once or waiting.end + horizon <= labels.matured_to
+        ]
+    due = [_waiting_due(key, waiting, mature=True) for key, waiting in mature]
+    done = {key for key, _ in mature}
+    for key in done & state.windows.keys():
+        _settle(state, key, final=True)
+    if mature:
+        left = (waiting.end for key, waiting in labels.waiting.items() if key not in done)
+        labels.earliest = min(left, default=None)
+    if now - labels.looked_at >= LOOK_EVERY and not at_once:
+        labels.looked_at = now
+        for place in sorted(labels.touched - done):
+            waiting = labels.waiting[place]
+            if now - waiting.reported_at >= RESTATE_EVERY:
+                due.append(_waiting_due(WindowKey(*place), waiting, mature=False))
+    return due
+
+
+def _waiting_due(key: WindowKey, waiting: Waiting, *, mature: bool) -> Due:
+    window = containing(key.start, key.length)
+    return Due(key.version, window, None, waiting.revision + 1, mature, mature=mature)
+
+
+def _read_to(state: SystemState) -> int:
+    """Return the event time up to which labels have been read as well."""
+    labels = state.labels
+    if labels is None or labels.held_open:
+        return 0
+    least = state.closed_to or 0
+    for partition in state.partitions_of_labels():
+        if not partition.caught_up:
+            least = min(least, partition.labelled_to or 0)
+    return least
 
 
 def _settle(state: SystemState, key: WindowKey, *, final: bool) -> None:

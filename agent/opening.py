@@ -9,10 +9,11 @@ import msgspec
 
 from agent.clock import Clock
 from agent.config.model import Config
-from agent.config.resolve import event_schema, favourable_texts
+from agent.config.resolve import brings_labels, event_schema, favourable_texts
 from agent.config.system import System
 from agent.dedup import DedupIndex
-from agent.layout import build_layout
+from agent.labels.settings import LabelSettings
+from agent.layout import Layout, build_layout
 from agent.notices import Announced, change
 from agent.persist import restore
 from agent.pipeline import Opened
@@ -36,6 +37,7 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
     """Return what a system runs by.  Raises an error for a person when something does not fit."""
     reference = reference_of(system, schema)
     favourable = favourable_texts(system.favourable)
+    layout = build_layout(schema, reference, favourable=favourable)
     return Plan(
         system=system.id,
         time=TimeSettings(
@@ -48,13 +50,36 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
         ),
         lengths=tuple(by_length(system.windows)),
         schema=schema,
-        layout=build_layout(schema, reference, favourable=favourable),
+        layout=layout,
         reference=reference,
         settings=settings_of(system),
         policy=policy_of(config, system),
         max_lost_share=system.max_lost_share,
         max_versions=system.max_versions,
         max_empty_windows=system.max_empty_windows,
+        labels=labels_of(config, system, schema, layout),
+    )
+
+
+def labels_of(
+    config: Config, system: System, schema: EventSchema, layout: Layout
+) -> LabelSettings | None:
+    """Return how a system's labels are joined; None where none can come, or nothing to join."""
+    if schema.prediction is None and schema.score is None:
+        return None
+    if schema.label is None and not brings_labels(config, system):
+        return None
+    time = system.time
+    return LabelSettings(
+        pane=time.pane,
+        lateness=time.lateness,
+        lengths=tuple(by_length(system.windows)),
+        attributes=layout.attributes,
+        numeric=schema.task == "regression",
+        horizon=time.label_horizon,
+        pair_horizon=time.pair_horizon,
+        max_pending=system.labels.max_pending,
+        min_coverage=system.min_label_coverage,
     )
 
 
@@ -126,7 +151,7 @@ def opener(
     def open_system(schema: EventSchema) -> Opened:
         plan = make_plan(config, system, schema)
         index = DedupIndex(plan.time.dedup_horizon, config.store.dedup_max_ids)
-        state = restore(store, system.id, plan.layout, index)
+        state = restore(store, system.id, plan.layout, index, plan.labels)
         now = clock.now()
         for partition in state.partitions.values():
             # Nothing is known yet of what the sources hold; idleness starts anew.

@@ -17,15 +17,18 @@ def present(column: Column) -> Flags:
     return flags
 
 
-def label_records(batch: EventBatch) -> Flags:
-    """Tell which rows carry a label for an earlier event rather than an event (contract C9).
+def label_records(batch: EventBatch, *, predicted: bool = False) -> Flags:
+    """Tell which rows carry a label for an event rather than an event (contract C9).
 
     Where no prediction is mapped at all there is nothing that a label could join, so a record with
-    a label is an event like any other.
+    a label is an event like any other.  `predicted`: the system's predictions may come from
+    another source than this batch.
     """
-    if batch.label is None or batch.prediction is None:
+    if batch.label is None or (batch.prediction is None and not predicted):
         return np.zeros(batch.n, dtype=bool)
-    records: Flags = present(batch.label) & ~present(batch.prediction) & (batch.event_id != NO_ID)
+    records: Flags = present(batch.label) & (batch.event_id != NO_ID)
+    if batch.prediction is not None:
+        records &= ~present(batch.prediction)
     return records
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from agent import persist_labels as labels
 from agent.dedup import DedupIndex
+from agent.labels.settings import LabelSettings
 from agent.layout import Layout
 from agent.state import Dirty, OpenWindow, PaneKey, Source, SystemState, WindowKey
 from agent.store import Changes, Document, Store
@@ -71,24 +73,38 @@ def collect(system: str, layout: Layout, state: SystemState, changes: Changes) -
     if dirty.core or ids:
         changes.dedup_cutoff[system] = state.dedup.cutoff
         _put(changes, system, "core", "", msgspec.json.encode(_core(layout, state)))
+    if state.labels is not None:
+        labels.collect(system, state.labels, changes)
 
 
 def mark_clean(state: SystemState) -> None:
     """Forget what was changed: it is durable now."""
     state.dirty = Dirty()
+    if state.labels is not None:
+        labels.mark_clean(state.labels)
 
 
-def restore(store: Store, system: str, layout: Layout, dedup: DedupIndex) -> SystemState:
+def restore(
+    store: Store,
+    system: str,
+    layout: Layout,
+    dedup: DedupIndex,
+    label_settings: LabelSettings | None = None,
+) -> SystemState:
     """Return the state as of the last commit; a fresh one for a system never seen.
 
     Summaries made with another layout (another reference, other features) cannot be read with this
-    one: their windows start again, marked as having lost records.
+    one: their windows start again, marked as having lost records.  `label_settings` None: no label
+    can come.
     """
     state = SystemState(dedup=dedup)
     found = store.documents(system, "core")
-    if not found:
+    core = msgspec.json.decode(found[""], type=Core) if found else None
+    if label_settings is not None:
+        same = core is None or core.layout == layout.digest
+        state.labels = labels.restore(store, system, label_settings, same=same)
+    if core is None:
         return state
-    core = msgspec.json.decode(found[""], type=Core)
     _restore_core(state, core)
     dedup.restore(store.dedup(system))
     same = core.layout == layout.digest

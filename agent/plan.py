@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.labels.settings import LabelSettings
 from agent.layout import Layout
 from agent.reference.profile import Reference
 from agent.signals.context import Settings
@@ -32,7 +33,8 @@ class Plan:
     """Everything that decides how a system's events become reports, and never changes meanwhile.
 
     `lengths` are window names, short first.  `max_lost_share`: the share of records received that
-    may be undecodable or late before a report counts as incomplete.
+    may be undecodable or late before a report counts as incomplete.  `labels`: how labels are
+    joined, None where none can come.
     """
 
     system: str
@@ -46,3 +48,4 @@ class Plan:
     max_lost_share: float = 0.05
     max_versions: int = 20
     max_empty_windows: int = 1_000
+    labels: LabelSettings | None = None

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from agent.close import Due
+from agent.labels.intake import UNJOINABLE
+from agent.labels.state import Waiting
 from agent.plan import Plan
+from agent.relabel import Look, gate_of, held_of, hold, outcomes_of, with_labels
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import Signals
-from agent.signals.table import compute
+from agent.signals.table import compute, label_based
 from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary, same
 from policies.alerts import Judged, alerts
 from policies.engine import evaluate
-from policies.model import ALL_VERSIONS, Alert, Coverage, Partitions, Report, signal_order
+from policies.model import (
+    ALL_VERSIONS,
+    Alert,
+    Coverage,
+    Partitions,
+    Report,
+    signal_order,
+    verdict_order,
+)
 
 LOST = "lost"
 REJECTED = "rejected."
@@ -28,15 +41,20 @@ class JudgedWindow(NamedTuple):
 
 
 def judge_window(
-    plan: Plan, state: SystemState, due: Due, measured: list[tuple[SignalContext, Signals]]
-) -> JudgedWindow:
+    plan: Plan, state: SystemState, due: Due, look: Look, now: float
+) -> JudgedWindow | None:
     """Return the report of a window that is due, remembering what the next ones need.
 
-    `measured` holds what was computed for windows that end together, and gets this window's.
+    None for one that labels have touched and that says the same as before.
     """
     key = (due.version, due.window.length)
+    if due.summary is None:
+        return judge_again(plan, state, due, look, now)
     history = state.history.get(key, [])
+    rows = outcomes_of(plan, state, due, look)
+    unjoinable = due.summary.counts.get(UNJOINABLE, 0)
     coverage = coverage_of(plan, state, due.summary)
+    coverage = with_labels(coverage, state, due, rows, unjoinable)
     context = SignalContext(
         layout=plan.layout,
         summary=due.summary,
@@ -44,9 +62,95 @@ def judge_window(
         window=due.window,
         settings=plan.settings,
         history=tuple(history),
+        outcomes=rows,
     )
-    signals = _known(context, measured) or compute(context)
-    measured.append((context, signals))
+    signals = _known(context, look.measured) or compute(context)
+    look.measured.append((context, signals))
+    judged = _judged(plan, state, due, coverage, signals)
+    _remember(state, judged.report, history)
+    hold(state, due, due.summary, judged.report)
+    return judged
+
+
+def judge_again(
+    plan: Plan, state: SystemState, due: Due, look: Look, now: float
+) -> JudgedWindow | None:
+    """Return the report of a window in waiting by its labels as they are now; None: no change.
+
+    What does not hang on labels stays as it was said: it was decided then, and has alerted.
+    """
+    labels = state.labels
+    key = (due.version, due.window.length, due.window.start)
+    if labels is None or key not in labels.waiting:
+        return None
+    waiting = labels.waiting[key]
+    held = held_of(plan, labels, due, waiting)
+    if held is None:
+        raise RuntimeError(f"the window {key} in waiting is not in the store")
+    names = label_based()
+    before = held.report
+    kept = [s for s in before.signals if s.name not in names]
+    if held.summary is None:
+        coverage = msgspec.structs.replace(
+            before.coverage, complete=False, incomplete_because="state_lost"
+        )
+        signals = Signals([s for s in before.signals if s.name in names], [])
+    else:
+        rows = outcomes_of(plan, state, due, look)
+        coverage = with_labels(before.coverage, state, due, rows, held.unjoinable)
+        context = SignalContext(
+            layout=plan.layout,
+            summary=held.summary,
+            reference=plan.reference,
+            window=due.window,
+            settings=plan.settings,
+            outcomes=rows,
+        )
+        signals = _known(context, look.again) or compute(context, names)
+        look.again.append((context, signals))
+    judged = _judged(plan, state, due, coverage, signals, again=True)
+    others = {rule.id for rule in plan.policy.rules if rule.signal not in names}
+    report = msgspec.structs.replace(
+        judged.report,
+        signals=tuple(sorted([*kept, *judged.report.signals], key=signal_order)),
+        verdicts=tuple(
+            sorted(
+                [*(v for v in before.verdicts if v.rule in others), *judged.report.verdicts],
+                key=verdict_order,
+            )
+        ),
+    )
+    if not due.mature and _same_content(report, before):
+        waiting.touched = False
+        labels.wait(key, waiting)
+        return None
+    if not due.mature:
+        labels.wait(key, Waiting(waiting.end, due.revision, now, lost=waiting.lost))
+    hold(state, due, held.summary, report)
+    newest = state.latest.get(key[:2])
+    if newest is not None and newest.window == due.window:
+        state.latest[key[:2]] = report
+        state.dirty.latest.add(key[:2])
+    return JudgedWindow(report, judged.judged)
+
+
+def _same_content(report: Report, before: Report) -> bool:
+    return (report.signals, report.verdicts, report.coverage) == (
+        before.signals,
+        before.verdicts,
+        before.coverage,
+    )
+
+
+def _judged(
+    plan: Plan,
+    state: SystemState,
+    due: Due,
+    coverage: Coverage,
+    signals: Signals,
+    *,
+    again: bool = False,
+) -> JudgedWindow:
     evaluation = evaluate(
         plan.policy,
         model_version=due.version,
@@ -56,6 +160,7 @@ def judge_window(
         coverage=coverage,
         memory=state.memory,
         longest=due.window.length == plan.lengths[-1],
+        labels=gate_of(plan, due, coverage, only=again),
     )
     report = Report(
         system=plan.system,
@@ -69,7 +174,6 @@ def judge_window(
     )
     state.memory.update(evaluation.memory)
     state.dirty.memory.update(evaluation.memory)
-    _remember(state, report, history)
     findings = Judged(
         model_version=due.version, findings=evaluation.findings, signals=report.signals
     )
@@ -84,6 +188,7 @@ def _known(
         if (
             other.window == context.window
             and other.history == context.history
+            and (other.outcomes is None) == (context.outcomes is None)
             and same(other.summary, context.summary)
         ):
             return signals

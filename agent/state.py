@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent.dedup import DedupIndex
+from agent.labels.state import LabelState
 from agent.summary import Summary
 from agent.watermark import Partition
 from agent.windows import containing
@@ -78,7 +79,8 @@ class SystemState:
     Times are epoch seconds.  `closed_to`: event time before which panes are closed.  `first`:
     earliest event.  `next_start`: start of the next window to report, by length.  `empty_run`: how
     many windows before it were empty, by length.  `skipped`: empty windows not reported because a
-    hole in event time was too long.  `degraded`: why nothing can be judged at present.
+    hole in event time was too long.  `degraded`: why nothing can be judged at present.  `labels`:
+    what belongs to them, None where none can come.
     """
 
     dedup: DedupIndex
@@ -98,6 +100,7 @@ class SystemState:
     versions: set[str] = field(default_factory=set)
     skipped: int = 0
     degraded: str | None = None
+    labels: LabelState | None = None
     dirty: Dirty = field(default_factory=Dirty)
 
     def oldest_open(self, lengths: Sequence[str]) -> int | None:
@@ -107,6 +110,24 @@ class SystemState:
         return min(
             self.next_start.get(length, containing(self.first, length).start) for length in lengths
         )
+
+    def partitions_of_events(self) -> list[Partition]:
+        """Return the partitions whose events move event time: not those of labels alone."""
+        labels = self._sources_of_labels()
+        return [p for key, p in self.partitions.items() if _source(key) not in labels]
+
+    def partitions_of_labels(self) -> list[Partition]:
+        """Return the partitions of sources that have brought labels and never an event."""
+        labels = self._sources_of_labels()
+        return [p for key, p in self.partitions.items() if _source(key) in labels]
+
+    def _sources_of_labels(self) -> set[str]:
+        if self.labels is None:
+            return set()
+        with_labels = {_source(k) for k, p in self.partitions.items() if p.labelled_to is not None}
+        return with_labels - {
+            _source(k) for k, p in self.partitions.items() if p.newest is not None
+        }
 
     def coverage_of_partitions(self) -> Partitions:
         """Return how many partitions are read, of how many, over all sources."""
@@ -121,3 +142,7 @@ class SystemState:
 def partition_key(source: str, partition: str) -> str:
     """Return the name of a partition within a system."""
     return f"{source}/{partition}"
+
+
+def _source(key: str) -> str:
+    return key.rpartition("/")[0]

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.labels.table import LabelTable
+
 SCHEMA_VERSION = 1
 
 _TABLES = """
@@ -100,6 +102,7 @@ class Store:
     def __init__(self, folder: Path, *, quarantine_rows: int = 10_000) -> None:
         self.path = folder / "pantau.sqlite"
         self._quarantine_rows = quarantine_rows
+        self._labels: LabelTable | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = self._open()
@@ -107,6 +110,16 @@ class Store:
             self.id_key = self._constant("id_key", secrets.token_bytes(32))
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"store {self.path}: {error}; {_advice(error)}") from error
+
+    @property
+    def labels(self) -> LabelTable:
+        """The tables of labels, made at their first use; `commit` writes what was put into them."""
+        if self._labels is None:
+            try:
+                self._labels = LabelTable(self._connection)
+            except sqlite3.Error as error:
+                raise StoreError(f"store {self.path}: {error}; {_advice(error)}") from error
+        return self._labels
 
     def commit(self, changes: Changes) -> list[int]:
         """Write all changes or none, durably; return the outbox numbers of the new items."""
@@ -122,6 +135,8 @@ class Store:
                 raise
         except sqlite3.Error as error:
             raise StoreError(f"store {self.path}: {error}; {_advice(error)}") from error
+        if self._labels is not None:
+            self._labels.written()
         return numbers
 
     def documents(self, system: str, kind: str) -> dict[str, bytes]:
@@ -208,6 +223,8 @@ class Store:
         numbers = [self._append(kind, body, changes.made) for kind, body in changes.outbox]
         connection.execute("DELETE FROM outbox WHERE number <= ?", (changes.delivered,))
         self._write_quarantine(changes.quarantine)
+        if self._labels is not None:
+            self._labels.write()
         return numbers
 
     def _append(self, kind: str, body: bytes, made: float) -> int:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from agent.absorb import Absorbed, absorb, count_lost
+from agent.absorb import Absorbed, absorb, count_lost, joined, parts_of
 from agent.close import Due, due_at_end, due_by_time
+from agent.labels.intake import expire
 from agent.plan import Plan
+from agent.relabel import Look
 from agent.report import fold_alerts, judge_window
 from agent.retire import retire_versions
-from agent.signals.context import SignalContext
-from agent.signals.disclosure import Signals
 from agent.state import Source, SystemState, partition_key
 from agent.watermark import Partition
 from collectors.base import SourceStatus
@@ -41,20 +41,25 @@ class Outcome:
 
 def take(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Outcome:
     """Take a batch in and report the windows that this closes."""
-    absorbed = absorb(plan, state, batch, now)
-    outcome = tick(plan, state, now)
-    outcome.absorbed = absorbed
+    outcome = Outcome()
+    done = []
+    for part in parts_of(plan, state, batch, now):
+        done.append(absorb(plan, state, part, now))
+        closed = tick(plan, state, now)
+        outcome.items += closed.items
+        outcome.closings += closed.closings
+    outcome.absorbed = joined(done)
     return outcome
 
 
 def tick(plan: Plan, state: SystemState, now: float) -> Outcome:
     """Report the windows that can close: by the partitions' progress, or because all are idle."""
-    return _report(plan, state, due_by_time(plan, state, now))
+    return _report(plan, state, due_by_time(plan, state, now), now)
 
 
 def finish(plan: Plan, state: SystemState, now: float) -> Outcome:
     """Report everything that is open: the input has ended."""
-    return _report(plan, state, due_at_end(plan, state, now))
+    return _report(plan, state, due_at_end(plan, state, now), now)
 
 
 def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: float) -> None:
@@ -74,17 +79,21 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
     state.dirty.core = True
 
 
-def _report(plan: Plan, state: SystemState, due: Sequence[Due]) -> Outcome:
+def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> Outcome:
     """Report what is due; windows that end together share one look at what alerts stand."""
     outcome = Outcome()
     for end, together in groupby(due, key=lambda one: one.window.end):
-        measured: list[tuple[SignalContext, Signals]] = []
+        look = Look()
         judged = []
         for one in together:
             began = time.time_ns()
-            judged.append(judge_window(plan, state, one, measured))
-            outcome.closings.append((began, time.time_ns()))
+            found = judge_window(plan, state, one, look, now)
+            if found is not None:
+                judged.append(found)
+                outcome.closings.append((began, time.time_ns()))
         outcome.items += [one.report for one in judged]
         outcome.items += fold_alerts(plan, state, [one.judged for one in judged])
         outcome.items += retire_versions(plan, state, end)
+    if plan.labels is not None and state.labels is not None:
+        expire(plan.labels, state.labels, state.labels.matured_to)
     return outcome

@@ -14,7 +14,8 @@ import numpy as np
 from collectors.batch import Flags, Ints
 
 MICROSECONDS = 1_000_000
-_BEFORE_ALL = np.iinfo(np.int64).min
+BEFORE_ALL = int(np.iinfo(np.int64).min)
+"""The time of a record that is no event."""
 
 
 class Partition(msgspec.Struct):
@@ -22,7 +23,8 @@ class Partition(msgspec.Struct):
 
     `newest`: largest event time accepted or late, in microseconds, None before the first event.
     `active_at`: clock time of the last event, or of the agent's start.  `pending`: counts that
-    belong to the window of the first event, which has not come yet.
+    belong to the window of the first event, which has not come yet.  `labelled_to`: when the newest
+    of its label records was recorded, 0 if they bear no time, None before the first of them.
     """
 
     next_offset: int = 0
@@ -30,6 +32,7 @@ class Partition(msgspec.Struct):
     active_at: float = 0.0
     caught_up: bool = False
     pending: dict[str, int] = msgspec.field(default_factory=dict)
+    labelled_to: int | None = None
 
 
 class Judged(NamedTuple):
@@ -50,21 +53,21 @@ def judge(partition: Partition, event_time: Ints, *, lateness: int, latest: int)
     on how rows are cut into batches.
     """
     future = event_time > latest
-    newest = np.where(future, _BEFORE_ALL, event_time) if future.any() else event_time
-    carried = _BEFORE_ALL if partition.newest is None else partition.newest
+    newest = np.where(future, BEFORE_ALL, event_time) if future.any() else event_time
+    carried = BEFORE_ALL if partition.newest is None else partition.newest
     before = np.empty_like(event_time)
     if len(event_time):
         before[0] = carried
         before[1:] = np.maximum(np.maximum.accumulate(newest)[:-1], carried)
     # A difference could overflow where nothing came before, so the floor is moved, not the event.
-    floor = np.where(before == _BEFORE_ALL, _BEFORE_ALL, before - lateness)
+    floor = np.where(before == BEFORE_ALL, BEFORE_ALL, before - lateness)
     late = (event_time < floor) & ~future
     return Judged(~(late | future), late, future, before)
 
 
 def advance(partition: Partition, judged: Judged, event_time: Ints, now: float) -> None:
     """Move `partition` past a judged batch."""
-    seen = event_time[~judged.future]
+    seen = event_time[~judged.future & (event_time != BEFORE_ALL)]
     if len(seen):
         newest = int(seen.max())
         partition.newest = newest if partition.newest is None else max(partition.newest, newest)

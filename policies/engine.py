@@ -36,7 +36,7 @@ from policies.model import (
 )
 from policies.subjects import subject_from, subject_kind
 
-__all__ = ["Evaluation", "Finding", "Memory", "evaluate"]
+__all__ = ["Evaluation", "Finding", "LabelGate", "Memory", "evaluate"]
 
 Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
 Action = Literal["raise", "keep", "clear"]
@@ -80,6 +80,26 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
+PROVISIONAL = "provisional"
+"""Reason of a verdict that waits for labels; it is no finding."""
+
+
+class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
+    """When verdicts on signals that are made from labels are decided (contract C9).
+
+    `signals` names these signals.  Before the window is `mature` their verdicts are provisional:
+    nothing is remembered and nobody is told.  Then they are decided once, if the share `coverage`
+    of labelled predictions reaches `needed`.  `only`: judge only them, because everything else was
+    judged before.
+    """
+
+    signals: frozenset[str]
+    mature: bool
+    coverage: float | None
+    needed: float
+    only: bool = False
+
+
 class _Judgement(NamedTuple):
     subject: Subject
     state: State
@@ -100,6 +120,7 @@ class _Scene(NamedTuple):
     hidden: frozenset[tuple[str, str]]
     remembered: dict[str, dict[str, Memory]]
     longest: bool
+    labels: LabelGate | None
 
 
 def evaluate(
@@ -112,6 +133,7 @@ def evaluate(
     memory: Mapping[str, Memory],
     longest: bool,
     hidden: Sequence[Signal] = (),
+    labels: LabelGate | None = None,
 ) -> Evaluation:
     """Judge one window of one model version.
 
@@ -123,6 +145,7 @@ def evaluate(
 
     The same window may come again at a higher revision: it is judged from the memory before it.
     A window older than what is remembered gets verdicts, but changes no memory and finds nothing.
+    `labels` holds back the verdicts that wait for labels; None holds back none.
     """
     scene = _Scene(
         policy=policy,
@@ -133,11 +156,17 @@ def evaluate(
         hidden=frozenset((s.name, subject_text(s.subject)) for s in hidden),
         remembered=subjects_by_rule(memory, model_version, window.length),
         longest=longest,
+        labels=labels,
     )
     verdicts: list[Verdict] = []
     findings: list[Finding] = []
     changed: dict[str, Memory] = {}
     for rule in policy.rules:
+        if labels is not None and labels.only and rule.signal not in labels.signals:
+            continue
+        if _must_wait(scene, rule):
+            verdicts.extend(_provisional(scene, rule))
+            continue
         for judgement in _judgements(scene, rule):
             key = memory_key(rule.id, model_version, window.length, subject_text(judgement.subject))
             known = memory.get(key)
@@ -162,6 +191,43 @@ def evaluate(
         memory=changed,
         findings=tuple(findings),
     )
+
+
+def _must_wait(scene: _Scene, rule: Rule) -> bool:
+    labels = scene.labels
+    return labels is not None and not labels.mature and rule.signal in labels.signals
+
+
+def _provisional(scene: _Scene, rule: Rule) -> Iterator[Verdict]:
+    """Give the verdicts of a rule that waits for labels, one for each subject it will judge."""
+    of_rule = [
+        signal
+        for _, signal in sorted(scene.signals.get(rule.signal, {}).items())
+        if subject_kind(signal.subject) in rule.subjects
+    ]
+    pointers: list[tuple[Subject, tuple[Because, ...]]] = [
+        (s.subject, (Because(s.name, s.subject),)) for s in of_rule
+    ]
+    for subject, because in pointers or [({}, ())]:
+        judgement = _Judgement(
+            subject=subject,
+            state="not_assessable",
+            reason=PROVISIONAL,
+            observation="unnoticed",
+            because=because,
+            published=True,
+        )
+        yield _verdict(scene, rule, judgement, scene.window.start)
+
+
+def _too_few_labels(scene: _Scene, rule: Rule) -> str | None:
+    """Return why a mature window's labels do not suffice, None if they do or none are needed."""
+    labels = scene.labels
+    if labels is None or rule.signal not in labels.signals or labels.coverage is None:
+        return None
+    if labels.coverage >= labels.needed:
+        return None
+    return f"label_coverage: {labels.coverage:.2f} of predictions, needed {labels.needed:g}"
 
 
 def _by_name(signals: Sequence[Signal], hidden: Sequence[Signal]) -> dict[str, dict[str, Signal]]:
@@ -191,7 +257,17 @@ def _judgements(scene: _Scene, rule: Rule) -> Iterator[_Judgement]:
 def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgement:
     because = (Because(signal.name, signal.subject),)
     if not scene.coverage.complete:
-        return _incomplete(scene, signal.subject, because)
+        return _incomplete(scene, rule, signal.subject, because)
+    too_few = _too_few_labels(scene, rule)
+    if too_few is not None and _why_unmeasured(scene, signal) != "permanent":
+        return _Judgement(
+            subject=signal.subject,
+            state="not_assessable",
+            reason=too_few,
+            observation="unmeasured" if scene.longest else "unnoticed",
+            because=because,
+            published=True,
+        )
     bounds = interval(signal)
     if bounds is None:
         is_hidden = (signal.name, text) in scene.hidden
@@ -254,7 +330,7 @@ def _vanished(scene: _Scene, rule: Rule, seen: set[str]) -> Iterator[_Judgement]
 
 def _absent(scene: _Scene, rule: Rule, subject: Subject) -> _Judgement:
     if not scene.coverage.complete:
-        return _incomplete(scene, subject, ())
+        return _incomplete(scene, rule, subject, ())
     return _Judgement(
         subject=subject,
         state="not_assessable",
@@ -265,12 +341,16 @@ def _absent(scene: _Scene, rule: Rule, subject: Subject) -> _Judgement:
     )
 
 
-def _incomplete(scene: _Scene, subject: Subject, because: tuple[Because, ...]) -> _Judgement:
+def _incomplete(
+    scene: _Scene, rule: Rule, subject: Subject, because: tuple[Because, ...]
+) -> _Judgement:
+    # Of a window in waiting this was told when it closed.
+    told = scene.labels is not None and rule.signal in scene.labels.signals
     return _Judgement(
         subject=subject,
         state="not_assessable",
         reason=f"incomplete: {scene.coverage.incomplete_because or 'unknown'}",
-        observation="window",
+        observation="unnoticed" if told else "window",
         because=because,
         published=True,
     )
@@ -289,7 +369,10 @@ def _why_unmeasured(scene: _Scene, signal: Signal) -> Observation:
         return "permanent"
     if not scene.longest:
         return "unnoticed"
-    return "window" if scene.coverage.events == 0 else "unmeasured"
+    if scene.coverage.events:
+        return "unmeasured"
+    told = scene.labels is not None and signal.name in scene.labels.signals
+    return "unnoticed" if told else "window"
 
 
 def _observation(state: State) -> Observation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.config.model import Config
 from agent.config.system import System
 from collectors.schema import EventSchema, FeatureField, TimeRule
 
@@ -30,6 +31,11 @@ def event_schema(system: System) -> EventSchema:
         timezone=event.timezone,
         threshold=system.threshold,
     )
+
+
+def brings_labels(config: Config, system: System) -> bool:
+    """Tell whether a collector of the system says where labels stand in its records."""
+    return system.event.label is not None
 
 
 def favourable_texts(value: str | int | float | bool | None) -> frozenset[str]:

@@ -229,11 +229,14 @@ class Time(Section):
         description="An event further ahead of the clock than this is rejected as `future`.",
     )
     pair_horizon: PositiveDuration = Field(
-        default=600, description="How long a request waits for its response. No effect yet."
+        default=600,
+        description="How much earlier than its event a label may come; and how long a request "
+        "waits for its response.",
     )
     label_horizon: PositiveDuration = Field(
         default=30 * 86_400,
-        description="How long after its window's end a label still counts. No effect yet.",
+        description="How long after its event a label may be recorded. So long after its window's "
+        "end verdicts on labels are made, once; until then they are provisional.",
     )
     dedup_horizon: PositiveDuration = Field(
         default=600, description="How long an event's id is kept to recognise a repeat."
@@ -242,6 +245,16 @@ class Time(Section):
         default=0,
         description="How long after its closing a window is still restated by events of a "
         "partition that was idle; 0s makes every window final when it closes.",
+    )
+
+
+class Labels(Section):
+    """How labels are kept until their windows are mature."""
+
+    max_pending: Count = Field(
+        default=1_000_000,
+        description="Most predictions, and most labels, kept in waiting. Beyond it a sample is "
+        "kept, the same ids of both; `coverage.sampling` in each report says its share.",
     )
 
 
@@ -293,7 +306,7 @@ class System(Section):
     label_observed: Literal["all", "favourable_only"] = Field(
         default="all",
         description="Whose true outcome can become known: everybody's, or only of those who got "
-        "the favourable decision.",
+        "the favourable decision; then rates of true and false positives cannot be known.",
     )
     features: dict[str, Feature] | None = Field(
         default=None,
@@ -323,6 +336,9 @@ class System(Section):
         validate_default=True,
         description="The one length at which group values are published. Default: the longest.",
     )
+    labels: Labels = Field(
+        default=Labels(), description="How labels are kept until their windows are mature."
+    )
     drift: Drift = Field(default=Drift(), description="Settings of the drift signals.")
     min_drift_n: Count = Field(default=100, description="Fewest values for a drift signal.")
     min_group_n: Count = Field(
@@ -333,8 +349,8 @@ class System(Section):
     )
     min_label_coverage: Share = Field(
         default=0.8,
-        description="Share of predictions with a label below which nothing is decided by it. "
-        "No effect yet.",
+        description="Share of predictions with a label below which nothing is decided by them; of "
+        "the favourable predictions, where `label_observed` says so.",
     )
     k_display: Count = Field(default=10, description="Groups smaller than this are never shown.")
 

@@ -6,7 +6,7 @@ A package outside gives an entry point of the group `pantau.signals` under the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache
 from importlib.metadata import entry_points
 
@@ -99,8 +99,20 @@ def all_signals() -> dict[str, SignalFunction]:
     return dict(sorted({**added, **SIGNALS}.items()))
 
 
-def compute(context: SignalContext) -> Signals:
+@lru_cache(maxsize=1)
+def label_based() -> frozenset[str]:
+    """Return the names of the signals that are made from labels.
+
+    A function of another package says so by an attribute `label_based` that is true.
+    """
+    added = (n for n, function in all_signals().items() if getattr(function, "label_based", False))
+    return LABEL_BASED.union(added)
+
+
+def compute(context: SignalContext, only: Container[str] | None = None) -> Signals:
     """Return every signal of a window, in an order that depends on nothing but their content.
+
+    `only`: of these names, None for all.
 
     A function that fails gives one `insufficient_data` signal about the system: a defect in a
     signal must neither stop the agent nor look like calm.
@@ -108,6 +120,8 @@ def compute(context: SignalContext) -> Signals:
     public: list[Signal] = []
     fair: list[Signal] = []
     for name, function in all_signals().items():
+        if only is not None and name not in only:
+            continue
         found = _run(name, function, context)
         (fair if name.startswith(FAMILY) else public).extend(found)
     shown = disclose(context, fair)

@@ -11,7 +11,7 @@ import numpy as np
 from collectors.batch import NO_ID, Checksums, Codes, EventBatch, Floats, Ints
 from collectors.decoders.columns import EVENT_ID, EVENT_TIME, RECORDED_TIME, Role, columns_of
 from collectors.decoders.dictionary import Dictionary
-from collectors.decoders.draft import Draft, row_times, to_batch
+from collectors.decoders.draft import Draft, row_times, spare_label_records, to_batch
 from collectors.decoders.identity import IdHash
 from collectors.decoders.native import NativeReader, Read
 from collectors.decoders.times import MISSING, TimeReader
@@ -41,6 +41,8 @@ class Assembler:
             for i, c in enumerate(self.columns)
             if c.role in (Role.TEXT, Role.OUTCOME)
         }
+        self._may_lack_time = schema.label is not None and schema.id is not None
+        self._bad_times: list[int] = []
         self._gathered: dict[int, list[Any]] = {
             i: [] for i, c in enumerate(self.columns) if c.role in (Role.TIME, Role.IDENTIFIER)
         }
@@ -54,6 +56,7 @@ class Assembler:
         self._gathered = {i: [None] * n for i in self._gathered}
         self._floats = np.empty((len(self._numbers), n))
         self._codes = np.empty((len(self._dictionaries), n), np.int32)
+        self._bad_times = []
         self.draft = _new_draft(n)
 
     def native_reader(self) -> NativeReader:
@@ -68,6 +71,7 @@ class Assembler:
         """Start a batch that was read already, but for the rows in `read.refused`."""
         self._floats, self._codes = read.numbers, read.codes
         self._gathered = dict(zip(self._gathered, read.gathered, strict=True))
+        self._bad_times = []
         self.draft = _new_draft(len(read.bodies))
 
     def forget_texts(self, column: int) -> None:
@@ -104,6 +108,8 @@ class Assembler:
         for i, values in self._gathered.items():
             self._read_gathered(self.columns[i].key, self.columns[i].path, values)
         self._name_columns()
+        if self._may_lack_time and draft.rejected:
+            spare_label_records(draft, self._bad_times)
         return to_batch(
             draft,
             self._schema,
@@ -125,6 +131,7 @@ class Assembler:
         times = self._clock.read(values)
         if key == EVENT_TIME:
             draft.event_time = times.microseconds
+            self._bad_times = [row for row in times.reasons if row not in draft.rejected]
             for row, reason in times.reasons.items():
                 draft.rejected.setdefault(row, (reason, f"field {path}"))
         elif key == RECORDED_TIME:

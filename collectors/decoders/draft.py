@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from collectors.batch import (
+    NO_ID,
     Categorical,
     Checksums,
     Column,
@@ -58,6 +60,30 @@ def row_times(rule: TimeRule, n: int, first_row: int | None, offsets: Ints) -> I
     """Return the times that `rule` gives to `n` rows, in microseconds."""
     rows = offsets if first_row is None else np.arange(first_row, first_row + n, dtype=np.int64)
     return (rule.start + rows * rule.every) * 1_000_000
+
+
+def spare_label_records(draft: Draft, rows: Sequence[int]) -> None:
+    """Take back the rejection of label records among `rows`: such a record needs no event time.
+
+    It has an id and a label, and neither a prediction nor a score (contract C9).
+    """
+    for row in rows:
+        if (
+            draft.event_id[row] != NO_ID
+            and _has(draft, LABEL, row)
+            and not _has(draft, PREDICTION, row)
+            and not _has(draft, SCORE, row)
+        ):
+            del draft.rejected[row]
+
+
+def _has(draft: Draft, key: str, row: int) -> bool:
+    column = draft.columns.get(key)
+    if column is None:
+        return False
+    if isinstance(column, Categorical):
+        return bool(column.codes[row] >= 0)
+    return not math.isnan(column[row])
 
 
 def to_batch(
