@@ -32,7 +32,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     `set_by`: which pack set `warn`, `breach`, `severity.breach`, `severity.warn`, `stage`,
     `persistence`, `clear_after` or `escalation`, where that is not `pack` itself; `because`: why,
-    by that pack.
+    by that pack.  `shorter`: persistence on windows shorter than the longest, None: the same.
+    `at_once`: one longest window is enough if an interval so many times as wide is still beyond.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Evidence] = {}
     set_by: dict[str, str] = {}
     because: dict[str, str] = {}
+    shorter: tuple[int, int] | None = None
+    at_once: float | None = None
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,7 +246,21 @@ def _resolve(composed: Composed, oversight: Oversight, maturity: Maturity) -> Ru
         evidence=dict(sorted(spec.evidence.items())),
         set_by=set_by,
         because={p: r for p, r in composed.reasons.items() if p in set_by.values()},
+        shorter=_shorter(composed),
+        at_once=_at_once(composed, maturity),
     )
+
+
+def _shorter(composed: Composed) -> tuple[int, int] | None:
+    shorter = composed.defaults.shorter
+    return None if composed.spec.persistence or shorter is None else shorter.persistence
+
+
+def _at_once(composed: Composed, maturity: Maturity) -> float | None:
+    at_once = composed.defaults.at_once
+    if composed.spec.persistence or at_once is None or maturity not in at_once.stages:
+        return None
+    return at_once.widened
 
 
 def _set_by(composed: Composed, oversight: Oversight) -> dict[str, str]:

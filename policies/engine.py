@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from policies.effective import Policy, Rule
-from policies.judge import INCONCLUSIVE, interval, judge
+from policies.judge import INCONCLUSIVE, beyond_doubt, interval, judge
 from policies.memory import (
     Memory,
     Observation,
@@ -107,6 +107,7 @@ class _Judgement(NamedTuple):
     observation: Observation
     because: tuple[Because, ...]
     published: bool
+    clear: State | None = None
 
 
 class _Scene(NamedTuple):
@@ -181,6 +182,7 @@ def evaluate(
                 window=window,
                 state=judgement.state,
                 observation=judgement.observation,
+                clear=judgement.clear,
                 longest=longest,
             )
             if entry != known:
@@ -288,7 +290,15 @@ def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgeme
         observation=_observation(state),
         because=because,
         published=True,
+        clear=_clear(scene, rule, signal),
     )
+
+
+def _clear(scene: _Scene, rule: Rule, signal: Signal) -> State | None:
+    """Return what this window shows beyond doubt, where the rule lets one window do."""
+    if rule.at_once is None or not scene.longest:
+        return None
+    return beyond_doubt(rule.threshold, signal, rule.at_once)
 
 
 def _pairs(

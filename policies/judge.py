@@ -32,6 +32,20 @@ def judge(threshold: Threshold, low: float, high: float) -> State:
     return "not_assessable"
 
 
+def beyond_doubt(threshold: Threshold, signal: Signal, widened: float) -> State | None:
+    """Return `breach` or `warn` if an interval `widened` times as wide is beyond it, else None.
+
+    It is stretched about the signal's value, each side by itself.
+    """
+    bounds = interval(signal)
+    if bounds is None or signal.value is None:
+        return None
+    low = min(bounds[0], signal.value - widened * (signal.value - bounds[0]))
+    high = max(bounds[1], signal.value + widened * (bounds[1] - signal.value))
+    state = judge(threshold, low, high)
+    return state if state in ("breach", "warn") else None
+
+
 def interval(signal: Signal) -> tuple[float, float] | None:
     """Return `(low, high)` of a signal that can be judged, else None.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.part import MATURITY, OVERSIGHT
+from policies.part import MATURITY, OVERSIGHT, Maturity
 from policies.rule_spec import Defaults, Escalation, Limits, RuleSpec, Step
 
 _LOUDNESS = ("info", "ticket", "page")
@@ -53,11 +53,19 @@ def _windows(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[
     old, new = (rule.persistence or defaults.persistence for rule in (before, after))
     for stage in MATURITY:
         (k, m), (k_now, m_now) = getattr(old, stage), getattr(new, stage)
-        if k_now > k or (m_now < m and k_now > 1):
-            yield f"persistence at {stage} from {k} of {m} to {k_now} of {m_now}"
+        alone = _alone(before, defaults, stage) and not _alone(after, defaults, stage)
+        if k_now > k or (m_now < m and k_now > 1) or (alone and k_now > 1):
+            was = f"{k} of {m}" + (", or one beyond doubt," if alone else "")
+            yield f"persistence at {stage} from {was} to {k_now} of {m_now}"
     was, now = ((rule.clear_after or defaults.clear_after).windows for rule in (before, after))
     if now < was:
         yield f"clear_after from {was} to {now} windows"
+
+
+def _alone(rule: RuleSpec, defaults: Defaults, stage: Maturity) -> bool:
+    """Tell whether one window that leaves no doubt raises a finding."""
+    at_once = defaults.at_once
+    return rule.persistence is None and at_once is not None and stage in at_once.stages
 
 
 def _escalation(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[str]:

@@ -118,13 +118,17 @@ def remember(
     state: State,
     observation: Observation,
     longest: bool,
+    clear: State | None = None,
 ) -> Memory:
-    """Return the memory after `window`, which must not end before `known.window_end`."""
+    """Return the memory after `window`, which must not end before `known.window_end`.
+
+    `clear`: the state that this window shows beyond doubt, so that it needs no other beside it.
+    """
     base = base_of(known, window)
     start = since(known, state, window)
     blank = Memory(window_end=window.start, state=state, since=start)
     prior = base or blank
-    k, m = rule.persistence
+    k, m = _persistence(rule, longest)
     recent = (*prior.recent, observation)[-m:]
     after = msgspec.structs.replace(
         prior,
@@ -140,20 +144,30 @@ def remember(
     )
     return msgspec.structs.replace(
         after,
-        requirement=_requirement(prior.requirement, after, observation, k, rule.clear_after),
-        assessability=_assessability(prior.assessability, after, observation, k, rule),
+        requirement=_requirement(prior.requirement, after, observation, k, rule.clear_after, clear),
+        assessability=_assessability(prior.assessability, after, observation, rule),
     )
 
 
+def _persistence(rule: Rule, longest: bool) -> tuple[int, int]:
+    return rule.persistence if longest or rule.shorter is None else rule.shorter
+
+
 def _requirement(
-    stood: Requirement | None, after: Memory, seen: Observation, k: int, clear_after: int
+    stood: Requirement | None,
+    after: Memory,
+    seen: Observation,
+    k: int,
+    clear_after: int,
+    clear: State | None,
 ) -> Requirement | None:
     breaches = after.recent.count("breach")
-    if seen == "breach" and breaches >= k:
+    if seen == "breach" and (breaches >= k or clear == "breach"):
         return "breach"
     beyond = breaches + after.recent.count("warn")
     if stood is None:
-        return "warn" if seen in ("warn", "breach") and beyond >= k else None
+        enough = beyond >= k or clear is not None
+        return "warn" if seen in ("warn", "breach") and enough else None
     if after.ok_run >= clear_after:
         return None
     if stood == "breach" and after.better_run >= clear_after:
@@ -162,8 +176,10 @@ def _requirement(
 
 
 def _assessability(
-    stood: Assessability | None, after: Memory, seen: Observation, k: int, rule: Rule
+    stood: Assessability | None, after: Memory, seen: Observation, rule: Rule
 ) -> Assessability | None:
+    # A window without a value leaves no doubt about that.
+    k = 1 if rule.at_once is not None else rule.persistence[0]
     if seen == "permanent":
         return "permanent"
     if (seen == "window" or seen == "unmeasured") and after.recent.count(seen) >= k:

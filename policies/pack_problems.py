@@ -26,6 +26,9 @@ def problems(pack: Pack) -> Problems:
         yield ("sources",), "the key 'sources' is missing; a pack names what it was written from"
     if pack.defaults is not None:
         yield from persistence_problems(pack.defaults.persistence, ("defaults", "persistence"))
+    if pack.defaults is not None and pack.defaults.shorter is not None:
+        shorter = pack.defaults.shorter.persistence
+        yield from _impossible(shorter, ("defaults", "shorter", "persistence"))
     for part in ("sources", "questions", "components", "involvement", "laws", "clocks"):
         yield from _repeated(pack, part)
     first: dict[str, int] = {}
@@ -69,9 +72,13 @@ def limit_problems(op: Operator, limits: Limits, at: Place) -> Problems:
 def persistence_problems(persistence: Persistence, at: Place) -> Problems:
     """Give what is wrong with k of m."""
     for stage in MATURITY:
-        k, m = getattr(persistence, stage)
-        if k > m:
-            yield (*at, stage), f"[k, m] means k of the last m windows; {k} of {m} cannot happen"
+        yield from _impossible(getattr(persistence, stage), (*at, stage))
+
+
+def _impossible(counts: tuple[int, int], at: Place) -> Problems:
+    k, m = counts
+    if k > m:
+        yield at, f"[k, m] means k of the last m windows; {k} of {m} cannot happen"
 
 
 def _base_problems(pack: Pack) -> Problems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from policies.model import Operator, Severity
 from policies.part import (
@@ -64,6 +64,24 @@ class Windows(Part):
     origin: Origin
 
 
+class Shorter(Part):
+    """`[k, m]` for windows shorter than the system's longest, which are looked at more often."""
+
+    persistence: tuple[Count, Count]
+    origin: Origin
+
+
+class AtOnce(Part):
+    """At these stages one longest window raises a finding alone when it leaves no doubt.
+
+    That is so when an interval `widened` times as wide still lies beyond the limit.
+    """
+
+    stages: tuple[Maturity, ...]
+    widened: Annotated[float, Strict(), Field(ge=1, le=10)]
+    origin: Origin
+
+
 class Step(Part):
     """Who is told of a finding that still stands `after` it was raised."""
 
@@ -86,11 +104,16 @@ class Escalation(Part):
 
 
 class Defaults(Part):
-    """What holds for each rule that does not say otherwise."""
+    """What holds for each rule that does not say otherwise.
+
+    `shorter` and `at_once` go with `persistence`: a rule with its own has neither.
+    """
 
     persistence: Persistence
     clear_after: Windows
     inconclusive_after: Windows
+    shorter: Shorter | None = None
+    at_once: AtOnce | None = None
     escalation: Escalation | None = None
 
 

@@ -82,7 +82,7 @@ LOOSER = {
     "slower to raise": (
         "DR-1",
         "persistence: {baseline: [2, 3], intermediate: [1, 1], advanced: [2, 3], origin: ours}",
-        "persistence at baseline from 1 of 1 to 2 of 3",
+        "persistence at baseline from 2 of 3, or one beyond doubt, to 2 of 3",
     ),
     "quicker to clear": (
         "DR-1",
