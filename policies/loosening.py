@@ -55,8 +55,8 @@ def _windows(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[
         (k, m), (k_now, m_now) = getattr(old, stage), getattr(new, stage)
         alone = _alone(before, defaults, stage) and not _alone(after, defaults, stage)
         if k_now > k or (m_now < m and k_now > 1) or (alone and k_now > 1):
-            was = f"{k} of {m}" + (", or one beyond doubt," if alone else "")
-            yield f"persistence at {stage} from {was} to {k_now} of {m_now}"
+            once = ", or one beyond doubt," if alone else ""
+            yield f"persistence at {stage} from {k} of {m}{once} to {k_now} of {m_now}"
     was, now = ((rule.clear_after or defaults.clear_after).windows for rule in (before, after))
     if now < was:
         yield f"clear_after from {was} to {now} windows"
