@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import msgspec
 
 from agent.clock import Clock
 from agent.config.model import Config
+from agent.config.packs import chosen_packs, packs_of
 from agent.config.resolve import brings_labels, event_schema, favourable_texts
 from agent.config.system import System
 from agent.dedup import DedupIndex
+from agent.inventory import inventory_of
 from agent.labels.settings import LabelSettings
 from agent.layout import Layout, build_layout
 from agent.notices import Announced, change
 from agent.persist import restore
 from agent.pipeline import Opened
 from agent.plan import Plan, TimeSettings
-from agent.policy_of import chosen_packs, policy_of
+from agent.policy_of import policy_of
 from agent.reference.build import Baseline
 from agent.reference.from_file import build_from_file
 from agent.reference.load import LoadError
@@ -38,6 +41,8 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
     reference = reference_of(system, schema)
     favourable = favourable_texts(system.favourable)
     layout = build_layout(schema, reference, favourable=favourable)
+    policy = policy_of(config, system)
+    card = inventory_of(system, packs_of(config, system), policy)
     return Plan(
         system=system.id,
         time=TimeSettings(
@@ -52,8 +57,8 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
         schema=schema,
         layout=layout,
         reference=reference,
-        settings=settings_of(system),
-        policy=policy_of(config, system),
+        settings=replace(settings_of(system), inventory=card),
+        policy=policy,
         max_lost_share=system.max_lost_share,
         max_versions=system.max_versions,
         max_empty_windows=system.max_empty_windows,

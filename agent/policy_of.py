@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from agent.config.model import Config
+from agent.config.packs import packs_of
 from agent.config.system import System
 from agent.known_signals import known_signals
 from policies.effective import Policy, effective
-from policies.load import load_packs
-from policies.pack import Pack
-from policies.select import Chosen, choose
 from policies.table import PACKS
-
-
-def chosen_packs(config: Config, system: System) -> list[Chosen]:
-    """Return the packs that hold for a system, each with why it is there."""
-    if not config.policies.automatic:
-        return [Chosen(name, "configured") for name in config.policies.packs]
-    return choose(config.policies.packs, sector=system.sector, country=system.country)
-
-
-def packs_of(config: Config, system: System) -> list[Pack]:
-    """Return the packs that hold for a system and what they include.  Raises `PackError`."""
-    return load_packs([pack.name for pack in chosen_packs(config, system)])
 
 
 def policy_of(config: Config, system: System) -> Policy:

@@ -12,6 +12,7 @@ from agent.config.resolve import favourable_texts
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.windows import LENGTHS
+from policies.select import unknown_sector
 
 _SHOWN = 5
 """Most classes of the prediction for which a note names them."""
@@ -36,6 +37,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _fairness(plan)
     yield from _small_groups(plan)
     yield from _expired(system, dt.datetime.now(dt.UTC).date())
+    yield from _card(system)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -61,6 +63,14 @@ def _expired(system: System, today: dt.date) -> Iterator[str]:
                 f"the lawful basis of {name} expired on {attribute.expires}: renew it and set "
                 f"`audit_attributes.{name}.expires`, or take the attribute out"
             )
+
+
+def _card(system: System) -> Iterator[str]:
+    if system.impact_assessment is None and not system.risk.minimal():
+        yield "no impact assessment is on record; add `impact_assessment`"
+    unknown = unknown_sector(system.sector)
+    if unknown is not None:
+        yield unknown
 
 
 def _fairness(plan: Planned) -> Iterator[str]:

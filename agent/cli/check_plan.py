@@ -8,6 +8,7 @@ from typing import Any
 from agent.cli.check_sample import Sample
 from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.config.model import Config
+from agent.config.packs import chosen_packs
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.opening import make_plan
@@ -16,6 +17,7 @@ from agent.reference.profile import Reference
 from collectors.schema import EventSchema, TimeRule
 from policies.effective import Policy, Rule
 from policies.model import rfc3339
+from policies.select import Chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,16 @@ class Planned:
     schema: EventSchema | None
     policy: Policy
     reference: Reference | None
+    chosen: tuple[Chosen, ...] = ()
 
 
 def planned(config: Config, system: System, sample: Sample) -> Planned:
     """Put together what would run.  Raises what starting the agent would raise."""
+    chosen = tuple(chosen_packs(config, system))
     if sample.schema is None or not sample.schema.is_resolved():
-        return Planned(system, sample, None, policy_of(config, system), None)
+        return Planned(system, sample, None, policy_of(config, system), None, chosen)
     plan = make_plan(config, system, sample.schema)
-    return Planned(system, sample, sample.schema, plan.policy, plan.reference)
+    return Planned(system, sample, sample.schema, plan.policy, plan.reference, chosen)
 
 
 def stream_of(plan: Planned) -> Stream:
@@ -90,6 +94,7 @@ def _system_document(plan: Planned, stream: Stream) -> dict[str, Any]:
         if reference is None
         else {"digest": reference.digest, "rows": reference.rows},
         "policy": {"packs": plan.policy.id, "digest": plan.policy.digest},
+        "chosen": [{"pack": pack.name, "why": pack.why} for pack in plan.chosen],
         "events_per_hour": None if stream.rate is None else round(stream.rate * 3_600, 3),
         "events_per_hour_from": stream.source,
     }

@@ -46,7 +46,8 @@ def _print_system(system: Document) -> None:
     _line("windows", ", ".join(system["windows"]) + f"; groups at {system['fairness_window']}")
     _line("time", _pairs(system["time"]))
     _line("reference", f"{reference['rows']} rows, {reference['digest']}" if reference else "-")
-    _line("policy", f"{system['policy']['packs']}, {system['policy']['digest']}")
+    chosen = ", ".join(f"{one['pack']} ({one['why']})" for one in system["chosen"])
+    _line("policy", f"{chosen}; {system['policy']['digest']}")
     if system["events_per_hour"] is not None:
         source = system["events_per_hour_from"]
         _line("expected", f"{system['events_per_hour']:g} events an hour (from the {source})")

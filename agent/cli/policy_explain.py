@@ -25,7 +25,8 @@ def policy_explain(
     from agent.cli.output import print_json
     from agent.cli.systems import choose_system
     from agent.config.load import load
-    from agent.policy_of import chosen_packs, packs_of, policy_of
+    from agent.config.packs import chosen_packs, packs_of
+    from agent.policy_of import policy_of
     from policies.explain import explain, explain_text
 
     loaded = load(config)

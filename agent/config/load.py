@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from agent.config.environment import overrides_from, put, value_of
+from agent.config.inventory import refused
 from agent.config.model import Config
 from agent.config.problems import ConfigError, Problem, of_file
 from agent.config.wording import describe, place_of
@@ -45,7 +46,11 @@ def load(
     problems += [_problem(error, file, tree, given) for error in found]
     if config is None or problems:
         raise ConfigError(_in_order(problems))
-    return _anchored(config, file.absolute().parent)
+    anchored = _anchored(config, file.absolute().parent)
+    found_by_packs = [_refusal(place, why, file, tree, given) for place, why in refused(anchored)]
+    if found_by_packs:
+        raise ConfigError(_in_order(found_by_packs))
+    return anchored
 
 
 def digest(config: Config) -> str:
@@ -137,6 +142,15 @@ def _problem(error: Any, file: Path, tree: Tree, given: Mapping[Place, tuple[str
         if place[:length] in given:
             return Problem(given[place[:length]][0], None, _dotted(place), message)
     return Problem(str(file), _line(tree, place), _dotted(place), message)
+
+
+def _refusal(
+    place: Place, why: str, file: Path, tree: Tree, given: Mapping[Place, tuple[str, Any]]
+) -> Problem:
+    """Return what a pack refuses as a problem of the file, or of what overrode it."""
+    if place in given:
+        return Problem(given[place][0], None, _dotted(place), why)
+    return Problem(str(file), _line(tree, place), _dotted(place), why)
 
 
 def _line(tree: Tree, place: Place) -> int:

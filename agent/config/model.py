@@ -18,8 +18,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from agent.config.card import Words
 from agent.config.components import parse_options
-from agent.config.system import System, Words
+from agent.config.system import System
 from agent.config.values import Count, PositiveDuration, Section, refuse, refuse_at
 
 CollectorOptions = Annotated[

@@ -12,7 +12,6 @@ from pydantic import (
     Discriminator,
     Field,
     GetJsonSchemaHandler,
-    StringConstraints,
     Tag,
     ValidationInfo,
     field_validator,
@@ -21,6 +20,14 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from agent.config.card import (
+    Category,
+    ImpactAssessment,
+    Mitigation,
+    Waiver,
+    Words,
+    refuse_unknown_attribute,
+)
 from agent.config.countries import COUNTRIES
 from agent.config.values import (
     Count,
@@ -59,7 +66,6 @@ def _identifier(value: str) -> str:
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
 
 
 class Risk(Section):
@@ -186,8 +192,17 @@ class AuditAttribute(Section):
         description="Where its data protection impact assessment is filed, such as DPIA-7."
     )
     expires: Day = Field(
-        description="Day on which that basis must have been renewed, YYYY-MM-DD. `pantau check` "
-        "tells when it is past; no verdict is made of it yet."
+        description="Day on which that basis must have been renewed, YYYY-MM-DD; when it is past, "
+        "that is a finding (`governance.basis_expired_days`)."
+    )
+    category: Category | None = Field(
+        default=None,
+        description="What it says about a person; needed where its name does not tell and the "
+        "country limits what may be processed.",
+    )
+    waiver: Waiver | None = Field(
+        default=None,
+        description="Who answers for processing it where the country's pack does not allow it.",
     )
 
 
@@ -316,6 +331,14 @@ class System(Section):
     audit_attributes: dict[str, AuditAttribute] = Field(
         default={}, description="Protected attributes by name, each with its legal ground."
     )
+    impact_assessment: ImpactAssessment | None = Field(
+        default=None,
+        description="The risk impact assessment; none, or an expired one, is a finding above "
+        "minimal risk.",
+    )
+    mitigations: tuple[Mitigation, ...] = Field(
+        default=(), description="What was done against gaps between groups, and when."
+    )
     reference: Reference | None = Field(
         default=None,
         description="What the stream is compared with. Default: none (`no_reference`).",
@@ -413,6 +436,14 @@ class System(Section):
         if problems:
             raise refuse_at(problems)
         return attributes
+
+    @field_validator("mitigations")
+    @classmethod
+    def _of_known_attributes(
+        cls, mitigations: tuple[Mitigation, ...], info: ValidationInfo
+    ) -> tuple[Mitigation, ...]:
+        refuse_unknown_attribute(mitigations, list(info.data.get("audit_attributes") or ()))
+        return mitigations
 
     @field_validator("windows")
     @classmethod

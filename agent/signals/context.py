@@ -11,6 +11,7 @@ from agent.binning import MISSING
 from agent.labels.rows import OutcomeRows
 from agent.layout import PREDICTION, SCORE, Column, Layout
 from agent.reference.profile import CategoricalProfile, Reference
+from agent.signals.card import Inventory
 from agent.signals.distributions import Curves, Shares, curves, shares
 from agent.signals.divergence import Divergences, divergences
 from agent.signals.labelled import Labelled
@@ -38,6 +39,7 @@ class Settings:
     privileged: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     registered: frozenset[str] | None = None
+    inventory: Inventory = field(default_factory=Inventory)
     label_observed: Literal["all", "favourable_only"] = "all"
 
 

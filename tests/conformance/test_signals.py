@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agent.layout import build_layout
+from agent.signals.card import Inventory
 from agent.signals.context import Settings, SignalContext
 from agent.signals.table import SIGNALS
 from agent.summarise import summarise
@@ -46,13 +47,16 @@ OF_NUMBERS = (
 def contexts(name: str) -> dict[str, SignalContext]:
     """Return an empty window, one without a reference, and an ordinary one."""
     window = Window(start=0, end=86_400, length="1d")
-    settings = Settings(registered=frozenset({"v1"}))
     events = NUMBERS if name in OF_NUMBERS else EVENTS
     task: Task = "regression" if name in OF_NUMBERS else "classification"
     reference = reference_of(events)
     layout = build_layout(schema_of(events, task), reference, favourable=FAVOURABLE)
     bare = build_layout(schema_of(events, task))
     rows = np.arange(events.n)
+    settings = Settings(
+        registered=frozenset({"v1"}),
+        inventory=Inventory(assessed_until=0, basis_until={"sex": 0}, waived_until=(0,)),
+    )
     return {
         "empty": SignalContext(layout, empty(layout), reference, window, settings),
         "bare": SignalContext(bare, summarise(bare, events, rows), None, window, settings),

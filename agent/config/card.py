@@ -1,0 +1,107 @@
+"""What a system's card in the inventory says about its governance."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from agent.config.values import Day, Section, refuse, refuse_at
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
+Category = Literal[
+    "age",
+    "sex",
+    "race",
+    "ethnicity",
+    "religion",
+    "political_opinion",
+    "sexual_behaviour",
+    "criminal_record",
+    "health",
+    "disability",
+    "biometrics",
+    "nationality",
+    "union_membership",
+    "marital_status",
+    "language",
+    "region",
+    "other",
+]
+
+NAMES: dict[str, Category] = {
+    "age": "age",
+    "age_group": "age",
+    "birth_year": "age",
+    "sex": "sex",
+    "gender": "sex",
+    "race": "race",
+    "ethnicity": "ethnicity",
+    "ethnic_group": "ethnicity",
+    "religion": "religion",
+    "faith": "religion",
+    "political_opinion": "political_opinion",
+    "political_view": "political_opinion",
+    "sexual_behaviour": "sexual_behaviour",
+    "sexual_orientation": "sexual_behaviour",
+    "criminal_record": "criminal_record",
+    "health": "health",
+    "disability": "disability",
+    "nationality": "nationality",
+    "citizenship": "nationality",
+    "marital_status": "marital_status",
+    "language": "language",
+    "region": "region",
+    "province": "region",
+}
+"""Names of attributes that say by themselves what they are about."""
+
+
+def category_of(name: str, stated: Category | None) -> Category | None:
+    """Return what an attribute is about: as stated, else by its name, else None."""
+    return stated or NAMES.get(name.casefold().replace("-", "_").replace(" ", "_"))
+
+
+class Waiver(Section):
+    """Somebody's answer for doing what the country's pack does not allow, until a day."""
+
+    by: Words = Field(description="Who answers for it.")
+    reason: Words = Field(description="Why, and on what advice.")
+    expires: Day = Field(description="Day on which it must have been renewed, YYYY-MM-DD.")
+
+
+class ImpactAssessment(Section):
+    """The risk impact assessment of the system (ASEAN Guide, Annex A)."""
+
+    date: Day = Field(description="Day on which it was completed, YYYY-MM-DD.")
+    reference: Words = Field(description="Where it is filed, such as AIA-2026-7.")
+    expires: Day = Field(description="Day on which it must have been renewed, YYYY-MM-DD.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ImpactAssessment:
+        if self.expires <= self.date:
+            message = f"is not after `date`, {self.date}"
+            raise refuse_at([(("expires",), message, str(self.expires))])
+        return self
+
+
+class Mitigation(Section):
+    """Something done against a gap; the gap before and after it shows whether it helped."""
+
+    date: Day = Field(description="Day from which it is in effect, YYYY-MM-DD.")
+    rule: Words = Field(description="Rule whose gap it is to close, such as FA-1.")
+    attribute: Words = Field(description="Audit attribute whose gap it is to close.")
+    note: Words | None = Field(default=None, description="What was done.")
+
+
+def refuse_unknown_attribute(mitigations: tuple[Mitigation, ...], known: list[str]) -> None:
+    """Raise for a mitigation of an attribute that the system does not have."""
+    problems: list[tuple[tuple[str | int, ...], str, object]] = [
+        ((i, "attribute"), f"is not one of the audit attributes ({', '.join(known)})", m.attribute)
+        for i, m in enumerate(mitigations)
+        if m.attribute not in known
+    ]
+    if problems and not known:
+        raise refuse("needs `audit_attributes`: a mitigation closes a gap between groups")
+    if problems:
+        raise refuse_at(problems)

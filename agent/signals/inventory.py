@@ -1,0 +1,74 @@
+"""Whether what the inventory says of a system still holds: assessment, legal bases, waivers.
+
+Known exactly, so the interval is the value itself.  Ages are counted to the window's end, never to
+the wall clock: the same window gives the same signal whenever it is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.signals.context import SignalContext
+from policies.model import Signal, measured, unmeasured
+
+_DAY = 86_400
+_EXACT = "exact"
+
+
+def assessment_missing(context: SignalContext) -> list[Signal]:
+    """1 if the system has no impact assessment and its tier is above minimal, else 0."""
+    inventory = context.settings.inventory
+    missing = inventory.assessed_until is None and inventory.tier != "minimal"
+    return [_exactly("governance.assessment_missing", float(missing), 1)]
+
+
+def assessment_expired_days(context: SignalContext) -> list[Signal]:
+    """Days from the expiry of the impact assessment to the window's end; 0 while it holds."""
+    name = "governance.assessment_expired_days"
+    until = context.settings.inventory.assessed_until
+    if until is None:
+        return [_not_configured(name, "impact_assessment")]
+    return [_exactly(name, _days(context, [until]), 1)]
+
+
+def basis_expired_days(context: SignalContext) -> list[Signal]:
+    """Days from the expiry of an audit attribute's legal basis to the window's end, per attribute.
+
+    0 while it holds.
+    """
+    name = "governance.basis_expired_days"
+    bases = context.settings.inventory.basis_until
+    if not bases:
+        return [_not_configured(name, "audit_attributes")]
+    return [
+        _exactly(name, _days(context, [until]), 1, attribute) for attribute, until in bases.items()
+    ]
+
+
+def waiver_expired_days(context: SignalContext) -> list[Signal]:
+    """Days from the expiry of the waiver that expired first to the window's end.
+
+    0 while all hold, and without any.  n: the waivers.
+    """
+    waived = context.settings.inventory.waived_until
+    return [_exactly("governance.waiver_expired_days", _days(context, waived), len(waived))]
+
+
+def oversight_shortfall(context: SignalContext) -> list[Signal]:
+    """Categories of human involvement (0 to 2) below the least that fits the system's tier."""
+    shortfall = context.settings.inventory.shortfall
+    return [_exactly("governance.oversight_shortfall", float(shortfall), 1)]
+
+
+def _days(context: SignalContext, ends: Iterable[int]) -> float:
+    return max((max(0.0, (context.window.end - end) / _DAY) for end in ends), default=0.0)
+
+
+def _exactly(name: str, value: float, n: int, attribute: str | None = None) -> Signal:
+    subject = {} if attribute is None else {"attribute": attribute}
+    return measured(name, subject, value, value, value, n=n, method=_EXACT)
+
+
+def _not_configured(name: str, key: str) -> Signal:
+    reason = f"not_configured: {key}"
+    return unmeasured(name, {}, "insufficient_data", reason, n=0, method=_EXACT)
