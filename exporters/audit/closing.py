@@ -80,6 +80,11 @@ def close(
     return types.Previous(origin=origin, size=grown.size, root=encoded(grown.root))
 
 
+def forget_last_records(at: Place, epoch: str) -> None:
+    """Delete the note of an epoch's last records."""
+    _path(at, epoch).unlink(missing_ok=True)
+
+
 def _path(at: Place, epoch: str) -> Path:
     return at.state / f"closing-{epoch}"
 

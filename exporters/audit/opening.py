@@ -10,11 +10,10 @@ import datetime as dt
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 import msgspec
 
-from exporters.audit import disk, epochs, place, types
+from exporters.audit import disk, epochs, place, salvage, types
 from exporters.audit.closing import (
     Ended,
     Sealer,
@@ -26,7 +25,6 @@ from exporters.audit.closing import (
     key_draft,
     last_records,
 )
-from exporters.audit.frames import Good, scan
 from exporters.audit.log_tree import LogTree
 from exporters.audit.place import Place
 from exporters.audit.publishing import encoded
@@ -34,11 +32,15 @@ from exporters.audit.record import CHANGES, Draft, RecordRefused
 from exporters.audit.seen import Seen
 from exporters.audit.signer import KeyFileDamaged, Signer
 from exporters.audit.tree_files import TreeDamaged, TreeFiles, said
-from exporters.audit.wal import Recovered, Wal, WalError, recover, segments
+from exporters.audit.wal import Recovered, Wal, WalError, recover
 from exporters.audit.wal_reader import WalReader
 
 KEY = "log.key"
 """Under which name the newest signing key that a record names stands among the digests."""
+
+
+SEEN_BUNDLES = 400
+"""How much of a published tree is read for the ids in it: some 100,000 records."""
 
 
 class WrongOrigin(Exception):
@@ -50,7 +52,8 @@ class Terms:
     """What opening needs to know of the program and its configuration.
 
     `origin` is the configured prefix (None: `default`), `writer` the program's name and version,
-    `now` epoch seconds.  `seal` makes a record's bytes.
+    `now` epoch seconds.  `seal` makes a record's bytes.  `broken` says why the newest epoch must
+    not be continued, if the running program found that out.
     """
 
     origin: str | None
@@ -60,6 +63,7 @@ class Terms:
     segment_bytes: int
     retention_days: int | None
     seal: Sealer
+    broken: str | None = None
 
 
 @dataclass(slots=True)
@@ -106,9 +110,12 @@ def open_log(at: Place, terms: Terms) -> tuple[Opened, Seen]:
         if terms.origin is not None and prefix not in ("", terms.origin):
             raise WrongOrigin(prefix)
         _find_tree(at, newest)
+        newest.broken = terms.broken or newest.broken
     lost = _reason_to_begin(at, newest)
     if newest is not None and newest.tree and lost is None and newest.ended is None:
         return _continued(at, newest, newest.tree, terms), seen
+    if newest is not None and lost is not None:
+        _see_published(at, newest, seen)
     return _begun(at, newest, lost, terms), seen
 
 
@@ -145,7 +152,7 @@ def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
         origin = ""
     if not origin:
         known = [n.origin for n in (ours, head) if n is not None and n.epoch == epoch]
-        origin = _salvage(folder, seen) or next(iter(known), "")
+        origin = next((e.source for e in salvage.envelopes(folder)), next(iter(known), ""))
         return _Found(epoch, origin, Recovered(0, 0, "record 0 cannot be read"))
     found = _Found(epoch, origin, Recovered(0, 0, None), dict(ours.digests if ours else {}))
 
@@ -162,10 +169,19 @@ def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
         found.ended = ended_by(envelope.source, number, data)
         return None
 
-    found.recovered = recover(folder, origin, at.quarantine, visit)
-    if found.recovered.corrupt:
-        _salvage(folder, seen)
+    published = head.size if head is not None and head.epoch == epoch else 0
+    found.recovered = recover(folder, origin, at.quarantine, visit, published)
     return found
+
+
+def _see_published(at: Place, found: _Found, seen: Seen) -> None:
+    """Remember what is published already, though the write-ahead log cannot tell any more."""
+    head = place.read_head(at)
+    size = head.size if head is not None and head.epoch == found.epoch else 0
+    files = epochs.files_of(at, found.epoch)
+    for entry in files.newest_entries(size, SEEN_BUNDLES):
+        with suppress(types.SchemaError):
+            seen.add(types.read(entry)[0].id)
 
 
 def _remembered(at: Place) -> _Found | None:
@@ -190,23 +206,6 @@ def _note_digest(digests: dict[str, str], name: str, data: object) -> None:
         digests[KEY] = data.vkeys[0]
     elif isinstance(data, types.KeyRotateData):
         digests[KEY] = data.new
-
-
-def _salvage(folder: Path, seen: Seen) -> str | None:
-    """Remember the ids of what can still be read in a damaged epoch; return its origin.
-
-    So what was written behind the damage is not written again in the next epoch.
-    """
-    origin = None
-    for _, path in segments(folder)[-2:]:
-        with path.open("rb") as file:
-            for frame in scan(file, path.stat().st_size):
-                with suppress(types.SchemaError):
-                    if isinstance(frame, Good):
-                        envelope, _ = types.read(frame.payload)
-                        seen.add(envelope.id)
-                        origin = envelope.source
-    return origin
 
 
 def _find_tree(at: Place, found: _Found) -> None:
@@ -279,7 +278,9 @@ def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: 
     if before is not None:
         following = types.NextEpoch(origin=origin, vkey=signer.vkeys[0])
         reason = lost.reason if lost is not None else "its time is over"
-        previous = _closed(at, before, reason, following, terms) if before.origin else None
+        previous, settled = _closed(at, before, reason, following, terms)
+        if lost is not None:
+            salvage.leave(at, before.epoch, settled)
         epochs.retire(at, before.epoch)
     folder = at.wal / epoch
     disk.make_directory(folder, 0o700)
@@ -288,7 +289,7 @@ def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: 
         "epoch": epoch,
         "schema": types.SCHEMA_VERSION,
         "created_by": terms.writer,
-        "previous": msgspec.to_builtins(previous),
+        "previous": msgspec.to_builtins(previous) if previous and previous.origin else None,
         "vkeys": signer.vkeys,
     }
     if terms.retention_days is not None:
@@ -319,12 +320,15 @@ def _next_signer(at: Place, before: _Found | None, terms: Terms) -> tuple[Signer
 
 def _closed(
     at: Place, found: _Found, reason: str, following: types.NextEpoch, terms: Terms
-) -> types.Previous:
-    """Bring what is left of an epoch into its tree, with the record that it ends."""
+) -> tuple[types.Previous, int]:
+    """Bring what is left of an epoch into its tree, with the record that it ends.
+
+    Return what stands there now, and the number up to which its records are in it.
+    """
     files = epochs.files_of(at, found.epoch)
     tree, size = found.tree, found.recovered.size
-    if tree is None:
-        return as_published(at, files, found.epoch, found.origin)
+    if tree is None or found.broken is not None or not found.origin:
+        return _unclosed(at, files, found)
     end = max(tree.size, size)
     try:
         signer = Signer.create(at.state, found.origin, terms.now)
@@ -339,9 +343,15 @@ def _closed(
             keep_last_records(at, found.epoch, last)
         # Those that are in the tree already need not go there again.
         missing = [entry for entry in last if types.read(entry)[0].seq >= end]
-        return close(at, files, found.origin, tree, signer, chain(entries, missing))
+        settled = end - (len(last) - len(missing))
+        return close(at, files, found.origin, tree, signer, chain(entries, missing)), settled
     except (TreeDamaged, disk.Differs, WalError, KeyFileDamaged, RecordRefused, types.SchemaError):
-        return as_published(at, files, found.epoch, found.origin)
+        return _unclosed(at, files, found)
+
+
+def _unclosed(at: Place, files: TreeFiles, found: _Found) -> tuple[types.Previous, int]:
+    previous = as_published(at, files, found.epoch, found.origin)
+    return previous, previous.size or 0
 
 
 def _continued(at: Place, found: _Found, tree: LogTree, terms: Terms) -> Opened:

@@ -37,6 +37,37 @@ class AuditOptions(Options):
         Duration,
         Field(description="how long a record may wait until a signed checkpoint covers it"),
     ] = 10
+    retention: Annotated[
+        Duration,
+        Field(
+            ge=86_400,
+            description="how long an epoch is kept after it ended; the newest is never deleted",
+        ),
+    ] = 400 * 86_400
+    epoch_length: Annotated[
+        Duration,
+        Field(
+            ge=86_400,
+            description="age at which an epoch is closed and the next one begun, under a new key",
+        ),
+    ] = 90 * 86_400
+    key_max_age: Annotated[
+        Duration | None,
+        Field(
+            description="age at which the signing key is replaced; if not set, at the epoch's end"
+        ),
+    ] = None
+    key_overlap: Annotated[
+        Duration, Field(description="how long a replaced key signs beside the new one")
+    ] = 7 * 86_400
+    ballast_mb: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1024,
+            description="room kept back for what must still be said when the disk is full, in MiB",
+        ),
+    ] = 4
     segment_mb: Annotated[
         int, Field(ge=1, le=1024, description="size at which the next file is begun, in MiB")
     ] = 64

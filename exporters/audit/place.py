@@ -133,6 +133,11 @@ def new_epoch(now: float, existing: list[str]) -> str:
     return _crockford(stamp, 10) + _crockford(secrets.randbits(80), 16)
 
 
+def began(epoch: str) -> float:
+    """Return when (epoch seconds) an epoch began: its ULID says so."""
+    return _number(epoch[:10]) / 1000
+
+
 def read_hint(public: Path) -> Mapping[str, object]:
     """Return what `log.json` says; nothing if it is missing or unreadable."""
     try:

@@ -132,6 +132,11 @@ def change_id(notice_id: str, old: str | None) -> str:
     return _hash(["change", notice_id, old])
 
 
+def expire_id(origin: str) -> str:
+    """Return the id of the record that an epoch is deleted."""
+    return _hash(["expire", origin])
+
+
 def rfc3339_ms(epoch_seconds: float) -> str:
     """Return epoch seconds as `YYYY-MM-DDTHH:MM:SS.mmmZ`, cut (not rounded) to milliseconds."""
     moment = dt.datetime.fromtimestamp(epoch_seconds, tz=dt.UTC)

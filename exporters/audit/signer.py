@@ -126,6 +126,21 @@ def request_rotation(state: Path) -> None:
     disk.write_whole(state / ROTATE, b"", 0o600)
 
 
+def rotation_requested(state: Path) -> bool:
+    """Tell whether somebody asked for a new key."""
+    return (state / ROTATE).exists()
+
+
+def rotation_done(state: Path) -> None:
+    """Forget the request."""
+    (state / ROTATE).unlink(missing_ok=True)
+
+
+def forget_keys(state: Path, epoch: str) -> None:
+    """Delete the keys of an epoch that is no more."""
+    (state / FOLDER / f"{epoch}.json").unlink(missing_ok=True)
+
+
 def _path(state: Path, origin: str) -> Path:
     return state / FOLDER / f"{origin.rpartition('/')[2]}.json"
 

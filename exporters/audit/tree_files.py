@@ -146,14 +146,16 @@ class TreeFiles:
             raise TreeDamaged(f"{name} does not hold the entries of its tile")
         return entries
 
-    def last_entry(self, size: int) -> bytes:
-        """Return entry `size - 1` of the tree of `size` entries.  Raises `TreeDamaged`, OSError."""
-        index, width = (size - 1) // WIDTH, (size - 1) % WIDTH + 1
-        name = tiles.entries_path(index, width)
-        try:
-            return bundle.unpack(self._read(name), width)[-1]
-        except bundle.BundleError as error:
-            raise TreeDamaged(f"{name}: {error}") from error
+    def newest_entries(self, size: int, bundles: int) -> Iterator[bytes]:
+        """Yield the entries of the last `bundles` bundles of the tree of `size` entries.
+
+        A bundle that cannot be read is left out.
+        """
+        newest = -(-size // WIDTH)
+        for index in range(max(0, newest - bundles), newest):
+            width = min(WIDTH, size - index * WIDTH)
+            with suppress(TreeDamaged, bundle.BundleError, OSError):
+                yield from bundle.unpack(self._read(tiles.entries_path(index, width)), width)
 
     def require_whole(self, size: int) -> None:
         """Raise `TreeDamaged` if a full tile or bundle of the tree of `size` entries is missing.

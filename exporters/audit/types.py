@@ -240,6 +240,8 @@ class GapData(Listed, frozen=True, kw_only=True):
     first: Count | None = None
     last: Count | None = None
     counts: dict[Name, Count] = {}
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class StartData(Listed, frozen=True, kw_only=True):

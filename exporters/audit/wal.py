@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from exporters.audit import disk
@@ -56,17 +57,20 @@ def segments(directory: Path) -> list[tuple[int, Path]]:
     return sorted((int(path.stem), path) for path in directory.glob(f"{'[0-9]' * 20}.wal"))
 
 
-def recover(directory: Path, origin: str, quarantine: Path, visit: Visit) -> Recovered:
+def recover(
+    directory: Path, origin: str, quarantine: Path, visit: Visit, published: int = 0
+) -> Recovered:
     """Read the newest segments, cut a torn last frame, and say where the log ends.
 
-    Older segments are not read: `verify` does that.  Raises OSError.
+    Records below `published` are in the tree and need not be here.  Older segments are not read:
+    `verify` does that.  Raises OSError.
     """
     cut = _drop_headless(directory, quarantine)
     everything = segments(directory)
     chosen = _newest(everything)
     size = chosen[0][0] if chosen else 0
-    if chosen == everything and size:
-        return Recovered(size, cut, f"records 0 to {size - 1} are gone")
+    if chosen == everything and size > published:
+        return Recovered(size, cut, f"records {published} to {size - 1} are gone")
     for index, (first, path) in enumerate(chosen):
         if first != size:
             return Recovered(size, cut, f"{path.name} should begin with record {size}")
@@ -78,6 +82,18 @@ def recover(directory: Path, origin: str, quarantine: Path, visit: Visit) -> Rec
             cut += torn.end - torn.offset
             _cut(path, torn.offset, quarantine)
     return Recovered(size, cut, None)
+
+
+def drop_published(directory: Path, published: int) -> int:
+    """Delete the segments that hold only records below `published`; return how many.
+
+    The two newest stay: they say which records are in the log already.  Raises OSError.
+    """
+    found = segments(directory)
+    old = [path for (_, path), (end, _) in pairwise(found[:-1]) if end <= published]
+    for path in old:
+        path.unlink()
+    return len(old)
 
 
 def _recover_segment(

@@ -1,0 +1,59 @@
+"""Keeping whole epochs as long as was promised, and no longer; the newest is never deleted."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from itertools import pairwise
+from typing import NamedTuple
+
+from exporters.audit import disk, epochs, place, salvage
+from exporters.audit.closing import as_published, forget_last_records
+from exporters.audit.place import Place
+from exporters.audit.record import Draft, expire_id, rfc3339_ms
+from exporters.audit.signer import forget_keys
+
+DAY = 86_400
+
+
+class Expired(NamedTuple):
+    """An epoch whose time is over: it ended at `ended` (epoch seconds)."""
+
+    epoch: str
+    ended: float
+
+
+def expired(at: Place, newest: str, now: float, days: int) -> list[Expired]:
+    """Return the epochs that ended `days` or longer ago: when the one after them began."""
+    order = [*epochs.retired(at), newest]
+    waiting = salvage.unsettled(at)
+    found = []
+    for epoch, following in pairwise(order):
+        ended = place.began(following)
+        if epoch < newest and now - ended >= days * DAY and epoch not in waiting:
+            found.append(Expired(epoch, ended))
+    return found
+
+
+def draft(at: Place, one: Expired, prefix: str, days: int) -> Draft:
+    """Return the record to write before an epoch is deleted."""
+    origin = f"{prefix}/{one.epoch}"
+    known = as_published(at, epochs.files_of(at, one.epoch), one.epoch, origin)
+    data = {
+        "origin": origin,
+        "size": known.size,
+        "root": known.root,
+        "ended": rfc3339_ms(one.ended),
+        "retention_days": days,
+    }
+    return Draft(name="log.expire", id=expire_id(origin), data=data, sev="notice")
+
+
+def delete(at: Place, epoch: str) -> None:
+    """Delete an epoch: its tree, its write-ahead log, its keys.  Raises OSError."""
+    for folder in (epochs.folder(at, epoch), at.wal / epoch):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+            disk.sync_directory(folder.parent)
+    forget_last_records(at, epoch)
+    forget_keys(at.state, epoch)

@@ -1,0 +1,322 @@
+"""Keys that are replaced, epochs that end, epochs that expire, and a disk that is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from exporters.audit import place, salvage, signer, writer
+from exporters.audit.exporter import AuditExporter
+from exporters.audit.format import note
+from exporters.audit.tree_files import TreeFiles
+from exporters.base import ExportError
+from tests.support.audit_tree import entries, folders, names, newest, require_whole
+from tests.unit.exporters.audit import logs
+from tests.unit.exporters.audit.logs import NOTHING, Hands, judged, number, usual_items
+from tests.unit.exporters.samples import alert
+
+DAY = 86_400
+
+
+def started(base: Path, hands: Hands, boot: str = "boot-1", **options: Any) -> AuditExporter:
+    exporter = logs.writer(base, hands, boot, **options)
+    exporter.start(NOTHING)
+    return exporter
+
+
+def publish(exporter: AuditExporter) -> None:
+    assert exporter._publisher is not None
+    exporter._publisher.publish()
+
+
+def kill(exporter: AuditExporter) -> None:
+    """End a writer as a kill does: nothing is published or noted any more."""
+    assert exporter._publisher is not None
+    exporter._publisher.stop(1.0)
+    os.close(exporter._lock or -1)
+
+
+def signed_by(log: Path) -> list[str]:
+    """Return the keys of log.json that signed the newest checkpoint."""
+    keys = [note.parse_vkey(k) for k in place.hinted_keys(log)]
+    opened = note.open((log / "checkpoint").read_bytes(), keys)
+    assert opened.unknown == ()
+    return sorted(str(found.key) for found in opened.verified)
+
+
+# Keys.
+
+
+def test_a_key_that_is_asked_for_is_recorded_and_signs_beside_the_old_one(tmp_path: Path) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, key_overlap="2d")
+    publish(exporter)
+    (first,) = place.hinted_keys(log)
+    signer.request_rotation(tmp_path / "audit.state")
+    exporter.tick(hands.wall)
+    publish(exporter)
+    rotate = require_whole(log, first)[-1]
+    assert rotate["data"]["old"] == first
+    assert rotate["data"]["reason"] == "asked for"
+    assert signed_by(log) == sorted([first, rotate["data"]["new"]])
+
+    hands.pass_time(2 * DAY)
+    exporter.tick(hands.wall)  # writes a heartbeat, which both keys still sign
+    publish(exporter)
+    exporter.tick(hands.wall)
+    exporter.export(number([alert()]))
+    exporter.stop(1.0)
+    assert signed_by(log) == [rotate["data"]["new"]]
+    assert names(require_whole(log)).count("log.key.rotate") == 1
+    (file,) = (tmp_path / "audit.state/keys").iterdir()
+    assert len(msgspec.json.decode(file.read_bytes())) == 1
+
+
+def test_a_key_is_replaced_when_its_time_is_over(tmp_path: Path) -> None:
+    hands = Hands()
+    exporter = started(tmp_path, hands, key_max_age="30d")
+    hands.pass_time(30 * DAY)
+    exporter.tick(hands.wall)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    assert names(require_whole(tmp_path / "audit")).count("log.key.rotate") == 1
+
+
+def test_a_key_whose_record_could_not_be_written_is_recorded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    exporter = started(tmp_path, hands)
+    signer.request_rotation(tmp_path / "audit.state")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", lambda _: (_ for _ in ()).throw(OSError(5, "io")))
+        with pytest.raises(ExportError):
+            exporter.tick(hands.wall)
+    kill(exporter)
+    again = started(tmp_path, hands, boot="boot-2")
+    again.stop(1.0)
+    records = require_whole(tmp_path / "audit")
+    rotations = [r["data"]["new"] for r in records if "rotate" in r["type"]]
+    assert rotations[0] in place.hinted_keys(tmp_path / "audit")
+
+
+# Epochs.
+
+
+def test_an_epoch_ends_when_its_time_is_over_and_vouches_for_the_next_key(tmp_path: Path) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, epoch_length="90d")
+    exporter.export(number(usual_items()))
+    hands.pass_time(90 * DAY)
+    exporter.tick(hands.wall)
+    exporter.export(number([judged(5)]))
+    exporter.stop(1.0)
+    old, new = folders(log)
+    before, after = require_whole(old), require_whole(new)
+    assert names(before)[-1] == "log.close"
+    following = before[-1]["data"]["next"]
+    assert newest(new, following["vkey"]).origin == following["origin"] == after[0]["source"]
+    assert names(after)[0] == "log.genesis"
+    assert "log.gap" not in names(after)
+    assert after[0]["data"]["previous"]["size"] == len(before)
+    assert after[0]["data"]["retention_days"] == 400
+
+
+def test_an_epoch_that_could_not_begin_begins_at_the_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, epoch_length="90d")
+    hands.pass_time(90 * DAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(5, "io")))
+        with pytest.raises(ExportError):
+            exporter.tick(hands.wall)
+        with pytest.raises(ExportError):
+            exporter.export(number([judged(0)]))
+    exporter.export(number([judged(0)]))
+    exporter.stop(1.0)
+    old, new = folders(log)
+    assert names(require_whole(old))[-1] == "log.close"
+    assert names(require_whole(new)) == ["log.genesis", "window.signals", "policy.verdict"]
+
+
+def test_only_epochs_that_were_kept_long_enough_are_deleted_and_it_is_recorded(
+    tmp_path: Path,
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, epoch_length="90d", retention="100d")
+    for _ in range(3):
+        hands.pass_time(90 * DAY)
+        exporter.tick(hands.wall)
+        hands.pass_time(3_600)
+        exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    every = folders(log)
+    assert len(every) == 3
+    expired = [r for f in every for r in require_whole(f) if "log.expire" in r["type"]]
+    assert len(expired) == 1
+    gone = expired[0]["data"]["origin"].rpartition("/")[2]
+    assert expired[0]["data"]["size"] >= 2
+    assert not (log / "epochs" / gone).exists()
+    assert not (tmp_path / "audit.state/wal" / gone).exists()
+    assert not (tmp_path / "audit.state/keys" / f"{gone}.json").exists()
+
+
+def test_a_tree_that_breaks_while_it_runs_begins_a_new_epoch_with_all_its_records(
+    tmp_path: Path,
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    publish(exporter)
+    exporter.export(number(usual_items()))
+    (log / "tile/entries/000.p/9").write_bytes(b"somebody else was here")
+    assert exporter._publisher is not None
+    exporter._publisher.attempt()
+    exporter.tick(hands.wall)
+    exporter.export(number([judged(7)]))
+    exporter.stop(1.0)
+    old, new = folders(log)
+    assert newest(old).size == 1
+    records = require_whole(new)
+    assert names(records)[:2] == ["log.genesis", "log.gap"]
+    assert "differs" in records[1]["data"]["reason"]
+    assert names(records).count("window.signals") == 3
+    ids = [r["id"] for r in records]
+    assert len(ids) == len(set(ids))
+
+
+def test_records_are_taken_over_once_though_it_is_killed_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    publish(exporter)
+    exporter.export(number(usual_items()))
+    kill(exporter)
+    (log / "tile/0/000.p/1").unlink()
+    monkeypatch.setattr(writer, "BATCH_BYTES", 1)
+    monkeypatch.setattr(salvage, "settle", lambda *_: (_ for _ in ()).throw(OSError(5, "")))
+    second = logs.writer(tmp_path, hands, "boot-2")
+    with pytest.raises(ExportError):
+        second.start(NOTHING)
+    second.stop(1.0)
+    monkeypatch.undo()
+    started(tmp_path, hands, "boot-3").stop(1.0)
+    records = require_whole(log)
+    ids = [r["id"] for r in records if r["data"].get("window") or "alert" in r["type"]]
+    assert len(ids) == len(set(ids)) == 7
+    assert names(records).count("window.signals") == 2
+
+
+# Room.
+
+
+class FullDisk:
+    """Lets `pwrite` fail while `full`, as a disk does that has no byte left but the ballast's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ballast: Path) -> None:
+        self.full, self._ballast, self._whole = False, ballast, os.pwrite
+        monkeypatch.setattr(os, "pwrite", self._pwrite)
+
+    def _pwrite(self, fd: int, data: Any, offset: int) -> int:
+        if self.full and self._ballast.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._whole(fd, data, offset)
+
+
+def test_on_a_disk_that_stays_full_signals_give_way_and_verdicts_and_alerts_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, ballast_mb=1)
+    ballast = tmp_path / "audit.state/ballast"
+    assert ballast.stat().st_blocks * 512 >= 1 << 20
+    disk = FullDisk(monkeypatch, ballast)
+    disk.full = True
+    items = number([judged(0), alert()])
+    for _ in range(2):  # at first everything waits
+        with pytest.raises(ExportError, match="full"):
+            exporter.export(items)
+        assert ballast.exists()
+    hands.pass_time(31)
+    with pytest.raises(ExportError, match="full"):
+        exporter.export(items)
+    assert not ballast.exists()
+    exporter.export(items)
+    monkeypatch.setattr(type(exporter._room), "take", lambda _: False)
+    hands.pass_time(60)
+    exporter.tick(hands.wall)
+    monkeypatch.undo()
+    exporter.tick(hands.wall)
+    exporter.export(number([judged(1)]))
+    exporter.stop(1.0)
+    assert not ballast.exists()
+    records = require_whole(log)
+    assert names(records)[1:3] == ["policy.verdict", "alert.raised"]
+    (gap,) = [r["data"] for r in records if "log.gap" in r["type"]]
+    assert gap["counts"]["window.signals"] == 1
+    assert gap["since"] < gap["until"]
+    assert names(records)[-2:] == ["window.signals", "policy.verdict"]
+
+
+def test_while_room_is_low_heartbeats_give_way_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    monkeypatch.setattr(type(exporter._room), "low", lambda _: True)
+    for _ in range(3):
+        hands.pass_time(60)
+        exporter.tick(hands.wall)
+    exporter.export(number([judged(0)]))
+    monkeypatch.setattr(type(exporter._room), "low", lambda _: False)
+    hands.pass_time(60)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    records = require_whole(log)
+    assert names(records) == [
+        "log.genesis",
+        "window.signals",
+        "policy.verdict",
+        "heartbeat",
+        "log.gap",
+    ]
+    assert records[-1]["data"]["counts"] == {"heartbeat": 3}
+
+
+def test_segments_that_are_in_the_tree_are_dropped_but_the_newest_two(tmp_path: Path) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    exporter._opened().wal._segment_bytes = 1
+    for index in range(6):
+        exporter.export(number([judged(index)]))
+    publish(exporter)
+    hands.pass_time(3_600)
+    exporter.tick(hands.wall)
+    folder = exporter._opened().wal.directory
+    assert len(list(folder.glob("*.wal"))) == 2
+    exporter.stop(1.0)
+    again = started(tmp_path, hands, boot="boot-2")
+    again.export(number([judged(5), judged(6)]))
+    again.stop(1.0)
+    records = require_whole(log)
+    assert folders(log) == [log]
+    assert names(records).count("window.signals") == 7
+    assert len(entries(log, newest(log).size)) == len(records)
+
+
+def test_a_checkpoint_for_another_root_of_the_same_size_is_refused(tmp_path: Path) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    publish(exporter)
+    files = TreeFiles(log)
+    other = exporter._opened().signer.sign(1, b"x" * 32)
+    with pytest.raises(Exception, match="was signed before, for another root"):
+        files.put_checkpoint(1, other)
+    exporter.stop(1.0)
