@@ -26,27 +26,27 @@ Change = Callable[[Estimate, MeasureProfile], Estimate | None]
 
 def accuracy_drop(context: SignalContext) -> list[Signal]:
     """(Accuracy of the reference - accuracy now) / that of the reference; above 0 is worse."""
-    return _against_baseline(context, "performance.accuracy_drop", "performance.accuracy", _drop)
+    return _against_baseline(context, "performance.accuracy_drop", "performance.accuracy", drop)
 
 
 def recall_drop(context: SignalContext) -> list[Signal]:
     """(Recall of the reference - recall now) / that of the reference; above 0 is worse."""
-    return _against_baseline(context, "performance.recall_drop", "performance.recall", _drop)
+    return _against_baseline(context, "performance.recall_drop", "performance.recall", drop)
 
 
 def roc_auc_drop(context: SignalContext) -> list[Signal]:
     """(ROC AUC of the reference - ROC AUC now) / that of the reference; above 0 is worse."""
-    return _against_baseline(context, "performance.roc_auc_drop", "performance.roc_auc", _drop)
+    return _against_baseline(context, "performance.roc_auc_drop", "performance.roc_auc", drop)
 
 
 def mae_rise(context: SignalContext) -> list[Signal]:
     """(Mean absolute error now - that of the reference) / that of the reference; >0 is worse."""
-    return _against_baseline(context, "performance.mae_rise", "performance.mae", _rise)
+    return _against_baseline(context, "performance.mae_rise", "performance.mae", rise)
 
 
 def rmse_rise(context: SignalContext) -> list[Signal]:
     """(Root mean square error now - that of the reference) / that of the reference."""
-    return _against_baseline(context, "performance.rmse_rise", "performance.rmse", _rise)
+    return _against_baseline(context, "performance.rmse_rise", "performance.rmse", rise)
 
 
 def ece_rise(context: SignalContext) -> list[Signal]:
@@ -54,7 +54,7 @@ def ece_rise(context: SignalContext) -> list[Signal]:
 
     The two are biased alike, so the difference says more than either.
     """
-    return _against_baseline(context, "performance.ece_rise", "performance.ece", _difference)
+    return _against_baseline(context, "performance.ece_rise", "performance.ece", difference)
 
 
 def ratio_interval(a: Estimate, b: Estimate) -> Interval | None:
@@ -73,7 +73,8 @@ def ratio_interval(a: Estimate, b: Estimate) -> Interval | None:
     return low, high
 
 
-def _rise(now: Estimate, then: MeasureProfile) -> Estimate | None:
+def rise(now: Estimate, then: MeasureProfile) -> Estimate | None:
+    """Return now/then - 1 with its interval, None where the baseline may be 0."""
     base = Estimate(then.value, then.low, then.high)
     found = None if then.value <= 0 else ratio_interval(now, base)
     if found is None:
@@ -82,12 +83,14 @@ def _rise(now: Estimate, then: MeasureProfile) -> Estimate | None:
     return Estimate(ratio - 1, min(found[0], ratio) - 1, max(found[1], ratio) - 1)
 
 
-def _drop(now: Estimate, then: MeasureProfile) -> Estimate | None:
-    rise = _rise(now, then)
-    return None if rise is None else Estimate(-rise.value, -rise.high, -rise.low)
+def drop(now: Estimate, then: MeasureProfile) -> Estimate | None:
+    """Return 1 - now/then with its interval, None where the baseline may be 0."""
+    found = rise(now, then)
+    return None if found is None else Estimate(-found.value, -found.high, -found.low)
 
 
-def _difference(now: Estimate, then: MeasureProfile) -> Estimate:
+def difference(now: Estimate, then: MeasureProfile) -> Estimate:
+    """Return now - then with its interval (MOVER; Zou and Donner 2008)."""
     value = now.value - then.value
     below = math.hypot(now.value - now.low, then.high - then.value)
     above = math.hypot(now.high - now.value, then.value - then.low)

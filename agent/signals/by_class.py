@@ -8,40 +8,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
-from agent.signals.intervals import wilson
+from agent.signals.intervals import Interval, wilson, wilson_continuity
 from agent.signals.scored import Estimate
 from collectors.batch import Floats, Ints
 
-OneClass = Callable[[int, int, int], Estimate | None]
-"""From true positives, false positives and false negatives."""
+OfShare = Callable[[int, int], Interval]
+"""From successes and n to the interval of a share."""
 
 
-def share(hits: int, n: int) -> Estimate | None:
-    """Return a share with Wilson's interval."""
-    return None if n == 0 else Estimate(hits / n, *wilson(hits, n))
+class OneClass(Protocol):
+    """A measure of one class: from true positives, false positives and false negatives."""
+
+    def __call__(self, tp: int, fp: int, fn: int, of: OfShare = ..., /) -> Estimate | None:
+        """Return it, None where it is not defined."""
+        ...
 
 
-def precision(tp: int, fp: int, fn: int) -> Estimate | None:
-    """Return the share of predictions of the class that were right; Wilson."""
-    return share(tp, tp + fp)
+def share(hits: int, n: int, of: OfShare = wilson) -> Estimate | None:
+    """Return a share with its interval."""
+    return None if n == 0 else Estimate(hits / n, *of(hits, n))
 
 
-def recall(tp: int, fp: int, fn: int) -> Estimate | None:
-    """Return the share of rows of the class that were predicted so; Wilson."""
-    return share(tp, tp + fn)
+def precision(tp: int, fp: int, fn: int, of: OfShare = wilson) -> Estimate | None:
+    """Return the share of predictions of the class that were right."""
+    return share(tp, tp + fp, of)
 
 
-def f1(tp: int, fp: int, fn: int) -> Estimate | None:
+def recall(tp: int, fp: int, fn: int, of: OfShare = wilson) -> Estimate | None:
+    """Return the share of rows of the class that were predicted so."""
+    return share(tp, tp + fn, of)
+
+
+def f1(tp: int, fp: int, fn: int, of: OfShare = wilson) -> Estimate | None:
     """Return the harmonic mean of precision and recall, 2 tp / (2 tp + fp + fn).
 
-    It is 2 s / (1 + s) of the share s = tp / (tp + fp + fn), whose interval is Wilson's.
+    It is 2 s / (1 + s) of the share s = tp / (tp + fp + fn), whose interval gives it one.
     Hand, Christen and Kirielle, F*: an interpretable transformation of the F-measure, Machine
     Learning 110, 2021.
     """
-    found = share(tp, tp + fp + fn)
+    found = share(tp, tp + fp + fn, of)
     return None if found is None else Estimate(*(2 * s / (1 + s) for s in found))
 
 
@@ -54,12 +63,13 @@ def one_against_rest(counts: Ints, place: int) -> tuple[int, int, int]:
 def macro(counts: Ints, measure: OneClass) -> Estimate | None:
     """Return the mean of a measure over the classes where it is defined, None if nowhere.
 
-    Interval: variance estimates recovered from each class's Wilson interval (MOVER; Zou and Donner,
-    Statistics in Medicine 27, 2008).  Given the margins, precisions (and recalls) of classes are
+    Interval: variance estimates recovered from each class's interval (MOVER; Zou and Donner,
+    Statistics in Medicine 27, 2008), which is Wilson's with a continuity correction, since rare
+    classes count as much as others.  Given the margins, precisions (and recalls) of classes are
     independent; F1 of two classes is correlated through the rows that were taken for one another,
     by the delta method (Takahashi et al., Applied Intelligence 52, 2022).
     """
-    found = [measure(*one_against_rest(counts, k)) for k in range(len(counts))]
+    found = [measure(*one_against_rest(counts, k), wilson_continuity) for k in range(len(counts))]
     used = [k for k, one in enumerate(found) if one is not None]
     if not used:
         return None

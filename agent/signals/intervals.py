@@ -38,6 +38,22 @@ def wilson(successes: int, n: int, z: float = Z) -> Interval:
     return max(0.0, min(low, p)), min(1.0, max(high, p))
 
 
+def wilson_continuity(successes: int, n: int, z: float = Z) -> Interval:
+    """Wilson's score interval with a continuity correction; `n` >= 1.
+
+    R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine
+    17, 1998, method 4.  Wider, for shares that go on into other numbers.
+    """
+    p = successes / n
+    q = 1 - p
+    below = math.sqrt(max(0.0, z * z - 2 - 1 / n + 4 * p * (n * q + 1)))
+    above = math.sqrt(max(0.0, z * z + 2 - 1 / n + 4 * p * (n * q - 1)))
+    middle, scale = 2 * n * p + z * z, 2 * (n + z * z)
+    low = 0.0 if successes == 0 else (middle - 1 - z * below) / scale
+    high = 1.0 if successes == n else (middle + 1 + z * above) / scale
+    return max(0.0, min(low, p)), min(1.0, max(high, p))
+
+
 def newcombe(a: int, n: int, b: int, m: int, z: float = Z) -> Interval:
     """Newcombe's hybrid score interval of the difference a/n - b/m; `n`, `m` >= 1.
 

@@ -71,7 +71,7 @@ _OF_CLASSES: dict[str, _Measure] = {
 }
 
 _OF_SCORES: dict[str, tuple[str, Callable[[Scores], Estimate]]] = {
-    "performance.roc_auc": ("delong_logit", scored.roc_auc),
+    "performance.roc_auc": ("delong+newcombe", scored.roc_auc),
     "performance.log_loss": ("normal_mean", scored.log_loss),
     "performance.brier": ("normal_mean", scored.brier),
     "performance.ece": ("folded_normal", calibration.ece),

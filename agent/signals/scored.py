@@ -37,9 +37,10 @@ def are_probabilities(scores: Scores) -> bool:
 def roc_auc(scores: Scores) -> Estimate:
     """Area under the ROC curve, ties as half; at least one score on each side.
 
-    Interval: DeLong's variance (DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988) on the
-    logit scale; where that variance is 0, as for perfectly separated scores, Newcombe's
-    pseudo-score interval (Statistics in Medicine 25, 2006, part 2, method 5).
+    Interval: what holds both of DeLong's variance on the logit scale (DeLong, DeLong and
+    Clarke-Pearson, Biometrics 44, 1988), which fits any scores, and Newcombe's pseudo-score
+    interval (Statistics in Medicine 25, 2006, part 2, method 5), which is right for few rows of one
+    sort and where DeLong's variance is 0, as for perfectly separated scores.
     """
     positives, negatives = scores
     p, q = len(positives), len(negatives)
@@ -52,12 +53,11 @@ def roc_auc(scores: Scores) -> Estimate:
         variance += _variance(above, above_squares, p) / (4 * q * q) / p
     if q > 1:
         variance += _variance(below, below_squares, q) / (4 * p * p) / q
-    if not 0 < area < 1 or variance <= 0 or min(p, q) < 2:
-        low, high = _newcombe_area(area, p, q)
-    else:
+    low, high = _newcombe_area(area, p, q)
+    if 0 < area < 1 and variance > 0:
         middle = math.log(area / (1 - area))
         half = Z * math.sqrt(variance) / (area * (1 - area))
-        low, high = _logistic(middle - half), _logistic(middle + half)
+        low, high = min(low, _logistic(middle - half)), max(high, _logistic(middle + half))
     return Estimate(area, min(low, area), max(high, area))
 
 

@@ -6,13 +6,27 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agent.signals.intervals import Z, count_ratio, log_ratio, newcombe, two_sided_z, wilson
+from agent.signals.intervals import (
+    Z,
+    count_ratio,
+    log_ratio,
+    newcombe,
+    two_sided_z,
+    wilson,
+    wilson_continuity,
+)
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 10), (7, 10), (81, 263), (1000, 1000)])
 def test_wilson_equals_scipy(k: int, n: int) -> None:
     exact = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
     assert wilson(k, n) == pytest.approx((exact.low, exact.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 10), (7, 10), (81, 263), (1000, 1000)])
+def test_wilson_with_continuity_correction_equals_scipy(k: int, n: int) -> None:
+    exact = stats.binomtest(k, n).proportion_ci(0.95, method="wilsoncc")
+    assert wilson_continuity(k, n) == pytest.approx((exact.low, exact.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(
