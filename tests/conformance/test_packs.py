@@ -32,7 +32,6 @@ AWAITED = {
     "anomaly.outlier_ratio",
     "governance.open_without_owner",
     "governance.review_age_days",
-    "oversight.acknowledge_seconds",
     "oversight.override_rate",
 }
 """Signals of rules of ours that no function computes yet."""
