@@ -175,6 +175,7 @@ def opener(
                 int(now),
                 policy.text,
                 packs=[pack.name for pack in chosen_packs(config, system)],
+                waivers=[msgspec.to_builtins(waiver) for waiver in policy.waivers],
             )
         )
         if reference is not None:

@@ -18,6 +18,7 @@ import structlog
 
 from agent import outbox
 from agent.clock import Clock
+from agent.incidents import IncidentWatch
 from agent.layout import LayoutError
 from agent.notices import Announced
 from agent.persist import collect, mark_clean
@@ -122,6 +123,7 @@ class Pipeline:
         wake: threading.Event,
         bootid: str,
         totals: dict[str, int] | None = None,
+        incidents: IncidentWatch | None = None,
         commit_interval: float = 1.0,
         audit_failure: str = "degrade",
         audit_failure_after: float = 60.0,
@@ -138,6 +140,7 @@ class Pipeline:
         self._audit_failure = audit_failure
         self._audit_failure_after = audit_failure_after
         self._quarantine = QuarantineTally(bootid)
+        self._incidents = incidents
         self._totals = {} if totals is None else totals
         self._totals.setdefault("events", 0)
         self._stopping: Deadline | None = None
@@ -377,6 +380,8 @@ class Pipeline:
             self._emit(running, tick(running.plan, running.state, self._now()))
             self._gauge(running.system, running.state)
             self._tell_skipped(running, running.state)
+        if self._incidents is not None:
+            self.announce(self._incidents.look(self._clock.now()))
         self._pending += self._quarantine.due(self._clock.now())
         self._metrics.store_size(self._store.size())
         self._watch_required()

@@ -23,10 +23,12 @@ from agent import __version__, outbox
 from agent.clock import Clock, SystemClock
 from agent.config.load import digest
 from agent.config.model import Config
+from agent.incidents import FOLDER, IncidentWatch
 from agent.inputs import CollectorThread, build_inputs
 from agent.notices import Announced, Boot, change, started, stopped
 from agent.opening import known_schema, opener, require_references
 from agent.pipeline import Pipeline, Running
+from agent.policy_of import policy_of
 from agent.standing import standing
 from agent.store import Store
 from exporters import table as exporter_table
@@ -153,6 +155,12 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         wake=wake,
         bootid=boot.id,
         totals=totals,
+        incidents=IncidentWatch(
+            store,
+            config.store.path / FOLDER,
+            {system.id: policy_of(config, system).clocks for system in config.systems},
+            metrics,
+        ),
         commit_interval=config.store.commit_interval,
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,

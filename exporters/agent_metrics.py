@@ -84,6 +84,12 @@ class AgentMetrics:
         )
         self._windows = self._counter("windows_closed", "Windows closed.", "system", "window")
         self._reports = self._counter("reports", "Reports made, revisions included.", "system")
+        self._clocks = self._gauge(
+            "incident_clock_remaining_seconds",
+            "Least time left on a running incident clock; negative when it is overdue.",
+            "system",
+            "clock",
+        )
         self._commit = self._histogram(
             "commit_duration_seconds", "Time of one transaction of the store."
         )
@@ -206,6 +212,13 @@ class AgentMetrics:
     def reported(self, system: str, n: int = 1) -> None:
         """Count `n` reports."""
         self._reports.labels(system).inc(n)
+
+    def incident_clocks(self, left: Mapping[tuple[str, str], float]) -> None:
+        """Set the time left in seconds by system and clock; clocks not named are removed."""
+        with self._lock:
+            self._clocks.clear()
+            for (system, clock), seconds in left.items():
+                self._clocks.labels(system, clock).set(seconds)
 
     def committed(self, seconds: float) -> None:
         """Record the time of one store transaction."""

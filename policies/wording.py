@@ -67,6 +67,11 @@ def alert_texts(
     }
     if rule is not None and head.kind != "not_assessable":
         texts["threshold"] = _limit(head.threshold, head.kind)
+    if policy.clocks and head.kind == "breach":
+        texts["incident_clocks"] = "; ".join(
+            f"{clock.title}: {clock.seconds // 3_600} h from {clock.starts}, to {clock.recipient}"
+            for clock in policy.clocks
+        )
     if rule is not None and rule.escalation:
         texts["escalation"] = ", ".join(
             f"{step.role} {after_words(step.after)}" for step in rule.escalation

@@ -17,6 +17,7 @@ BROKEN_PIPE = 141
 _CODES = {
     "agent.config.problems.ConfigError": USAGE,
     "policies.complaint.PackError": USAGE,
+    "agent.incidents.IncidentError": USAGE,
     "exporters.audit.verify.NotALog": USAGE,
     "exporters.telemetry.wanted.TelemetryError": USAGE,
     "agent.layout.LayoutError": USAGE,

@@ -15,6 +15,7 @@ from agent.cli.audit_verify import audit_verify
 from agent.cli.backtest import backtest
 from agent.cli.check import check
 from agent.cli.demo import demo
+from agent.cli.policy_clock import clock_close, clock_list, clock_state
 from agent.cli.policy_diff import policy_diff
 from agent.cli.policy_explain import policy_explain
 from agent.cli.policy_list import policy_list
@@ -55,6 +56,11 @@ _policy.command("show", short_help="Show the rules of a pack, or how rules cover
 _policy.command("explain", short_help="Explain the policy of a system.")(policy_explain)
 _policy.command("diff", short_help="Compare two policies.")(policy_diff)
 _policy.command("test", short_help="Unit tests of policies.")(policy_test)
+_clock = _group("Incident clocks: stated by humans, counted here, never filed.")
+_clock.command("list", short_help="List clocks and how long is left.")(clock_list)
+_clock.command("state", short_help="State when an incident was confirmed.")(clock_state)
+_clock.command("close", short_help="End the clocks of an incident.")(clock_close)
+_policy.add_typer(_clock, name="clock")
 app.add_typer(_policy, name="policy")
 
 _audit = _group("The append-only audit log.")

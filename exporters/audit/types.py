@@ -278,6 +278,17 @@ class HeartbeatData(Listed, frozen=True, kw_only=True):
     events: Count | None
 
 
+class WaiverData(Listed, frozen=True, kw_only=True):
+    """Somebody's answer for asking less of a rule than the packs before, until a day."""
+
+    rule: Name
+    pack: Name
+    loosens: list[Text]
+    by: Name
+    reason: Text
+    expires: Word
+
+
 class ChangeData(Listed, frozen=True, kw_only=True):
     """A digest that is in force from here on; `blob` names the text in `blobs/<sha256>`."""
 
@@ -287,6 +298,7 @@ class ChangeData(Listed, frozen=True, kw_only=True):
     bytes: Count | None = None
     system: Name | None = None
     packs: list[Name] = []
+    waivers: list[WaiverData] = []
     version: Name | None = None
     rows: Count | None = None
     features: Count | None = None
@@ -367,6 +379,22 @@ class ExportData(Listed, frozen=True, kw_only=True):
     types: list[Word] = []
 
 
+class IncidentClockData(Listed, frozen=True, kw_only=True):
+    """How an incident clock stands; `by` stated the moment that it starts from, or closed it."""
+
+    incident: Word
+    event: Word
+    clock: Word
+    state: Literal["waiting", "running", "overdue", "closed"]
+    starts: Word
+    started: Moment | None = None
+    due: Moment | None = None
+    by: Name | None = None
+    source: Text
+    verified_on: Word
+    confidence: Word
+
+
 RECORDS: dict[str, type[Listed]] = {
     "log.genesis": GenesisData,
     "log.resume": ResumeData,
@@ -393,6 +421,7 @@ RECORDS: dict[str, type[Listed]] = {
     "human.decision": DecisionData,
     "quarantine.summary": QuarantineData,
     "clock.step": ClockData,
+    "incident.clock": IncidentClockData,
     "privacy.erasure": ErasureData,
     "export.made": ExportData,
 }

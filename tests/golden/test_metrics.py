@@ -80,6 +80,7 @@ def everything(metrics: AgentMetrics) -> None:
     metrics.telemetry_delivered("traces", 500)
     metrics.telemetry_dropped("logs", "queue_full", 7)
     metrics.watermark("loan-approval", START)
+    metrics.incident_clocks({("loan-approval", "vn-ai-serious-incident"): 255_600.0})
     metrics.window_closed("loan-approval", "1h")
     metrics.reported("loan-approval", 2)
     metrics.committed(0.004)

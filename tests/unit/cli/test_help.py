@@ -25,6 +25,10 @@ COMMANDS = (
     "policy explain",
     "policy diff",
     "policy test",
+    "policy clock",
+    "policy clock list",
+    "policy clock state",
+    "policy clock close",
     "audit",
     "audit verify",
 )

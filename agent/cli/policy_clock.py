@@ -1,0 +1,206 @@
+"""`pantau policy clock`: state when an incident was confirmed, see how long there is, draft."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli.options import ConfigFile, Output, OutputForm, SystemId
+
+if TYPE_CHECKING:
+    from agent.config.model import Config
+    from agent.config.system import System
+    from policies.clocks import Incident, Ticking
+    from policies.effective import Policy
+
+Event = Annotated[str, typer.Option("--event", metavar="KIND", help="ai_incident or data_breach.")]
+At = Annotated[
+    list[str],
+    typer.Option(
+        "--at",
+        metavar="MOMENT=TIME",
+        help="When what happened, such as confirmed_at=2026-11-22T08:00:00Z; also detected_at, "
+        "aware_at, assessed_notifiable_at. May be given several times.",
+    ),
+]
+By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so: a role or a mailbox.")]
+Incidents = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the clocks end.")]
+
+
+def clock_state(
+    config: ConfigFile,
+    incident: Incidents,
+    at: At,
+    by: By,
+    event: Event = "ai_incident",
+    system: SystemId = None,
+    output: OutputForm = Output.table,
+) -> int:
+    """State when an incident was detected, known or confirmed; its clocks run from there.
+
+    Writes the incident and a draft for the notification beside the agent's state. Whether anything
+    must be notified is for a human to decide; nothing is sent.
+    """
+    from agent.cli.systems import choose_system
+    from agent.config.load import load
+    from agent.incidents import IncidentError, check, path_of, read
+    from policies.clocks import Incident as Stated
+
+    loaded = load(config)
+    chosen = choose_system(loaded, system)
+    file = path_of(_folder(loaded), incident)
+    known = read(file) if file.exists() else None
+    if known is not None and (known.system, known.event) != (chosen.id, event):
+        raise IncidentError(
+            f"the incident {incident} is a {known.event} of {known.system}; give another id"
+        )
+    if known is not None and known.closed is not None:
+        raise IncidentError(f"the incident {incident} is closed; give another id")
+    moments = _moments(at)
+    stated = Stated(
+        id=incident,
+        system=chosen.id,
+        event=event,
+        moments={**(known.moments if known else {}), **moments},
+        by={**(known.by if known else {}), **dict.fromkeys(moments, by)},
+    )
+    return _keep(loaded, chosen, check(stated), file, output)
+
+
+def clock_close(
+    config: ConfigFile,
+    incident: Incidents,
+    by: By,
+    reason: Reason,
+    output: OutputForm = Output.table,
+) -> int:
+    """End the clocks of an incident, for a reason that a human answers for."""
+    import msgspec
+
+    from agent.clock import SystemClock
+    from agent.config.load import load
+    from agent.incidents import path_of, read
+
+    loaded = load(config)
+    file = path_of(_folder(loaded), incident)
+    known = read(file)
+    chosen = next(s for s in loaded.systems if s.id == known.system)
+    closed = msgspec.structs.replace(
+        known, closed=int(SystemClock().now()), closed_by=by, reason=reason
+    )
+    return _keep(loaded, chosen, closed, file, output)
+
+
+def clock_list(
+    config: ConfigFile, system: SystemId = None, output: OutputForm = Output.table
+) -> int:
+    """List a system's incident clocks, and how long is left of those that run."""
+    from agent.cli.systems import choose_system
+    from agent.config.load import load
+    from agent.incidents import read_all
+    from agent.policy_of import policy_of
+
+    loaded = load(config)
+    chosen = choose_system(loaded, system)
+    policy = policy_of(loaded, chosen)
+    rows: list[dict[str, Any]] = []
+    for one in read_all(_folder(loaded)):
+        if one.system == chosen.id:
+            rows += _rows(one, _ticking(policy, one))
+    _print(policy, rows, output)
+    return 0
+
+
+def _folder(config: Config) -> Path:
+    from agent.incidents import FOLDER
+
+    return config.store.path / FOLDER
+
+
+def _moments(given: list[str]) -> dict[str, int]:
+    from agent.config.values import parse_instant
+    from agent.incidents import IncidentError
+
+    moments = {}
+    for text in given:
+        name, _, at = text.partition("=")
+        try:
+            moments[name] = parse_instant(at)
+        except ValueError as error:
+            raise IncidentError(f"--at {text}: {error}") from error
+    return moments
+
+
+def _keep(config: Config, system: System, incident: Incident, file: Path, output: Output) -> int:
+    import msgspec
+
+    from agent.incidents import write
+    from agent.policy_of import policy_of
+    from policies.clocks import draft
+
+    policy = policy_of(config, system)
+    clocks = _ticking(policy, incident)
+    write(file, msgspec.json.encode(incident))
+    facts = [
+        f"system {system.id}, owner {system.owner or 'not named'}",
+        f"country {system.country or 'not named'}, sector {system.sector or 'not named'}",
+        f"human involvement {system.oversight}",
+        f"policy {policy.digest}",
+    ]
+    text = draft(incident, clocks, facts)
+    write(file.with_suffix(".draft.md"), text.encode())
+    _print(policy, _rows(incident, clocks), output)
+    if output is Output.table:
+        print(f"draft: {file.with_suffix('.draft.md')}")
+    return 0
+
+
+def _ticking(policy: Policy, incident: Incident) -> list[Ticking]:
+    from agent.clock import SystemClock
+    from policies.clocks import ticking
+
+    return ticking(policy.clocks, incident, SystemClock().now())
+
+
+def _rows(incident: Incident, clocks: list[Ticking]) -> list[dict[str, Any]]:
+    from policies.model import rfc3339
+
+    return [
+        {
+            "incident": incident.id,
+            "event": incident.event,
+            "clock": one.clock.id,
+            "state": one.state,
+            "starts": one.clock.starts,
+            "started": None if one.started is None else rfc3339(one.started),
+            "due": None if one.due is None else rfc3339(one.due),
+            "left_seconds": None if one.left is None else round(one.left),
+            "recipient": one.clock.recipient,
+            "source": one.clock.source,
+            "verified_on": one.clock.verified_on,
+            "confidence": one.clock.confidence,
+        }
+        for one in clocks
+    ]
+
+
+def _print(policy: Policy, rows: list[dict[str, Any]], output: Output) -> None:
+    from agent.cli.output import print_json, print_table
+
+    if output is Output.json:
+        for row in rows:
+            print_json(row)
+        return
+    if not policy.clocks:
+        print("the policy of this system has no incident clocks")
+    for clock in policy.clocks:
+        hours = clock.seconds // 3_600
+        print(f"{clock.id}: {hours} h from {clock.starts} ({clock.event}), to {clock.recipient}")
+    if rows:
+        names = ("incident", "clock", "state", "started", "due")
+        cells = [[str(row[name] or "") for name in names] for row in rows]
+        print_table([name.upper() for name in names], cells)
+    print("Whether something must be notified is for a human to decide; nothing is sent.")

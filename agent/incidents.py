@@ -1,0 +1,180 @@
+"""Incidents as files beside the store: humans state, the agent counts, records and warns.
+
+The commands write one JSON file per incident into `<store>/incidents`; the running agent takes new
+statements from there into its store, so that a file that goes missing stops no clock.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from agent.notices import Announced
+from agent.store import Document, Store
+from exporters.agent_metrics import AgentMetrics
+from policies.clocks import EVENTS, MOMENTS, ClockState, Incident, Ticking, ticking
+from policies.effective import Clock
+from policies.model import Notice, rfc3339
+
+FOLDER = "incidents"
+MAX_FILE = 65_536
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KIND = "incident"
+
+_log = structlog.get_logger("agent.incidents")
+
+
+class IncidentError(Exception):
+    """Something about an incident that a person must mend; the message says what."""
+
+
+def check(incident: Incident) -> Incident:
+    """Return the incident if it is well formed; raises `IncidentError`."""
+    if not _ID.fullmatch(incident.id):
+        raise IncidentError("an incident's id needs 1 to 64 letters, digits, dots or dashes")
+    if incident.event not in EVENTS:
+        raise IncidentError(f"the event {incident.event!r} is not one of {', '.join(EVENTS)}")
+    strange = sorted(set(incident.moments) - set(MOMENTS))
+    if strange:
+        raise IncidentError(f"{strange[0]!r} is not one of {', '.join(MOMENTS)}")
+    return incident
+
+
+def path_of(folder: Path, incident_id: str) -> Path:
+    """Return the file of an incident; raises `IncidentError` for an id that is none."""
+    if not _ID.fullmatch(incident_id):
+        raise IncidentError("an incident's id needs 1 to 64 letters, digits, dots or dashes")
+    return folder / f"{incident_id}.json"
+
+
+def read(file: Path) -> Incident:
+    """Return the incident in a file; raises `IncidentError`."""
+    try:
+        if file.stat().st_size > MAX_FILE:
+            raise IncidentError(f"{file}: is larger than {MAX_FILE} bytes")
+        incident = check(msgspec.json.decode(file.read_bytes(), type=Incident))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise IncidentError(f"{file}: cannot be read: {error}") from error
+    if file.stem != incident.id:
+        raise IncidentError(f"{file}: holds the incident {incident.id!r}")
+    return incident
+
+
+def read_all(folder: Path) -> list[Incident]:
+    """Return every readable incident of a folder, by id; one that is not is logged."""
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            found.append(read(file))
+        except IncidentError as error:
+            _log.warning("incident_unreadable", problem=str(error))
+    return found
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing, durably."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    with part.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)
+
+
+class IncidentWatch:
+    """The clocks of every open incident.  Owned by the pipeline's thread.
+
+    `look` costs one stat of the folder while nothing is open.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        clocks: Mapping[str, Sequence[Clock]],
+        metrics: AgentMetrics,
+    ) -> None:
+        self._folder = folder
+        self._clocks = clocks
+        self._metrics = metrics
+        self._seen: tuple[int, int] | None = None
+        self._told: dict[tuple[str, str], tuple[ClockState, int | None]] = {}
+        self._open: dict[str, Incident] = {
+            key: msgspec.json.decode(body, type=Incident)
+            for system in clocks
+            for key, body in store.documents(system, _KIND).items()
+        }
+
+    def look(self, now: float) -> Announced:
+        """Take in what humans stated since, and return what to record of it."""
+        announced = Announced()
+        for incident in self._stated():
+            if incident.system in self._clocks and self._open.get(incident.id) != incident:
+                self._open[incident.id] = incident
+                body = msgspec.json.encode(incident)
+                announced.documents.append(Document(incident.system, _KIND, incident.id, body))
+        if self._open:
+            self._count(announced, now)
+        return announced
+
+    def _stated(self) -> list[Incident]:
+        """Return the incidents of the folder if it changed since the last look."""
+        try:
+            entry = self._folder.stat()
+        except OSError:
+            return []
+        # A rename into the folder changes its time; two within its resolution change the number.
+        seen = (entry.st_mtime_ns, sum(1 for _ in self._folder.iterdir()))
+        if seen == self._seen:
+            return []
+        self._seen = seen
+        return read_all(self._folder)
+
+    def _count(self, announced: Announced, now: float) -> None:
+        least: dict[tuple[str, str], float] = {}
+        for incident in self._open.values():
+            for one in ticking(self._clocks.get(incident.system, ()), incident, now):
+                key = (incident.id, one.clock.id)
+                told = (one.state, one.due)
+                if self._told.get(key) != told:
+                    self._told[key] = told
+                    announced.items.append(_notice(incident, one, int(now)))
+                if one.left is not None:
+                    series = (incident.system, one.clock.id)
+                    least[series] = min(one.left, least.get(series, one.left))
+        self._metrics.incident_clocks(least)
+
+
+def _notice(incident: Incident, one: Ticking, now: int) -> Notice:
+    """Return the record of a clock's state; `id` says it once, however often the agent starts."""
+    started = None if one.started is None else rfc3339(one.started)
+    due = None if one.due is None else rfc3339(one.due)
+    who = incident.closed_by if one.state == "closed" else incident.by.get(one.clock.starts)
+    data: dict[str, object] = {
+        "incident": incident.id,
+        "event": incident.event,
+        "clock": one.clock.id,
+        "state": one.state,
+        "starts": one.clock.starts,
+        "source": one.clock.source,
+        "verified_on": one.clock.verified_on,
+        "confidence": one.clock.confidence,
+    }
+    data |= {
+        key: value
+        for key, value in (("started", started), ("due", due), ("by", who))
+        if value is not None
+    }
+    return Notice(
+        name="incident.clock",
+        id=f"incident.clock/{incident.id}/{one.clock.id}/{one.state}/{due or ''}",
+        time=now,
+        system=incident.system,
+        data=data,
+    )

@@ -1,0 +1,114 @@
+"""Incident clocks: how long is left to tell somebody.  They start, run and draft; people decide.
+
+A clock starts from a moment that a human states (`confirmed_at`, `aware_at`, ...).  Nothing here
+decides whether an incident must be told, and nothing is ever sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from policies.effective import Clock
+from policies.model import rfc3339
+
+ClockState = Literal["waiting", "running", "overdue", "closed"]
+EVENTS = ("ai_incident", "data_breach")
+MOMENTS = ("detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at")
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What humans have said of an incident; times in epoch seconds.
+
+    `moments`: when what happened; `by`: who said so, by moment.  `closed`: when somebody ended the
+    clocks, for a reason (told, not notifiable, false alarm: theirs to say).
+    """
+
+    id: str
+    system: str
+    event: str
+    moments: dict[str, int]
+    by: dict[str, str]
+    closed: int | None = None
+    closed_by: str | None = None
+    reason: str | None = None
+
+
+class Ticking(msgspec.Struct, frozen=True, kw_only=True):
+    """A clock of an incident.
+
+    `waiting`: nobody has said yet when it starts.  `left`: seconds, negative when overdue, None
+    while it waits or once it is closed.
+    """
+
+    clock: Clock
+    state: ClockState
+    started: int | None = None
+    due: int | None = None
+    left: float | None = None
+
+
+def ticking(clocks: Sequence[Clock], incident: Incident, now: float) -> list[Ticking]:
+    """Return the clocks that this kind of incident has, as they stand at `now`."""
+    return [_one(clock, incident, now) for clock in clocks if clock.event == incident.event]
+
+
+def draft(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -> str:
+    """Return a text to start a notification from; `facts` are lines about the system.
+
+    It says what is known, where the clocks come from, and what a human must add and decide.
+    """
+    return "\n".join(_lines(incident, clocks, facts)) + "\n"
+
+
+def _one(clock: Clock, incident: Incident, now: float) -> Ticking:
+    started = incident.moments.get(clock.starts)
+    if started is None:
+        state: ClockState = "waiting" if incident.closed is None else "closed"
+        return Ticking(clock=clock, state=state)
+    due = started + clock.seconds
+    if incident.closed is not None:
+        return Ticking(clock=clock, state="closed", started=started, due=due)
+    left = due - now
+    return Ticking(
+        clock=clock,
+        state="overdue" if left < 0 else "running",
+        started=started,
+        due=due,
+        left=left,
+    )
+
+
+def _lines(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -> Iterator[str]:
+    yield f"# DRAFT, not sent: {incident.event} {incident.id} of {incident.system}"
+    yield ""
+    yield "A human decides whether this must be notified, to whom, and sends it. Not legal advice."
+    yield ""
+    yield "## What is known"
+    for moment, at in sorted(incident.moments.items(), key=lambda item: item[1]):
+        yield f"- {moment}: {rfc3339(at)}, stated by {incident.by.get(moment, 'unknown')}"
+    yield from (f"- {fact}" for fact in facts)
+    yield ""
+    yield "## Clocks"
+    for one in clocks:
+        clock = one.clock
+        due = f"due {rfc3339(one.due)}" if one.due is not None else f"starts with {clock.starts}"
+        yield f"- {clock.title} ({clock.id}): {one.state}, {due}; to {clock.recipient}"
+        yield (
+            f"  source {clock.source}, verified {clock.verified_on}, confidence "
+            f"{clock.confidence}; check it before relying on it"
+        )
+    if not clocks:
+        yield "- none in the policy of this system for this kind of event"
+    yield ""
+    yield "## To be written by a human"
+    for question in (
+        "what happened, and how it was found",
+        "who and how many are concerned, and what harm is likely",
+        "what has been done, and what will be done and by when",
+        "who can be asked",
+        "whether this must be notified, decided by whom",
+    ):
+        yield f"- [ ] {question}"

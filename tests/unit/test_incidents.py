@@ -1,0 +1,167 @@
+"""The running agent takes statements from files, records each change once, and loses none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.cli.main import main
+from agent.incidents import IncidentWatch, read_all, write
+from agent.store import Changes, Store
+from exporters.agent_metrics import AgentMetrics
+from exporters.audit.record import Author, drafts, seal
+from exporters.audit.types import read as read_record
+from policies.clocks import Incident
+from policies.effective import effective
+from policies.load import load_packs
+from policies.model import Notice
+
+CLOCKS = effective(
+    load_packs(["country-vn"]), oversight="human_in_the_loop", maturity="baseline"
+).clocks
+CONFIG = "systems: [{id: loan, country: VN}]\nstore: {path: state}\n"
+STATE = ["policy", "clock", "state", "INC-1", "--by", "risk-officer"]
+CONFIRMED = ["--at", "confirmed_at=2026-11-22T08:00:00Z"]
+HOUR = 3_600
+AT = 1_795_334_400
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "pantau.yaml"
+    file.write_text(CONFIG)
+    return file
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "state")
+    yield opened
+    opened.close()
+
+
+def watch(store: Store, tmp_path: Path, metrics: AgentMetrics | None = None) -> IncidentWatch:
+    folder = tmp_path / "state" / "incidents"
+    return IncidentWatch(store, folder, {"loan": CLOCKS}, metrics or AgentMetrics("1"))
+
+
+def told(watched: IncidentWatch, now: float) -> list[tuple[str, str]]:
+    items = watched.look(now).items
+    assert all(isinstance(item, Notice) for item in items)
+    return [(i.data["clock"], i.data["state"]) for i in items if isinstance(i, Notice)]
+
+
+def ai(found: list[tuple[str, str]]) -> list[str]:
+    return [state for _, state in found]
+
+
+def test_a_statement_starts_the_clock_and_its_end_is_overdue(
+    config: Path, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = AgentMetrics("1")
+    watched = watch(store, tmp_path, metrics)
+    assert told(watched, AT) == []
+    assert main([*STATE, *CONFIRMED, "-c", str(config), "--output", "json"]) == 0
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["state"], row["due"]) != ("waiting", None)
+    assert row["due"] == "2026-11-25T08:00:00Z"
+    assert ai(told(watched, AT + HOUR)) == ["running"]
+    page = metrics.exposition().decode()
+    name = f'pantau_incident_clock_remaining_seconds{{clock="{CLOCKS[0].id}",system="loan"}}'
+    assert f"{name} {71 * HOUR:.1f}".replace(".0", "") in page.replace(".0\n", "\n")
+    assert told(watched, AT + 2 * HOUR) == []
+    assert ai(told(watched, AT + 73 * HOUR)) == ["overdue"]
+    close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config)]) == 0
+    assert ai(told(watched, AT + 74 * HOUR)) == ["closed"]
+    assert name not in metrics.exposition().decode()
+
+
+def test_a_file_that_goes_missing_stops_no_clock(
+    config: Path, store: Store, tmp_path: Path
+) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    announced = watch(store, tmp_path).look(AT)
+    store.commit(Changes(put=announced.documents))
+    folder = tmp_path / "state" / "incidents"
+    for file in folder.iterdir():
+        file.unlink()
+    again = watch(store, tmp_path).look(AT + 100 * HOUR)
+    (notice,) = again.items
+    assert isinstance(notice, Notice)
+    assert notice.data["state"] == "overdue"
+
+
+def test_the_record_is_of_its_type_and_names_the_law_and_who_said_so(
+    config: Path, store: Store, tmp_path: Path
+) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    (notice,) = watch(store, tmp_path).look(AT).items
+    (draft,) = drafts(notice)
+    author = Author("example.org/log", "boot", "1", DIGEST)
+    envelope, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))
+    assert envelope.type == "io.pantau.audit.incident.clock.v1"
+    assert (data.by, data.state, data.due) == ("risk-officer", "running", "2026-11-25T08:00:00Z")
+    assert "VN-D142" in data.source
+
+
+def test_a_second_statement_adds_to_the_first(config: Path, tmp_path: Path) -> None:
+    assert main([*STATE, "--at", "detected_at=2026-11-22T07:00:00Z", "-c", str(config)]) == 0
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    (incident,) = read_all(tmp_path / "state" / "incidents")
+    assert set(incident.moments) == {"detected_at", "confirmed_at"}
+    draft = (tmp_path / "state" / "incidents" / "INC-1.draft.md").read_text()
+    assert "due 2026-11-25T08:00:00Z" in draft
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--at", "confirmed=2026-11-22T08:00:00Z"], "'confirmed' is not one of detected_at"),
+        (["--at", "confirmed_at=yesterday"], "--at confirmed_at=yesterday: "),
+        ([*CONFIRMED, "--event", "fire"], "the event 'fire' is not one of"),
+    ],
+)
+def test_a_statement_that_cannot_be_meant_is_refused(
+    config: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*STATE, *arguments, "-c", str(config)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_an_id_cannot_leave_the_folder(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = ["policy", "clock", "state", "../x", "--by", "a", *CONFIRMED, "-c", str(config)]
+    assert main(state) == 2
+    assert "an incident's id needs" in capsys.readouterr().err
+
+
+def test_garbage_beside_the_incidents_is_left_alone(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "incidents"
+    good = Incident(
+        id="A",
+        system="loan",
+        event="ai_incident",
+        moments={"confirmed_at": AT},
+        by={"confirmed_at": "x"},
+    )
+    write(folder / "A.json", msgspec.json.encode(good))
+    write(folder / "B.json", b"{")
+    write(folder / "C.json", b" " * 100_000)
+    write(folder / "D.json", msgspec.json.encode(good))
+    write(folder / "A.draft.md", b"# DRAFT")
+    assert ai(told(watch(store, tmp_path), AT)) == ["running"]
+
+
+def test_clocks_are_listed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    capsys.readouterr()
+    assert main(["policy", "clock", "list", "-c", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert "72 h from confirmed_at (ai_incident)" in out
+    assert "INC-1" in out
+    assert "nothing is sent" in out
