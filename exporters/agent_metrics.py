@@ -100,6 +100,24 @@ class AgentMetrics:
         self._audit = self._histogram(
             "audit_append_duration_seconds", "Time of one append to the audit log, with its fsync."
         )
+        self._audit_size = self._gauge(
+            "audit_checkpoint_size", "Records under the newest signed checkpoint.", "origin"
+        )
+        self._audit_info = self._gauge(
+            "audit_checkpoint_info",
+            "A recent signed checkpoint of the audit log, `size:root`; remember it.",
+            "origin",
+            "checkpoint",
+        )
+        self._audit_waiting = self._gauge(
+            "audit_unpublished_records", "Durable records that no checkpoint covers yet."
+        )
+        self._cosignatures = self._counter(
+            "audit_witness_answers", "What witnesses answered to checkpoints.", "witness", "outcome"
+        )
+        self._sent = self._counter(
+            "audit_checkpoints_sent", "Checkpoints for the Kafka topic.", "outcome"
+        )
         self._pending = self._gauge("outbox_items", "Outgoing items not yet acknowledged.")
         oldest = self._gauge(
             "outbox_oldest_timestamp_seconds",
@@ -239,6 +257,30 @@ class AgentMetrics:
     def audit_appended(self, seconds: float) -> None:
         """Record the time of one durable append to the audit log."""
         self._audit.observe(seconds)
+
+    def audit_published(self, origin: str, size: int, root: str | None) -> None:
+        """Set the newest checkpoint; with its root also the series that names both.
+
+        The origin before it is removed, so there is one series of each.
+        """
+        with self._lock:
+            self._audit_size.clear()
+            self._audit_size.labels(origin).set(size)
+            if root is not None:
+                self._audit_info.clear()
+                self._audit_info.labels(origin, f"{size}:{root}").set(1)
+
+    def audit_unpublished(self, records: int) -> None:
+        """Set how many durable records no checkpoint covers yet."""
+        self._audit_waiting.set(records)
+
+    def audit_witness(self, witness: str, outcome: str) -> None:
+        """Count an answer of a configured witness."""
+        self._cosignatures.labels(witness, outcome).inc()
+
+    def audit_checkpoint_sent(self, outcome: str) -> None:
+        """Count a checkpoint that was `sent` to the topic, or `failed`."""
+        self._sent.labels(outcome).inc()
 
     def outbox(self, pending: int, oldest: float | None) -> None:
         """Set the unacknowledged items and when (epoch seconds) the oldest was made."""

@@ -32,6 +32,7 @@ from exporters.context import Context
 from exporters.deadline import Deadline
 from exporters.log import RateLimited, clean_text, get_logger
 from exporters.options import Duration, Options
+from exporters.published import Published
 from policies.model import Alert
 
 LABELS = (
@@ -44,6 +45,8 @@ LABELS = (
     "severity",
 )
 """The labels of an alert, and nothing else (contract C15)."""
+
+CHECKPOINT_ANNOTATION = "audit_checkpoint"
 
 _ADDRESSES = {
     "anyOf": [
@@ -157,8 +160,10 @@ class AlertmanagerExporter:
         *,
         clock: Callable[[], float] = time.time,
         transport: httpx.BaseTransport | None = None,
+        published: Published | None = None,
     ) -> None:
         self._options, self._base = options, base
+        self._published = published
         self._clock, self._transport = clock, transport
         self._members = [_Member(url) for url in options.url]
         self._known: dict[tuple[str, ...], _Known] = {}
@@ -299,7 +304,7 @@ class AlertmanagerExporter:
         ends = now + self._options.ends_after if known.closed_at is None else known.closed_at
         document: dict[str, Any] = {
             "labels": {label: alert.labels[label] for label in LABELS if alert.labels.get(label)},
-            "annotations": alert.annotations,
+            "annotations": alert.annotations | self._remembered(),
             # Event time may be ahead of the clock; Alertmanager refuses an end before the start.
             "startsAt": _instant(min(float(alert.starts_at), now, ends)),
             "endsAt": _instant(ends),
@@ -307,6 +312,14 @@ class AlertmanagerExporter:
         if self._options.generator_url is not None:
             document["generatorURL"] = self._options.generator_url
         return document
+
+    def _remembered(self) -> dict[str, str]:
+        """Return the annotation that lets every receiver of an alert hold the audit log to account.
+
+        Where alerts go, nobody who could rewrite the log can follow.
+        """
+        newest = None if self._published is None else self._published.newest()
+        return {} if newest is None else {CHECKPOINT_ANNOTATION: str(newest)}
 
     def _say_refused(self, member: _Member, known: _Known, response: httpx.Response) -> None:
         _log.log(
@@ -412,4 +425,6 @@ def _refusal(member: _Member, response: httpx.Response) -> str:
 
 def build(options: AlertmanagerOptions, context: Context) -> AlertmanagerExporter:
     """Return the exporter; files are relative to the configuration's folder."""
-    return AlertmanagerExporter(options, context.base, clock=context.clock)
+    return AlertmanagerExporter(
+        options, context.base, clock=context.clock, published=context.published
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from exporters.published import Published
 
 if TYPE_CHECKING:
     from exporters.agent_metrics import AgentMetrics
@@ -36,6 +38,7 @@ class Context:
     epoch seconds, `monotonic_ns` nanoseconds that never step.  `counters` gives totals since the
     start of the program by name (`events`: events taken in); it may be called from any thread.
     `metrics` and `health` are what `/metrics` and `/readyz` tell of the agent itself.
+    `published` holds the audit log's newest checkpoint.
     `tracer` makes spans where the environment asks for traces.
     """
 
@@ -47,6 +50,7 @@ class Context:
     clock: Callable[[], float] = time.time
     monotonic_ns: Callable[[], int] = time.monotonic_ns
     counters: Callable[[], Mapping[str, int]] = no_counters
+    published: Published = field(default_factory=Published)
     metrics: AgentMetrics | None = None
     health: Health | None = None
     tracer: Tracer | None = None

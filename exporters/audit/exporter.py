@@ -11,15 +11,15 @@ from contextlib import suppress
 
 from exporters.audit import blobs, disk, place, upkeep
 from exporters.audit.liveness import Liveness
-from exporters.audit.log_tree import LogTree
 from exporters.audit.opening import Opened, Terms, WrongOrigin, open_log
 from exporters.audit.options import AuditOptions
+from exporters.audit.outlets import Outlets
 from exporters.audit.publisher import Publisher
-from exporters.audit.publishing import alone
 from exporters.audit.record import Draft
 from exporters.audit.retention import DAY
 from exporters.audit.room import FULL, Room
 from exporters.audit.wal import WalError, drop_published
+from exporters.audit.witness import Witness, Witnesses
 from exporters.audit.writer import LogWriter
 from exporters.base import ExportError, Numbered, Standing
 from exporters.context import Context
@@ -45,6 +45,7 @@ class AuditExporter:
         self._liveness = Liveness(context, options.heartbeat)
         self._room = Room(self._place.state, options.ballast_mb << 20)
         self._writer = LogWriter(self._place, context, self._liveness, self._room)
+        self._outlets = Outlets(options, context)
         self._lock: int | None = None
         self._publisher: Publisher | None = None
         self._noted_at = self._noted_size = 0.0
@@ -116,6 +117,7 @@ class AuditExporter:
             if self._writer.log is not None:
                 self._write_note(clean=True)
         self._close()
+        self._outlets.close(timeout)
         fd, self._lock = self._lock, None
         if fd is not None:
             self._room.give()
@@ -144,7 +146,11 @@ class AuditExporter:
             if draft.name == "log.gap":
                 _log.error("audit_log_has_a_gap", problem=draft.data["reason"])
         self._tidied_at = self._monotonic()
-        self._publisher = Publisher(self._place, log, alone, self._told)
+        given = [Witness(w.url, w.vkey) for w in self._options.witnesses]
+        witnesses = Witnesses(given, log.files, self._outlets.witness_answered)
+        self._publisher = Publisher(
+            self._place, log, witnesses.cosign, self._outlets.tell, witnesses.ahead
+        )
         self._publisher.start()
 
     def _reopen(self) -> None:
@@ -205,6 +211,8 @@ class AuditExporter:
 
     def _publish_if_due(self) -> None:
         publisher, now = self._publisher, self._monotonic()
+        if publisher is not None and self._context.metrics is not None:
+            self._context.metrics.audit_unpublished(self._writer.opened().wal.size - publisher.size)
         if publisher is None or now - self._published_at < self._options.checkpoint_every:
             return
         if self._writer.short_of_room:
@@ -212,9 +220,6 @@ class AuditExporter:
         if publisher.size < self._writer.opened().wal.size:
             self._published_at = now
             publisher.wake()
-
-    def _told(self, tree: LogTree, content: bytes) -> None:
-        """Take notice of a new checkpoint; called on the publisher's thread."""
 
     # Notes beside the log.
 

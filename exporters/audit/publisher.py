@@ -30,17 +30,24 @@ Broken = (TreeDamaged, disk.Differs, WalError)
 class Publisher:
     """Publishes one epoch.  `wake` asks for it, `publish` does it here and now.
 
-    `told` is called with every new checkpoint, on whichever thread made it.  `broken` says why
-    nothing can be published any more, `problem` what went wrong the last time; both may be read
-    from any thread.
+    `ahead` is asked once, before anything is signed, what others know of the log: the answer says
+    why it must not be continued.  `told` is called with every new checkpoint, on whichever thread
+    made it.  `broken` says why nothing can be published any more, `problem` what went wrong the
+    last time; both may be read from any thread.
     """
 
     def __init__(
-        self, at: Place, log: Opened, cosign: Cosign, told: Callable[[LogTree, bytes], None]
+        self,
+        at: Place,
+        log: Opened,
+        cosign: Cosign,
+        told: Callable[[LogTree, bytes], None],
+        ahead: Callable[[bytes], str | None] = lambda _: None,
     ) -> None:
         self.broken: str | None = None
         self.problem: str | None = None
         self._at, self._log, self._cosign, self._told = at, log, cosign, told
+        self._ahead: Callable[[bytes], str | None] | None = ahead
         self._tree = log.tree
         self._reader = WalReader(log.wal.directory)
         self._working = threading.Lock()
@@ -103,7 +110,18 @@ class Publisher:
                 return
             self.attempt()
 
+    def _ask_others(self) -> None:
+        """See that nobody knows of a longer log: then this one is an older copy put back."""
+        shown = self._log.files.checkpoint()
+        if self._ahead is not None and shown is not None:
+            problem = self._ahead(shown)
+            if problem is not None:
+                raise TreeDamaged(problem)
+        self._ahead = None
+
     def _advance(self) -> None:
+        if self._ahead is not None:
+            self._ask_others()
         log, start = self._log, self._tree.size
         end = min(log.wal.size, start + MOST_AT_ONCE)
         grown = self._tree.grow(self._reader.read(start, end))

@@ -123,6 +123,10 @@ class TreeFiles:
             return sum(1 for _ in os.scandir(self.root / CHECKPOINTS))
         return 0
 
+    def tile(self, tile: tiles.Tile) -> bytes:
+        """Return the bytes of a tile.  Raises `TreeDamaged`, OSError."""
+        return self._read(tile.path)
+
     def frontier(self, size: int) -> Frontier:
         """Return the right edge of the tree of `size` entries.  Raises `TreeDamaged`, OSError."""
         levels: list[list[bytes]] = []
