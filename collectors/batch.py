@@ -59,8 +59,10 @@ class EventBatch:
     equal duplicates from conflicting ones.  `prediction` and `label` are categorical for
     classification, numeric for regression.  `mismatched` holds, only for columns with any, the rows
     whose value was of the wrong type; those values are missing in the column.  Its keys are the
-    names of the fields here, `features.<name>` and `audit.<name>`.  `next_offset` is where reading
-    resumes after this batch.  `journey` is noted only where `Channel.traced`.
+    names of the fields here, `features.<name>`, `audit.<name>` and `extra.<name>`.  `extra` holds
+    the optional fields that are mapped (`collectors.decoders.columns.EXTRA`), `reviewer` a keyed
+    hash of who decided (`NO_ID`: nobody named).  `next_offset` is where reading resumes after
+    this batch.  `journey` is noted only where `Channel.traced`.
     """
 
     source: str
@@ -78,6 +80,8 @@ class EventBatch:
     label: Column | None = None
     features: dict[str, Column] = field(default_factory=dict)
     audit: dict[str, Categorical] = field(default_factory=dict)
+    extra: dict[str, Column] = field(default_factory=dict)
+    reviewer: Hashes | None = None
     mismatched: dict[str, Flags] = field(default_factory=dict)
     rejected: tuple[Rejected, ...] = ()
     journey: Journey | None = None

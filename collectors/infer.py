@@ -200,6 +200,8 @@ def _configured(schema: EventSchema) -> dict[str, str]:
         keys[feature.path] = f"systems[].features.{name}"
     for name, path in schema.audit.items():
         keys[path] = f"systems[].audit_attributes.{name}"
+    for name, extra in schema.extra.items():
+        keys[extra.path] = f"systems[].event.{name}"
     return keys
 
 

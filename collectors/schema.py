@@ -24,13 +24,21 @@ class FeatureField(msgspec.Struct, frozen=True):
     kind: Kind | None = None
 
 
+class ExtraField(msgspec.Struct, frozen=True):
+    """One optional field: dotted `path`, and the `factor` that brings its numbers to our unit."""
+
+    path: str
+    factor: float = 1.0
+
+
 class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     """The mapping from a record to the canonical fields.
 
     Every field is a dotted path.  `time` is a path or a `TimeRule`.  `features` None means "infer
     them", and so do None paths when the record has a field of a well-known name; after
     `collectors.infer.resolve` nothing is left open: `features` is a dict and every kind is set,
-    and a None path means the record has no such field.
+    and a None path means the record has no such field.  `extra` are the optional fields that are
+    mapped, by their names in `collectors.decoders.columns.EXTRA`; they are never inferred.
     """
 
     id: str | None = None
@@ -42,6 +50,7 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     recorded_time: str | None = None
     features: dict[str, FeatureField] | None = None
     audit: dict[str, str] = msgspec.field(default_factory=dict)
+    extra: dict[str, ExtraField] = msgspec.field(default_factory=dict)
     task: Task | None = None
     timezone: str | None = None
     threshold: float = 0.5

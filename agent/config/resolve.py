@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from agent.config.extra import FACTORS
 from agent.config.model import Config
-from agent.config.system import System
-from collectors.schema import EventSchema, FeatureField, TimeRule
+from agent.config.system import EventPaths, System
+from collectors.schema import EventSchema, ExtraField, FeatureField, TimeRule
 
 _TRUE = frozenset({"1", "1.0", "true", "True", "TRUE"})
 _FALSE = frozenset({"0", "0.0", "false", "False", "FALSE"})
@@ -27,6 +28,7 @@ def event_schema(system: System) -> EventSchema:
         if features is None
         else {name: FeatureField(f.path or name, f.type) for name, f in features.items()},
         audit={name: a.path or name for name, a in system.audit_attributes.items()},
+        extra=extra_fields(event),
         task=system.task,
         timezone=event.timezone,
         threshold=system.threshold,
@@ -36,6 +38,28 @@ def event_schema(system: System) -> EventSchema:
 def brings_labels(config: Config, system: System) -> bool:
     """Tell whether a collector of the system says where labels stand in its records."""
     return system.event.label is not None
+
+
+def extra_fields(event: EventPaths) -> dict[str, ExtraField]:
+    """Return the optional fields that are mapped, by their names in the event schema."""
+    paths: dict[str, str | None] = {
+        "status": event.status.path if event.status else None,
+        "feedback": event.feedback.path if event.feedback else None,
+        "refused": event.refused,
+        "tokens": event.tokens,
+        "cost": event.cost,
+    }
+    for section in ("human", "scores"):
+        inner = getattr(event, section)
+        if inner is not None:
+            paths |= {
+                f"{section}.{name}": getattr(inner, name) for name in type(inner).model_fields
+            }
+    found = {name: ExtraField(path) for name, path in paths.items() if path is not None}
+    for name, measured in (("latency", event.latency), ("energy", event.energy)):
+        if measured is not None:
+            found[name] = ExtraField(measured.path, FACTORS[measured.unit])
+    return dict(sorted(found.items()))
 
 
 def favourable_texts(value: str | int | float | bool | None) -> frozenset[str]:

@@ -12,6 +12,7 @@ from pydantic import (
     Discriminator,
     Field,
     GetJsonSchemaHandler,
+    Strict,
     Tag,
     ValidationInfo,
     field_validator,
@@ -29,6 +30,16 @@ from agent.config.card import (
     refuse_unknown_attribute,
 )
 from agent.config.countries import COUNTRIES
+from agent.config.extra import (
+    Baselines,
+    Energy,
+    Feedback,
+    Human,
+    Latency,
+    LowConfidence,
+    Scores,
+    Status,
+)
 from agent.config.values import (
     Count,
     Day,
@@ -125,6 +136,37 @@ class EventPaths(Section):
     recorded_time: DottedPath | None = Field(
         default=None,
         description="Path of the time at which a label was recorded. Default: inferred.",
+    )
+    latency: Latency | None = Field(
+        default=None,
+        description="Path of the time that the prediction took, in seconds; or `{path, unit}`.",
+    )
+    status: Status | None = Field(
+        default=None,
+        description="Path of the status of the request: 500 and above, or a text such as `error`, "
+        "is a failure; or `{path, errors, errors_from}`.",
+    )
+    human: Human | None = Field(default=None, description="What a human decided.")
+    feedback: Feedback | None = Field(
+        default=None,
+        description="Path of `complaint`, `appeal` or another kind of feedback; or `{path, "
+        "complaint, appeal}`. A record with it and no prediction is counted as feedback only.",
+    )
+    scores: Scores | None = Field(
+        default=None, description="Scores of generated content that the stream already carries."
+    )
+    refused: DottedPath | None = Field(
+        default=None, description="Path of whether the model refused to answer: true or false."
+    )
+    tokens: DottedPath | None = Field(
+        default=None, description="Path of the tokens that the prediction took."
+    )
+    cost: DottedPath | None = Field(
+        default=None, description="Path of the cost of the prediction, in your currency."
+    )
+    energy: Energy | None = Field(
+        default=None,
+        description="Path of the energy that the prediction took, in kWh; or `{path, unit}`.",
     )
     timezone: str | None = Field(
         default=None,
@@ -281,6 +323,24 @@ class Drift(Section):
     )
 
 
+class Review(Section):
+    """The governance review of the system: when it was last held, and how often it is due."""
+
+    last: Day | None = Field(default=None, description="Day of the last review, YYYY-MM-DD.")
+    cadence_days: Count | None = Field(
+        default=None, description="Days from one review to the next."
+    )
+
+
+class GridIntensity(Section):
+    """How much carbon the electricity of the system's place costs."""
+
+    value: Annotated[float, Strict(), Field(ge=0, le=10)] = Field(
+        description="Kilograms of CO2 equivalent per kWh."
+    )
+    origin: Words = Field(description="Where the number is from, such as IEA 2025.")
+
+
 class System(Section):
     """A monitored AI system."""
 
@@ -343,6 +403,24 @@ class System(Section):
         default=None,
         description="What the stream is compared with. Default: none (`no_reference`).",
     )
+    review: Review = Field(
+        default=Review(), description="When governance of the system is reviewed."
+    )
+    latency_slo: Annotated[float, Strict(), Field(gt=0, le=1e6)] | None = Field(
+        default=None, description="Seconds within which 95 % of predictions should be made."
+    )
+    low_confidence: LowConfidence = Field(
+        default=LowConfidence(), description="Which scores count as uncertain."
+    )
+    toxicity_threshold: Share = Field(
+        default=0.5, description="Toxicity from which an answer counts as toxic."
+    )
+    baselines: Baselines = Field(
+        default=Baselines(), description="What is usual, where only you can know it."
+    )
+    grid_intensity: GridIntensity | None = Field(
+        default=None, description="Carbon intensity of the electricity used."
+    )
     versions: tuple[Text, ...] | None = Field(
         default=None,
         description="Registered model versions; any other is a finding. Default: not checked.",
@@ -374,6 +452,11 @@ class System(Section):
         default=0.8,
         description="Share of predictions with a label below which nothing is decided by them; of "
         "the favourable predictions, where `label_observed` says so.",
+    )
+    min_field_n: Count = Field(
+        default=100,
+        description="Fewest values for a signal on an optional field: latency, review time, "
+        "scores, tokens, cost, energy; and for outliers.",
     )
     k_display: Count = Field(default=10, description="Groups smaller than this are never shown.")
 

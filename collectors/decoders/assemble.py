@@ -8,8 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from collectors.batch import NO_ID, Checksums, Codes, EventBatch, Floats, Ints
-from collectors.decoders.columns import EVENT_ID, EVENT_TIME, RECORDED_TIME, Role, columns_of
+from collectors.batch import NO_ID, Checksums, Codes, EventBatch, Floats, Hashes, Ints
+from collectors.decoders.columns import (
+    DECIDED_AT,
+    EVENT_ID,
+    EVENT_TIME,
+    EXTRAS,
+    RECORDED_TIME,
+    REVIEW_SECONDS,
+    REVIEWER,
+    Role,
+    columns_of,
+)
 from collectors.decoders.dictionary import Dictionary
 from collectors.decoders.draft import Draft, row_times, spare_label_records, to_batch
 from collectors.decoders.identity import IdHash
@@ -122,11 +132,10 @@ class Assembler:
     def _read_gathered(self, key: str, path: str, values: list[Any]) -> None:
         draft = self.draft
         if key == EVENT_ID:
-            if set(map(type, values)) != {str}:
-                values = [self._read_id(value) for value in values]
-                draft.flag(key, [row for row, text in enumerate(values) if text is MISMATCH])
-                values = [text if isinstance(text, str) else "" for text in values]
-            draft.event_id = self._hash.hashes(values)
+            draft.event_id = self._hashes(key, values)
+            return
+        if key == EXTRAS + REVIEWER:
+            draft.reviewer = self._hashes(key, values)
             return
         times = self._clock.read(values)
         if key == EVENT_TIME:
@@ -137,6 +146,17 @@ class Assembler:
         elif key == RECORDED_TIME:
             draft.recorded_time = times.microseconds
             draft.flag(key, [row for row, why in times.reasons.items() if why != MISSING])
+        elif key == EXTRAS + DECIDED_AT:
+            draft.decided_at = times.microseconds
+            unread = [row for row, why in times.reasons.items() if why != MISSING]
+            draft.flag(EXTRAS + REVIEW_SECONDS, unread)
+
+    def _hashes(self, key: str, values: list[Any]) -> Hashes:
+        if set(map(type, values)) != {str}:
+            values = [self._read_id(value) for value in values]
+            self.draft.flag(key, [row for row, text in enumerate(values) if text is MISMATCH])
+            values = [text if isinstance(text, str) else "" for text in values]
+        return self._hash.hashes(values)
 
     def _name_columns(self) -> None:
         number_row = {i: row for row, i in enumerate(self._numbers)}

@@ -29,7 +29,36 @@ class Column(NamedTuple):
 
 EVENT_ID, EVENT_TIME, RECORDED_TIME = "event_id", "event_time", "recorded_time"
 MODEL_VERSION, PREDICTION, SCORE, LABEL = "model_version", "prediction", "score", "label"
-FEATURES, AUDIT = "features.", "audit."
+FEATURES, AUDIT, EXTRAS = "features.", "audit.", "extra."
+
+LATENCY, STATUS, FEEDBACK, REFUSED = "latency", "status", "feedback", "refused"
+TOKENS, COST, ENERGY = "tokens", "cost", "energy"
+DECISION, REVIEWER = "human.decision", "human.reviewer"
+DECIDED_AT, REVIEW_SECONDS = "human.decided_at", "human.seconds"
+TOXICITY, GROUNDEDNESS, EVALUATION = "scores.toxicity", "scores.groundedness", "scores.evaluation"
+
+EXTRA: dict[str, Role] = {
+    LATENCY: Role.NUMBER,
+    STATUS: Role.TEXT,
+    DECISION: Role.OUTCOME,
+    REVIEWER: Role.IDENTIFIER,
+    DECIDED_AT: Role.TIME,
+    REVIEW_SECONDS: Role.NUMBER,
+    FEEDBACK: Role.TEXT,
+    TOXICITY: Role.NUMBER,
+    GROUNDEDNESS: Role.NUMBER,
+    EVALUATION: Role.NUMBER,
+    REFUSED: Role.OUTCOME,
+    TOKENS: Role.NUMBER,
+    COST: Role.NUMBER,
+    ENERGY: Role.NUMBER,
+}
+"""The optional fields of an event and how each is read.
+
+Latencies and reviews are in seconds, energy in kWh, cost in the currency of the stream.  Of
+`human.decided_at` a batch holds `human.seconds`, the time from the event to it; of `human.reviewer`
+a keyed hash.  `human.decision` has the value space of the prediction.
+"""
 
 
 def columns_of(schema: EventSchema) -> tuple[Column, ...]:
@@ -51,4 +80,7 @@ def columns_of(schema: EventSchema) -> tuple[Column, ...]:
         role = Role.NUMBER if feature.kind == "numeric" else Role.TEXT
         columns.append(Column(FEATURES + name, feature.path, role))
     columns += [Column(AUDIT + name, path, Role.TEXT) for name, path in schema.audit.items()]
+    for name, extra in schema.extra.items():
+        role = outcome if name == DECISION else EXTRA[name]
+        columns.append(Column(EXTRAS + name, extra.path, role))
     return tuple(columns)

@@ -23,10 +23,12 @@ from collectors.batch import (
 )
 from collectors.decoders.columns import (
     AUDIT,
+    EXTRAS,
     FEATURES,
     LABEL,
     MODEL_VERSION,
     PREDICTION,
+    REVIEW_SECONDS,
     SCORE,
 )
 from collectors.schema import EventSchema, TimeRule
@@ -39,6 +41,7 @@ class Draft:
     """What was read from `n` records; the row of a record in `rejected` holds anything.
 
     `rejected` gives (reason, detail) by row.  `columns` and `mismatched` go by `Column.key`.
+    `decided_at` are times like `event_time`, the least int64 where missing.
     """
 
     n: int
@@ -47,6 +50,8 @@ class Draft:
     body: Checksums
     rejected: dict[int, tuple[str, str]] = field(default_factory=dict)
     recorded_time: Ints | None = None
+    decided_at: Ints | None = None
+    reviewer: Hashes | None = None
     columns: dict[str, Column] = field(default_factory=dict)
     mismatched: dict[str, Flags] = field(default_factory=dict)
 
@@ -98,6 +103,8 @@ def to_batch(
     """Return the batch of the rows of `draft` that are not rejected."""
     if schema.prediction is None and schema.score is not None and schema.task != "regression":
         draft.columns[PREDICTION] = _decide(_number(draft.columns[SCORE]), schema.threshold)
+    if schema.extra:
+        _finish_extra(draft, schema)
     keep: Flags | slice = slice(None)
     if draft.rejected:
         keep = np.ones(draft.n, np.bool_)
@@ -124,6 +131,8 @@ def to_batch(
         label=columns.get(LABEL),
         features=_under(FEATURES, columns),
         audit=_under(AUDIT, texts),
+        extra=_under(EXTRAS, columns) if schema.extra else {},
+        reviewer=None if draft.reviewer is None else draft.reviewer[keep],
         mismatched={k: flags[keep] for k, flags in draft.mismatched.items() if flags[keep].any()},
         rejected=_rejections(draft, offsets),
     )
@@ -133,6 +142,20 @@ def _decide(score: Floats, threshold: float) -> Categorical:
     """Return the prediction that a score stands for (contract C13)."""
     codes = np.where(score >= threshold, 1, 0)
     return Categorical(np.where(np.isnan(score), -1, codes).astype(np.int32), (NEGATIVE, POSITIVE))
+
+
+def _finish_extra(draft: Draft, schema: EventSchema) -> None:
+    """Bring the optional fields to our units, and the time of a decision to its duration."""
+    for name, extra in schema.extra.items():
+        column = draft.columns.get(EXTRAS + name)
+        if extra.factor != 1.0 and column is not None:
+            with np.errstate(over="ignore"):
+                draft.columns[EXTRAS + name] = _number(column) * extra.factor
+    if draft.decided_at is not None:
+        known = draft.decided_at != np.iinfo(np.int64).min
+        # As floats: the difference of two absurd times must not wrap around.
+        seconds = (draft.decided_at.astype(np.float64) - draft.event_time) / 1e6
+        draft.columns[EXTRAS + REVIEW_SECONDS] = np.where(known, seconds, np.nan)
 
 
 def _number(column: Column) -> Floats:
