@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agent.beside import beside, count_beside
 from agent.labels.cuts import cut, pieces
 from agent.labels.intake import UNJOINABLE, LabelCounts, recorded_of, take_events, take_labels
 from agent.outcomes import label_records
@@ -23,6 +24,9 @@ from agent.watermark import BEFORE_ALL, MICROSECONDS, Judged, Partition, advance
 from agent.windows import LENGTHS
 from collectors.batch import NO_ID, EventBatch, Flags, Ints
 from policies.model import ALL_VERSIONS
+
+_BESIDE = 0x6265_7369_6465_0001
+"""Sets the ids of feedback and decisions apart from those of the predictions they speak of."""
 
 _PANE_BITS = 34
 """Bits that a pane's start (seconds / pane length) takes in a combined key."""
@@ -94,14 +98,19 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     if times is not batch.event_time:
         # A label record is not an event: it is never late, and moves no window.
         accepted, late = accepted & ~records, late & ~records
-    events = accepted
+    others = accepted & beside(batch)
+    events = accepted & ~others
     duplicate, conflict = _repeats(state, batch, events)
     events = events & ~duplicate
+    others &= ~_repeats_beside(state, batch, others)
 
     counts = LabelCounts()
     _add_events(plan, state, batch, events, counts)
-    _count_rows(plan, state, batch, duplicate, batch.event_time, "duplicates")
-    _count_rows(plan, state, batch, conflict, batch.event_time, "conflicts")
+    for name, rows in count_beside(batch, plan.layout.meanings, events, others):
+        _note_times(state, batch.event_time[rows] // MICROSECONDS)
+        _count_rows(plan, state, batch, rows, batch.event_time, name)
+    for name, flags in (("duplicates", duplicate), ("conflicts", conflict)):
+        _count_rows(plan, state, batch, np.flatnonzero(flags), batch.event_time, name)
     arrived = _arrival_panes(plan, state, judged, partition, times)
     _count_at(plan, state, partition, arrived[:-1][late], "late_dropped")
     rejected = _count_rejected(plan, state, partition, batch, times, judged.future, arrived)
@@ -186,6 +195,26 @@ def _repeats(state: SystemState, batch: EventBatch, events: Flags) -> tuple[Flag
     return duplicate, conflict
 
 
+def _repeats_beside(state: SystemState, batch: EventBatch, others: Flags) -> Flags:
+    """Tell which feedback and decisions repeat an earlier one, of the same id and content."""
+    repeated = np.zeros(batch.n, dtype=bool)
+    rows = np.flatnonzero(others & (batch.event_id != NO_ID))
+    if len(rows):
+        # An id of its own: it must not pass for the prediction that it speaks of, and two
+        # complaints that say different things are two.
+        ids = batch.event_id[rows] ^ (batch.body[rows].astype(np.uint64) << np.uint64(32))
+        ids ^= np.uint64(_BESIDE)
+        seen = state.dedup.observe(ids, batch.body[rows], batch.event_time[rows])
+        repeated[rows] = seen.duplicate
+    return repeated
+
+
+def _note_times(state: SystemState, seconds: Ints) -> None:
+    low, high = int(seconds.min()), int(seconds.max())
+    state.first = low if state.first is None else min(state.first, low)
+    state.newest = high if state.newest is None else max(state.newest, high)
+
+
 def _add_events(
     plan: Plan, state: SystemState, batch: EventBatch, events: Flags, counts: LabelCounts
 ) -> None:
@@ -193,9 +222,7 @@ def _add_events(
     if not len(rows):
         return
     seconds = batch.event_time[rows] // MICROSECONDS
-    low, high = int(seconds.min()), int(seconds.max())
-    state.first = low if state.first is None else min(state.first, low)
-    state.newest = high if state.newest is None else max(state.newest, high)
+    _note_times(state, seconds)
     versions, codes = _versions(plan, state, batch, rows)
     keys = (codes << _PANE_BITS) | (seconds // plan.time.pane)
     for key, summary in summarise_by(plan.layout, batch, rows, keys).items():
@@ -250,16 +277,17 @@ def _count(plan: Plan, state: SystemState, key: PaneKey, name: str, amount: int)
 
 
 def _count_rows(
-    plan: Plan, state: SystemState, batch: EventBatch, flags: Flags, times: Ints, name: str
+    plan: Plan, state: SystemState, batch: EventBatch, rows: Ints, times: Ints, name: str
 ) -> None:
-    """Count flagged rows in the panes of their own event time and version."""
-    rows = np.flatnonzero(flags)
+    """Count rows in the panes of their own event time and version."""
     if not len(rows):
         return
-    panes = times[rows] // (plan.time.pane * MICROSECONDS) * plan.time.pane
     versions, codes = _versions(plan, state, batch, rows)
-    for pane, code in zip(panes.tolist(), codes.tolist(), strict=True):
-        _count(plan, state, PaneKey(versions[code], pane), name, 1)
+    keys = (codes << _PANE_BITS) | (times[rows] // (plan.time.pane * MICROSECONDS))
+    found, amounts = np.unique(keys, return_counts=True)
+    for key, amount in zip(found.tolist(), amounts.tolist(), strict=True):
+        start = (key & ((1 << _PANE_BITS) - 1)) * plan.time.pane
+        _count(plan, state, PaneKey(versions[key >> _PANE_BITS], start), name, amount)
 
 
 def _arrival_panes(

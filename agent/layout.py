@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 
 from agent.binning import FIRST_CATEGORY, NEW, RARE, UNREFERENCED_CELLS, NumericBins, numeric_bins
+from agent.extras import Extra, Meanings, blocks
+from agent.outliers import Scorer, category_scale, number_scale
 from agent.reference.profile import (
     CategoricalProfile,
     ColumnProfile,
@@ -92,6 +94,9 @@ class Layout:
     `size` is the length of the vector.  `attributes` are the audit attributes, with `a*b` for an
     intersection (contract C5).  `favourable` are the texts of the favourable prediction.
     `group_limit` bounds the distinct groups of an attribute and the distinct model versions.
+    `extras` are the optional fields that are counted, and `meanings` what their values mean;
+    `mapped` are all optional fields that the schema maps.
+    `outliers` scores events, None where the reference cannot.
     """
 
     columns: tuple[Column, ...]
@@ -101,6 +106,14 @@ class Layout:
     size: int
     reference: str | None
     digest: str = field(repr=False)
+    extras: tuple[Extra, ...] = ()
+    meanings: Meanings = field(default_factory=Meanings)
+    mapped: frozenset[str] = frozenset()
+    outliers: Scorer | None = None
+
+    def block_of(self, name: str) -> Extra | None:
+        """Return the block of an optional field, None if it is not mapped."""
+        return next((extra for extra in self.extras if extra.name == name), None)
 
     def column(self, source: str, name: str) -> Column | None:
         """Return the column of that subject, or None."""
@@ -117,6 +130,7 @@ def build_layout(
     favourable: Iterable[str] = (),
     attributes: Iterable[str] | None = None,
     group_limit: int = 1000,
+    meanings: Meanings | None = None,
 ) -> Layout:
     """Return the layout for a resolved schema.
 
@@ -138,18 +152,23 @@ def build_layout(
                     f"map it under audit_attributes (mapped now: {sorted(schema.audit)})"
                 )
     texts = frozenset(favourable)
-    digest = hashlib.sha256(
-        msgspec.json.encode(
-            [
-                FORMAT,
-                [(c.source, c.name, c.kind, c.start, c.stop) for c in columns],
-                named,
-                sorted(texts),
-                group_limit,
-                reference.digest if reference else None,
-            ]
-        )
-    ).hexdigest()
+    meanings = meanings or Meanings()
+    extras = blocks(schema, start)
+    start = extras[-1].stop if extras else start
+    outliers = _scorer(schema, reference, start)
+    start = outliers.stop if outliers else start
+    identity: list[object] = [
+        FORMAT,
+        [(c.source, c.name, c.kind, c.start, c.stop) for c in columns],
+        named,
+        sorted(texts),
+        group_limit,
+        reference.digest if reference else None,
+    ]
+    if extras:
+        # Only then, so that the summaries of systems without optional fields stay readable.
+        identity += [[(e.name, e.start, e.stop) for e in extras], meanings.identity()]
+    digest = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()
     return Layout(
         columns=tuple(columns),
         attributes=named,
@@ -158,6 +177,28 @@ def build_layout(
         size=start,
         reference=reference.digest if reference else None,
         digest=f"sha256:{digest}",
+        extras=extras,
+        meanings=meanings,
+        mapped=frozenset(schema.extra),
+        outliers=outliers,
+    )
+
+
+def _scorer(schema: EventSchema, reference: Reference | None, start: int) -> Scorer | None:
+    """Return what scores events, if the stream has every feature that the threshold was made of."""
+    if reference is None or reference.outliers is None:
+        return None
+    profile = reference.outliers
+    if not {*profile.numbers, *profile.categories} <= set(schema.features or {}):
+        return None
+    return Scorer(
+        start,
+        profile.threshold,
+        {n: number_scale(c.edges, c.costs, c.missing) for n, c in profile.numbers.items()},
+        {
+            n: category_scale(c.named, rare=c.rare, new=c.new, missing=c.missing)
+            for n, c in profile.categories.items()
+        },
     )
 
 

@@ -14,6 +14,7 @@ from agent.config.packs import chosen_packs, packs_of
 from agent.config.resolve import brings_labels, event_schema, favourable_texts
 from agent.config.system import System
 from agent.dedup import DedupIndex
+from agent.field_settings import meanings_of, midnight, uncertain_range
 from agent.inventory import inventory_of
 from agent.labels.settings import LabelSettings
 from agent.layout import Layout, build_layout
@@ -31,16 +32,20 @@ from agent.retire import retire_rules
 from agent.signals.context import Settings
 from agent.signals.measures import Ask
 from agent.signals.outcome_profile import outcome_profile
+from agent.silence import watch
+from agent.state import SystemState
 from agent.store import Document, Store
 from agent.windows import by_length
 from collectors.schema import EventSchema
+from policies.effective import Policy
+from policies.model import Alert
 
 
 def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
     """Return what a system runs by.  Raises an error for a person when something does not fit."""
     reference = reference_of(system, schema)
     favourable = favourable_texts(system.favourable)
-    layout = build_layout(schema, reference, favourable=favourable)
+    layout = build_layout(schema, reference, favourable=favourable, meanings=meanings_of(system))
     policy = policy_of(config, system)
     card = inventory_of(system, packs_of(config, system), policy)
     return Plan(
@@ -102,6 +107,17 @@ def settings_of(system: System) -> Settings:
         groups={name: a.groups for name, a in attributes.items() if a.groups is not None},
         registered=None if system.versions is None else frozenset(system.versions),
         label_observed=system.label_observed,
+        min_field_n=system.min_field_n,
+        uncertain=uncertain_range(system),
+        latency_slo=system.latency_slo,
+        complaint_rate=system.baselines.complaint_rate,
+        appeal_rate=system.baselines.appeal_rate,
+        owned=system.owner is not None,
+        reviewed_at=None if system.review.last is None else midnight(system.review.last),
+        review_cadence_days=system.review.cadence_days,
+        grid_intensity=None if system.grid_intensity is None else system.grid_intensity.value,
+        grid_origin=None if system.grid_intensity is None else system.grid_intensity.origin,
+        silence_window=by_length(system.windows)[0],
     )
 
 
@@ -158,6 +174,7 @@ def opener(
         index = DedupIndex(plan.time.dedup_horizon, config.store.dedup_max_ids)
         state = restore(store, system.id, plan.layout, index, plan.labels)
         now = clock.now()
+        state.opened_at = state.silence_told_at = now
         for partition in state.partitions.values():
             # Nothing is known yet of what the sources hold; idleness starts anew.
             partition.active_at, partition.caught_up = now, False
@@ -193,3 +210,18 @@ def opener(
         return Opened(plan, state, announced)
 
     return open_system
+
+
+def unopened(config: Config, system: System) -> Callable[[SystemState, float], list[Alert]]:
+    """Return what tells of silence while nothing has come that a schema could be inferred from."""
+    policy: Policy | None = None
+
+    def tell(state: SystemState, now: float) -> list[Alert]:
+        nonlocal policy
+        if state.opened_at is None:
+            state.opened_at = state.silence_told_at = now
+            return []
+        policy = policy or policy_of(config, system)
+        return watch(system.id, policy, by_length(system.windows)[0], state, now)
+
+    return tell

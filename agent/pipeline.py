@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import outbox
+from agent import outbox, silence
 from agent.clock import Clock
+from agent.dedup import DedupIndex
 from agent.incidents import IncidentWatch
 from agent.layout import LayoutError
 from agent.notices import Announced
@@ -69,7 +70,9 @@ class Opened:
 class Running:
     """One system in the pipeline.  `plan` and `state` are None until its schema is known.
 
-    `open` makes both from a resolved schema; it may raise for a person to read.
+    `open` makes both from a resolved schema; it may raise for a person to read.  Before that
+    `while_unopened` tells once a second what there is to say when nothing comes at all; `unopened`
+    is what it remembers.
     """
 
     system: str
@@ -81,6 +84,8 @@ class Running:
     finished: bool = False
     skipped: int = 0
     waiting: list[SourceStatus] = field(default_factory=list)
+    while_unopened: Callable[[SystemState, float], Sequence[Outgoing]] = lambda state, now: ()
+    unopened: SystemState = field(default_factory=lambda: SystemState(dedup=DedupIndex(1, 1)))
 
 
 @dataclass
@@ -188,6 +193,7 @@ class Pipeline:
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
         running.skipped = opened.state.skipped
+        silence.hand_over(running.unopened, opened.state)
         self.announce(opened.announced)
         for status in running.waiting:
             observe_status(opened.plan, opened.state, status, self._now())
@@ -249,6 +255,7 @@ class Pipeline:
             for running in self._systems.values():
                 for partition in running.state.partitions.values() if running.state else ():
                     partition.active_at += step
+                silence.shift(running.state or running.unopened, step)
         return now
 
     def _take_one(self) -> bool:
@@ -375,7 +382,10 @@ class Pipeline:
             return
         self._ticked_at = moment
         for running in self._systems.values():
-            if running.plan is None or running.state is None or running.finished:
+            if running.finished:
+                continue
+            if running.plan is None or running.state is None:
+                self._pending += running.while_unopened(running.unopened, self._now())
                 continue
             self._emit(running, tick(running.plan, running.state, self._now()))
             self._gauge(running.system, running.state)

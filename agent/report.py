@@ -15,9 +15,10 @@ from agent.relabel import Look, gate_of, held_of, hold, outcomes_of, with_labels
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import Signals
 from agent.signals.table import compute, label_based
+from agent.silence import NAME, fold
 from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary, same
-from policies.alerts import Judged, alerts
+from policies.alerts import Judged
 from policies.engine import evaluate
 from policies.model import (
     ALL_VERSIONS,
@@ -26,6 +27,7 @@ from policies.model import (
     Partitions,
     Report,
     signal_order,
+    unmeasured,
     verdict_order,
 )
 
@@ -41,11 +43,17 @@ class JudgedWindow(NamedTuple):
 
 
 def judge_window(
-    plan: Plan, state: SystemState, due: Due, look: Look, now: float
+    plan: Plan,
+    state: SystemState,
+    due: Due,
+    look: Look,
+    now: float,
+    silence: int | None = None,
 ) -> JudgedWindow | None:
     """Return the report of a window that is due, remembering what the next ones need.
 
-    None for one that labels have touched and that says the same as before.
+    None for one that labels have touched and that says the same as before.  `silence`: minutes
+    without an event, see `agent.silence`.
     """
     key = (due.version, due.window.length)
     if due.summary is None:
@@ -73,7 +81,12 @@ def judge_window(
 
 
 def judge_again(
-    plan: Plan, state: SystemState, due: Due, look: Look, now: float
+    plan: Plan,
+    state: SystemState,
+    due: Due,
+    look: Look,
+    now: float,
+    silence: int | None = None,
 ) -> JudgedWindow | None:
     """Return the report of a window in waiting by its labels as they are now; None: no change.
 
@@ -195,6 +208,18 @@ def _known(
     return None
 
 
+def _of_one_version(signals: Signals) -> Signals:
+    """Leave silence to the pool: no version is silent when all are."""
+    reason = f"published_at:{ALL_VERSIONS}"
+    published = [
+        unmeasured(NAME, {}, "insufficient_data", reason, n=s.n, method=s.method)
+        if s.name == NAME and s.status == "ok"
+        else s
+        for s in signals.published
+    ]
+    return signals._replace(published=published)
+
+
 def fold_alerts(plan: Plan, state: SystemState, judged: Sequence[Judged]) -> list[Alert]:
     """Return the alerts that change by these windows, which end together.
 
@@ -208,14 +233,7 @@ def fold_alerts(plan: Plan, state: SystemState, judged: Sequence[Judged]) -> lis
         for one in judged
         if one.model_version == ALL_VERSIONS or len(versions) > 1 or one.model_version in standing
     ]
-    folded = alerts(heard, state.causes, system=plan.system, policy=plan.policy)
-    for key, cause in folded.changed.items():
-        if cause is None:
-            state.causes.pop(key, None)
-        else:
-            state.causes[key] = cause
-        state.dirty.causes.add(key)
-    return list(folded.alerts)
+    return fold(plan.system, plan.policy, state, heard)
 
 
 def coverage_of(plan: Plan, state: SystemState, summary: Summary) -> Coverage:

@@ -26,7 +26,7 @@ from agent.config.model import Config
 from agent.incidents import FOLDER, IncidentWatch
 from agent.inputs import CollectorThread, build_inputs
 from agent.notices import Announced, Boot, change, started, stopped
-from agent.opening import known_schema, opener, require_references
+from agent.opening import known_schema, opener, require_references, unopened
 from agent.pipeline import Pipeline, Running
 from agent.policy_of import policy_of
 from agent.standing import standing
@@ -141,7 +141,14 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         )
         for exporter in exporters
     ]
-    systems = [Running(system=s.id, open=opener(config, s, store, clock)) for s in config.systems]
+    systems = [
+        Running(
+            system=s.id,
+            open=opener(config, s, store, clock),
+            while_unopened=unopened(config, s),
+        )
+        for s in config.systems
+    ]
     collectors = build_inputs(config, store, wake)
     for running in systems:
         running.sources = {c.input.source for c in collectors if c.input.system == running.system}

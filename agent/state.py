@@ -80,7 +80,9 @@ class SystemState:
     earliest event.  `next_start`: start of the next window to report, by length.  `empty_run`: how
     many windows before it were empty, by length.  `skipped`: empty windows not reported because a
     hole in event time was too long.  `degraded`: why nothing can be judged at present.  `labels`:
-    what belongs to them, None where none can come.
+    what belongs to them, None where none can come.  `opened_at`: clock time from
+    which silence counts, None where no clock is looked at (backtest); `silence_told_at`: clock time
+    of the last look at it.
     """
 
     dedup: DedupIndex
@@ -101,6 +103,8 @@ class SystemState:
     skipped: int = 0
     degraded: str | None = None
     labels: LabelState | None = None
+    opened_at: float | None = None
+    silence_told_at: float = 0.0
     dirty: Dirty = field(default_factory=Dirty)
 
     def oldest_open(self, lengths: Sequence[str]) -> int | None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agent.amounts import Added
 from agent.binning import (
     MISMATCH,
     MISSING,
@@ -18,8 +19,10 @@ from agent.binning import (
     tally_codes,
     tally_numeric_sets,
 )
+from agent.extras import added
 from agent.layout import GROUP_COUNTS, PREDICTION, Column, Layout
 from agent.outcomes import audit_column, outcomes
+from agent.outliers import Scorer, number_costs, outlying
 from agent.summary import EVENTS, NO_GROUP, NO_VERSION, Summary, bound
 from collectors.batch import Categorical, EventBatch, Ints
 from collectors.batch import Column as Values
@@ -37,11 +40,15 @@ _SCATTERED_CHUNK = 1 << 14
 
 
 class _Prepared(NamedTuple):
-    """What a batch needs once, however many keys its rows have."""
+    """What a batch needs once, however many keys its rows have.
+
+    `extra`: first and last cell of a block, and what each row adds to it.
+    """
 
     columns: list[tuple[Column, Values | None, Ints | None]]
     attributes: list[tuple[str, Categorical]]
     outcomes: Ints
+    extra: list[tuple[int, int, Added]]
 
 
 def summarise(layout: Layout, batch: EventBatch, rows: Ints) -> Summary:
@@ -90,8 +97,45 @@ def _prepare(layout: Layout, batch: EventBatch) -> _Prepared:
         if (found := audit_column(batch, name)) is not None
     ]
     return _Prepared(
-        columns, attributes, outcomes(batch, layout.favourable) if attributes else _NONE
+        columns,
+        attributes,
+        outcomes(batch, layout.favourable) if attributes else _NONE,
+        _extra(layout, batch, columns),
     )
+
+
+def _extra(
+    layout: Layout, batch: EventBatch, columns: list[tuple[Column, Values | None, Ints | None]]
+) -> list[tuple[int, int, Added]]:
+    """Return what the optional fields and the outlier score add."""
+    found = [
+        (extra.start, extra.stop, one)
+        for extra in layout.extras
+        for one in added(extra, batch, layout.meanings)
+    ]
+    scorer = layout.outliers
+    if scorer is not None:
+        costs = [_costs(scorer, batch.n, *one) for one in columns if one[0].source == "feature"]
+        kinds = outlying(scorer, [cost for cost in costs if cost is not None], batch.n)
+        found.append((scorer.start, scorer.stop, Added(kinds)))
+    return found
+
+
+def _costs(
+    scorer: Scorer, n: int, column: Column, values: Values | None, targets: Ints | None
+) -> Ints | None:
+    """Return what a feature adds to each row's outlier score, None if it takes no part in it."""
+    scale = scorer.numbers.get(column.name)
+    if scale is not None:
+        gone = np.full(n, scale.missing)
+        return gone if not isinstance(values, np.ndarray) else number_costs(scale, values)
+    by_cell = scorer.categories.get(column.name)
+    if by_cell is None:
+        return None
+    if not isinstance(values, Categorical) or targets is None:
+        return np.full(n, by_cell[MISSING])
+    found: Ints = by_cell[targets][values.codes + 1]
+    return found
 
 
 _NONE = np.zeros(0, np.int64)
@@ -167,6 +211,15 @@ def _tally(
         else:
             chosen = values if everything else values[rows]
             tally_numeric_sets(column.bins, chosen, sets, blocks)
+    for start, stop, one in prepared.extra:
+        width = stop - start
+        places = one.cells if everything else one.cells[rows]
+        if sets is not None:
+            places = places + sets * width
+        # Of a chunk no sum reaches 2^53, so that floats add whole numbers exactly.
+        weights = None if one.amounts is None else one.amounts[rows]
+        sums = np.bincount(places, weights, n * width).reshape(n, width)
+        cells[:, start:stop] += sums.astype(np.int64)
 
 
 def _summarise_apart(
@@ -223,6 +276,13 @@ def _entries(batch: EventBatch, prepared: _Prepared, rows: Ints) -> Entries:
         else:
             found = scatter_numeric(column.bins, values[rows])
             parts.append(Entries(found.rows, column.start + found.cells, found.amounts))
+    for start, _, one in prepared.extra:
+        cells, amounts = start + one.cells[rows], one.amounts
+        if amounts is None:
+            parts.append(Entries(every, cells, np.ones(len(rows), np.int64)))
+        else:
+            used = np.flatnonzero(amounts[rows])
+            parts.append(Entries(used, cells[used], amounts[rows][used]))
     return join_entries(parts)
 
 

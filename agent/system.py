@@ -16,9 +16,11 @@ from agent.close import Due, due_at_end, due_by_time
 from agent.labels.intake import expire
 from agent.plan import Plan
 from agent.relabel import Look
-from agent.report import fold_alerts, judge_window
+from agent.report import coverage_of, fold_alerts, judge_window
 from agent.retire import retire_versions
+from agent.silence import is_due, minutes, watch
 from agent.state import Source, SystemState, partition_key
+from agent.summary import empty
 from agent.watermark import Partition
 from collectors.base import SourceStatus
 from collectors.batch import EventBatch
@@ -54,7 +56,12 @@ def take(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Outco
 
 def tick(plan: Plan, state: SystemState, now: float) -> Outcome:
     """Report the windows that can close: by the partitions' progress, or because all are idle."""
-    return _report(plan, state, due_by_time(plan, state, now), now)
+    outcome = _report(plan, state, due_by_time(plan, state, now), now)
+    if is_due(state, now):
+        coverage = coverage_of(plan, state, empty(plan.layout))
+        shortest = plan.lengths[0]
+        outcome.items += watch(plan.system, plan.policy, shortest, state, now, coverage)
+    return outcome
 
 
 def finish(plan: Plan, state: SystemState, now: float) -> Outcome:
@@ -82,12 +89,13 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
 def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> Outcome:
     """Report what is due; windows that end together share one look at what alerts stand."""
     outcome = Outcome()
+    silence = minutes(state, now)
     for end, together in groupby(due, key=lambda one: one.window.end):
         look = Look()
         judged = []
         for one in together:
             began = time.time_ns()
-            found = judge_window(plan, state, one, look, now)
+            found = judge_window(plan, state, one, look, now, silence)
             if found is not None:
                 judged.append(found)
                 outcome.closings.append((began, time.time_ns()))

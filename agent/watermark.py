@@ -22,14 +22,16 @@ class Partition(msgspec.Struct):
     """What the agent knows of one partition of one source.
 
     `newest`: largest event time accepted or late, in microseconds, None before the first event.
-    `active_at`: clock time of the last event, or of the agent's start.  `pending`: counts that
-    belong to the window of the first event, which has not come yet.  `labelled_to`: when the newest
-    of its label records was recorded, 0 if they bear no time, None before the first of them.
+    `active_at`: clock time of the last event, or of the agent's start.  `arrived_at`: clock time of
+    the last event whatever the start, None before the first.  `pending`: counts that belong to the
+    window of the first event, which has not come yet.  `labelled_to`: when the newest of its label
+    records was recorded, 0 if they bear no time, None before the first of them.
     """
 
     next_offset: int = 0
     newest: int | None = None
     active_at: float = 0.0
+    arrived_at: float | None = None
     caught_up: bool = False
     pending: dict[str, int] = msgspec.field(default_factory=dict)
     labelled_to: int | None = None
@@ -71,7 +73,7 @@ def advance(partition: Partition, judged: Judged, event_time: Ints, now: float) 
     if len(seen):
         newest = int(seen.max())
         partition.newest = newest if partition.newest is None else max(partition.newest, newest)
-        partition.active_at = now
+        partition.active_at = partition.arrived_at = now
 
 
 def is_idle(partition: Partition, *, now: float, idle: float) -> bool:

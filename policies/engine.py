@@ -42,7 +42,13 @@ Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
 Action = Literal["raise", "keep", "clear"]
 Scope = Literal["rule", "window"]
 
-LASTING_REASONS = ("not_applicable", "not_configured", "selective_labels")
+LASTING_REASONS = (
+    "not_applicable",
+    "not_configured",
+    "only_in_run",
+    "published_at",
+    "selective_labels",
+)
 """Reasons of signals that will not go away by waiting; they show, but call nobody."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from agent.labels.rows import OutcomeRows
 from agent.reference.gather import feature_key, gather
 from agent.reference.outcomes import outcome_rows
+from agent.reference.outliers import fit
 from agent.reference.profile import OutcomeProfile, Reference, seal
 from collectors.batch import EventBatch
 from collectors.schema import EventSchema
@@ -52,6 +53,11 @@ def build(
     times = gathered.whole("time")[keep]
     rows = outcome_rows(gathered, keep) if baseline is not None else None
     columns = {name: gathered.profile(name, keep, k_display) for name in gathered.columns}
+    features = {
+        name: columns[feature_key(name)]
+        for name in sorted(schema.features or {})
+        if feature_key(name) in columns
+    }
     return seal(
         Reference(
             task=schema.task or "classification",
@@ -60,11 +66,7 @@ def build(
             data_start=int(times.min()) // _MICROSECONDS,
             data_end=int(times.max()) // _MICROSECONDS,
             k_display=k_display,
-            features={
-                name: columns[feature_key(name)]
-                for name in sorted(schema.features or {})
-                if feature_key(name) in columns
-            },
+            features=features,
             prediction=columns.get("prediction"),
             score=columns.get("score"),
             favourable=tuple(sorted(texts)),
@@ -72,5 +74,6 @@ def build(
             model_versions=gathered.versions(keep),
             ungrouped=gathered.ungrouped(keep),
             outcomes=None if rows is None or baseline is None else baseline(rows, texts, k_display),
+            outliers=fit(gathered, keep, features),
         )
     )

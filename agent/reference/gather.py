@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.beside import beside
 from agent.outcomes import (
     FAVOURABLE,
     NO_PREDICTION,
@@ -154,7 +155,7 @@ def gather(
         gathered.put("time", batch.event_time)
         gathered.put("body", batch.body)
         gathered.put("outcome", decided)
-        gathered.put("is_event", ~label_records(batch))
+        gathered.put("is_event", ~(label_records(batch) | beside(batch)))
         for name, kind in kinds.items():
             gathered.put_column(name, _column(batch, name), batch, kind)
         for attribute in attributes:

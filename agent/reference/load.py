@@ -58,6 +58,9 @@ def load(path: Path | str) -> Reference:
         problem = _problem(column)
         if problem:
             raise LoadError(f"reference {path}: {name}: {problem}; {_AGAIN}")
+    problem = _outlier_problem(reference)
+    if problem:
+        raise LoadError(f"reference {path}: outliers: {problem}; {_AGAIN}")
     return reference
 
 
@@ -80,6 +83,26 @@ def _problem(column: ColumnProfile) -> str | None:
         total = sum(column.categories.values()) + column.other
         return None if total == column.n else "its categories do not add up to n"
     return _numeric_problem(column)
+
+
+def _outlier_problem(reference: Reference) -> str | None:
+    found = reference.outliers
+    if found is None:
+        return None
+    for name, numbers in found.numbers.items():
+        if not isinstance(reference.features.get(name), NumericProfile):
+            return f"there is no numeric feature {name!r}"
+        if len(numbers.costs) != len(numbers.edges) + 1:
+            return f"{name!r} needs a cost for each bin"
+        if any(a >= b for a, b in pairwise(numbers.edges)):
+            return f"the edges of {name!r} are not ascending"
+    for name, categories in found.categories.items():
+        profile = reference.features.get(name)
+        if not isinstance(profile, CategoricalProfile):
+            return f"there is no categorical feature {name!r}"
+        if len(categories.named) != len(profile.categories):
+            return f"{name!r} needs a cost for each category"
+    return None
 
 
 def _numeric_problem(column: NumericProfile) -> str | None:

@@ -106,13 +106,47 @@ class OutcomeProfile(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, dict[str, GroupOutcomeProfile]]
 
 
+class NumberCosts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the values of a numeric feature cost: `costs[i]` in bin i of `edges`, `missing` none.
+
+    Bin i holds the values x with `searchsorted(edges, x, side="right") == i`.
+    """
+
+    edges: tuple[float, ...]
+    costs: tuple[int, ...]
+    missing: int
+
+
+class CategoryCosts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the values of a categorical feature cost; `named` in the order of the categories."""
+
+    named: tuple[int, ...]
+    rare: int
+    new: int
+    missing: int
+
+
+class OutlierProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """How unusual events are scored (`agent.outliers`); costs are in units of 1/4096.
+
+    Of the reference's `rows` rows, `above` have a score above `threshold`.
+    """
+
+    threshold: int
+    rows: int
+    above: int
+    numbers: dict[str, NumberCosts]
+    categories: dict[str, CategoryCosts]
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """What the system is compared with: pinned by `digest`, made once, never changed.
 
     `data_start` and `data_end` are the times of the first and last row in epoch seconds.
     `groups`: audit attribute -> group -> counts, groups below `k_display` left out.  `favourable`
     says which predictions counted as favourable.  `ungrouped` counts the rows without a group of an
-    attribute; it and `outcomes` (without labels) may be absent, as in profiles of older versions.
+    attribute; it, `outcomes` (without labels) and `outliers` (of fewer than 200 rows) may be
+    absent, as in profiles of older versions.
     """
 
     schema: str = SCHEMA
@@ -130,6 +164,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     model_versions: dict[str, int]
     ungrouped: dict[str, int] | None = None
     outcomes: OutcomeProfile | None = None
+    outliers: OutlierProfile | None = None
     digest: str = ""
 
 
@@ -152,7 +187,7 @@ def encode(reference: Reference) -> bytes:
 
 def _document(reference: Reference) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(reference)
-    for name in ("ungrouped", "outcomes"):
+    for name in ("ungrouped", "outcomes", "outliers"):
         if document[name] is None:
             # A key that an older version did not know must not change the digest of its profiles.
             del document[name]

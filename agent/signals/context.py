@@ -28,6 +28,11 @@ class Settings:
     `groups` are the configured groups of an audit attribute, reported even when unseen.
     `registered` are the model versions of the inventory, None when nobody listed them.
     `label_observed` tells whose outcome can become known at all.
+    `uncertain`: scores from the first to below the second number are of low confidence.
+    `latency_slo` in seconds; `complaint_rate` and `appeal_rate`, the usual ones, per 10,000
+    predictions; `reviewed_at`, the last governance review, in epoch seconds; `grid_intensity` in
+    kgCO2e per kWh, `grid_origin` where that is from; None: not configured.  `silence_window`: the
+    one length at which silence is told.
     """
 
     fairness_window: str = "1d"
@@ -41,6 +46,17 @@ class Settings:
     registered: frozenset[str] | None = None
     inventory: Inventory = field(default_factory=Inventory)
     label_observed: Literal["all", "favourable_only"] = "all"
+    min_field_n: int = 100
+    uncertain: tuple[float, float] = (0.4, 0.6)
+    latency_slo: float | None = None
+    complaint_rate: float | None = None
+    appeal_rate: float | None = None
+    owned: bool = False
+    reviewed_at: int | None = None
+    review_cadence_days: int | None = None
+    grid_intensity: float | None = None
+    grid_origin: str | None = None
+    silence_window: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,9 @@ class SignalContext:
     """One window of one model version.
 
     `history`: event counts of earlier complete windows of this length, in any order.  `outcomes`:
-    its events beside their labels, None where the system has no labels.
+    its events beside their labels, None where the system has no labels.  `silence`: whole minutes
+    since an event was last read, None where no clock is looked at (backtest).  `open_findings`: the
+    alerts of the system that stand when the window is judged.
     """
 
     layout: Layout
@@ -58,6 +76,8 @@ class SignalContext:
     settings: Settings
     history: tuple[int, ...] = ()
     outcomes: OutcomeRows | None = None
+    silence: int | None = None
+    open_findings: int = 0
 
     @cached_property
     def cells(self) -> Ints:
@@ -130,6 +150,11 @@ class SignalContext:
     def block(self, column: Column) -> Ints:
         """Return a column's cells (see `agent.binning`)."""
         return self.cells[column.start : column.stop]
+
+    def optional(self, name: str) -> Ints | None:
+        """Return the cells of an optional field (see `agent.extras`), None if it is not mapped."""
+        found = self.layout.block_of(name)
+        return None if found is None else self.cells[found.start : found.stop]
 
     def present(self, column: Column) -> int:
         """Return the number of values of a column that are not missing."""

@@ -71,3 +71,39 @@ def audit_completeness(context: SignalContext) -> list[Signal]:
         return [unmeasured(name, {}, "insufficient_data", reason, n=0, method=_EXACT)]
     value = kept / (kept + lost)
     return [measured(name, {}, value, value, value, n=kept + lost, method=_EXACT)]
+
+
+def review_age_days(context: SignalContext) -> list[Signal]:
+    """Days from the last governance review to the window's end, 0 before it.  n: the events."""
+    return [_review_age(context, "governance.review_age_days", 1.0)]
+
+
+def review_age_ratio(context: SignalContext) -> list[Signal]:
+    """Days since the last governance review over `review.cadence_days`; above 1 it is overdue."""
+    name, cadence = "governance.review_age_ratio", context.settings.review_cadence_days
+    if cadence is None:
+        return [_unconfigured(context, name, "review.cadence_days")]
+    return [_review_age(context, name, cadence)]
+
+
+def open_without_owner(context: SignalContext) -> list[Signal]:
+    """Findings that stand while the configuration names no `owner`; 0 with one.  n: the events.
+
+    Findings are the alerts that stood before this window was judged.
+    """
+    value = 0 if context.settings.owned else context.open_findings
+    name = "governance.open_without_owner"
+    return [measured(name, {}, value, value, value, n=context.events, method=_EXACT)]
+
+
+def _review_age(context: SignalContext, name: str, unit: float) -> Signal:
+    last = context.settings.reviewed_at
+    if last is None:
+        return _unconfigured(context, name, "review.last")
+    value = max(0.0, (context.window.end - last) / _DAY / unit)
+    return measured(name, {}, value, value, value, n=context.events, method=_EXACT)
+
+
+def _unconfigured(context: SignalContext, name: str, key: str) -> Signal:
+    reason = f"not_configured: {key}"
+    return unmeasured(name, {}, "insufficient_data", reason, n=context.events, method=_EXACT)

@@ -68,8 +68,8 @@ def newcombe(a: int, n: int, b: int, m: int, z: float = Z) -> Interval:
     return max(-1.0, low), min(1.0, high)
 
 
-def log_ratio(a: int, n: int, b: int, m: int, z: float = Z) -> Interval:
-    """Delta-method interval of the ratio (a/n) / (b/m) on the log scale; `b`, `n`, `m` >= 1.
+def log_ratio(a: int, n: int, b: float, m: int, z: float = Z) -> Interval:
+    """Delta-method interval of the ratio (a/n) / (b/m) on the log scale; `b` > 0, `n`, `m` >= 1.
 
     Katz et al., Obtaining confidence intervals for the risk ratio in cohort studies, Biometrics
     34, 1978, on the shares (a + 0.5)/(n + 1), so that shares of 0 and 1 keep a width; widened, if
@@ -92,3 +92,33 @@ def count_ratio(count: int, base: float, base_error: float, z: float = Z) -> Int
     # Beyond e^30 nothing is left to be told.
     half = min(30.0, z * math.sqrt(1 / (count + 0.5) + (base_error / base) ** 2))
     return min(ratio, math.exp(middle - half)), max(ratio, math.exp(middle + half))
+
+
+def poisson(count: int, z: float = Z) -> Interval:
+    """Byar's approximation of the exact interval of a Poisson mean, given the count.
+
+    Breslow and Day, Statistical Methods in Cancer Research II, 1987, p. 69; within 2 % of the exact
+    limits from 5 counts on, and never much narrower below.
+    """
+    low = 0.0
+    if count:
+        low = count * max(1 - 1 / (9 * count) - z / (3 * math.sqrt(count)), 0.0) ** 3
+    above = count + 1
+    high = above * (1 - 1 / (9 * above) + z / (3 * math.sqrt(above))) ** 3
+    return min(low, float(count)), max(high, float(count))
+
+
+def mean_interval(mean: float, variance: float, n: int, z: float = Z) -> Interval:
+    """Normal interval of a mean, for values that are 0 or more; `variance` has divisor n >= 2."""
+    half = z * math.sqrt(variance / (n - 1))
+    return max(0.0, mean - half), mean + half
+
+
+def quantile_ranks(n: int, share: float, z: float = Z) -> tuple[int, int]:
+    """Return the ranks, 1 to n, of the values between which the population's quantile lies.
+
+    Order statistics by the normal approximation of the binomial (David and Nagaraja, Order
+    Statistics, 2003, section 7.1), rounded outwards.
+    """
+    half = z * math.sqrt(n * share * (1 - share))
+    return max(1, math.floor(n * share - half)), min(n, math.ceil(n * share + half) + 1)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.amounts import INVALID
 from agent.binning import MISMATCH, MISSING, NEW, OUT_OF_RANGE
+from agent.extras import NUMBERS, values_there
 from agent.layout import Column
 from agent.reference.profile import CategoricalProfile
 from agent.signals.context import SignalContext
@@ -28,12 +30,20 @@ def missing_rate(context: SignalContext) -> list[Signal]:
 
 
 def type_mismatch_rate(context: SignalContext) -> list[Signal]:
-    """Share of events whose value in a column was of the wrong type (contract C13)."""
+    """Share of events whose value in a column was of the wrong type (contract C13).
+
+    Optional fields are told as `{"output": field}`, such as `latency`.
+    """
     name = "quality.type_mismatch_rate"
-    return [
+    columns = [
         _rate(name, c.subject, int(context.block(c)[MISMATCH]), context.events)
         for c in context.layout.columns
     ]
+    extras = [
+        _rate(name, {"output": e.name}, int(context.cells[e.start + MISMATCH]), context.events)
+        for e in context.layout.extras
+    ]
+    return columns + extras
 
 
 def missing_rate_rise(context: SignalContext) -> list[Signal]:
@@ -73,9 +83,19 @@ def new_category_rate(context: SignalContext) -> list[Signal]:
 
 
 def out_of_range_rate(context: SignalContext) -> list[Signal]:
-    """Share of a numeric column's values below the reference's minimum or above its maximum."""
+    """Share of a numeric column's values below the reference's minimum or above its maximum.
+
+    Of an optional field that is a number, `{"output": field}`: the share of values that are
+    impossible whatever the reference (negative, infinite, beyond 1e12 or a year).
+    """
     name = "quality.out_of_range_rate"
-    return list(_against_reference(context, name, "numeric", OUT_OF_RANGE))
+    found = list(_against_reference(context, name, "numeric", OUT_OF_RANGE))
+    for extra in context.layout.extras:
+        if extra.name in NUMBERS:
+            cells = context.cells[extra.start : extra.stop]
+            invalid, there = int(cells[INVALID]), values_there(extra, cells)
+            found.append(_rate(name, {"output": extra.name}, invalid, there))
+    return found
 
 
 def duplicate_rate(context: SignalContext) -> list[Signal]:
@@ -106,7 +126,7 @@ def _rate(
     name: str, subject: Subject, hits: int, n: int, *, reference: str | None = None
 ) -> Signal:
     if n == 0:
-        reason = NO_VALUES if reference else NO_EVENTS
+        reason = NO_VALUES if reference or name == "quality.out_of_range_rate" else NO_EVENTS
         return _none(name, subject, reason, 0, "wilson", reference)
     low, high = wilson(hits, n)
     return measured(name, subject, hits / n, low, high, n=n, method="wilson", reference=reference)

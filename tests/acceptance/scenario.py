@@ -85,7 +85,9 @@ class Scenario:
     def wait(self, seconds: float) -> list[Report]:
         """Let time pass; return the reports this brought."""
         self.clock.advance(seconds)
-        return tick(self.plan, self.state, self.clock.now()).reports()
+        outcome = tick(self.plan, self.state, self.clock.now())
+        self.alerts += [item for item in outcome.items if isinstance(item, Alert)]
+        return outcome.reports()
 
     def finish(self) -> list[Report]:
         """End the input; return the reports this brought."""

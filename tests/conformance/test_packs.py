@@ -27,13 +27,7 @@ from policies.table import PACKS
 MAX_TEXT = 1_000_000
 """Bytes of a policy's text; the audit log keeps it once per digest, beside the records."""
 
-AWAITED = {
-    "anomaly.low_confidence_ratio",
-    "anomaly.outlier_ratio",
-    "governance.open_without_owner",
-    "governance.review_age_days",
-    "oversight.override_rate",
-}
+AWAITED: set[str] = set()
 """Signals of rules of ours that no function computes yet."""
 
 WINDOW = Window(0, 86_400, "1d")

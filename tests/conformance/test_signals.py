@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.beside import APPEALS, COMPLAINTS
 from agent.layout import build_layout
 from agent.signals.card import Inventory
 from agent.signals.context import Settings, SignalContext
@@ -29,6 +30,21 @@ EVENTS = batch(
     score=[i / N for i in range(N)],
     audit={"sex": ["fm"[i % 2] for i in range(N)]},
     version=["v1"] * N,
+    extra={
+        "latency": [0.01 * (1 + i % 50) for i in range(N)],
+        "status": ["error" if i % 3 == 0 else "200" for i in range(N)],
+        "human.decision": ["01"[i % 4 == 0] for i in range(N)],
+        "human.seconds": [float(i % 90) for i in range(N)],
+        "feedback": [["complaint", "appeal", None, None][i % 4] for i in range(N)],
+        "scores.toxicity": [i / N for i in range(N)],
+        "scores.groundedness": [1 - i / N for i in range(N)],
+        "scores.evaluation": [float(1 + i % 5) for i in range(N)],
+        "refused": ["01"[i % 9 == 0] for i in range(N)],
+        "tokens": [float(200 + i) for i in range(N)],
+        "cost": [0.001 * (1 + i % 7) for i in range(N)],
+        "energy": [0.0001 * (1 + i % 3) for i in range(N)],
+    },
+    reviewer=[i % 5 for i in range(N)],
 )
 
 NUMBERS = batch(
@@ -56,18 +72,28 @@ def contexts(name: str) -> dict[str, SignalContext]:
     settings = Settings(
         registered=frozenset({"v1"}),
         inventory=Inventory(assessed_until=0, basis_until={"sex": 0}, waived_until=(0,)),
+        latency_slo=0.5,
+        complaint_rate=3.0,
+        appeal_rate=1.0,
+        reviewed_at=-86_400,
+        review_cadence_days=90,
+        grid_intensity=0.6,
+        grid_origin="example",
     )
+    usual = summarise(layout, events, rows)
+    usual.counts |= {COMPLAINTS: 3, APPEALS: 1}
     return {
         "empty": SignalContext(layout, empty(layout), reference, window, settings),
         "bare": SignalContext(bare, summarise(bare, events, rows), None, window, settings),
         "usual": SignalContext(
             layout,
-            summarise(layout, events, rows),
+            usual,
             reference,
             window,
             settings,
             (400, 500, 600),
             rows_of(events),
+            silence=4,
         ),
     }
 

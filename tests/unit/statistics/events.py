@@ -11,7 +11,7 @@ from agent.layout import Layout, build_layout
 from agent.reference.build import build
 from agent.reference.profile import Reference
 from collectors.batch import Categorical, Column, EventBatch, Flags
-from collectors.schema import EventSchema, FeatureField, Task
+from collectors.schema import EventSchema, ExtraField, FeatureField, Task
 
 FAVOURABLE = frozenset({"1"})
 
@@ -47,6 +47,8 @@ def batch(
     ids: Sequence[int] | None = None,
     time: Sequence[int] | None = None,
     mismatched: Mapping[str, Sequence[bool]] | None = None,
+    extra: Mapping[str, Values] | None = None,
+    reviewer: Sequence[int] | None = None,
 ) -> EventBatch:
     """Return a batch of as many events as its columns have values."""
     features = features or {}
@@ -68,6 +70,8 @@ def batch(
         label=None if label is None else column(label),
         features={name: column(values) for name, values in features.items()},
         audit={name: texts(values) for name, values in (audit or {}).items()},
+        extra={name: column(values) for name, values in (extra or {}).items()},
+        reviewer=None if reviewer is None else np.array(reviewer, np.uint64),
         mismatched=flags,
     )
 
@@ -86,8 +90,19 @@ def schema_of(events: EventBatch, task: Task = "classification") -> EventSchema:
             for name, c in events.features.items()
         },
         audit={name: name for name in events.audit},
+        extra={
+            name: ExtraField(name)
+            for name in [
+                *events.extra,
+                *(["human.reviewer"] if events.reviewer is not None else []),
+            ]
+        },
         task=task,
     )
+
+
+def _extras(events: EventBatch) -> list[str]:
+    return [*events.extra, *(["human.reviewer"] if events.reviewer is not None else [])]
 
 
 def referenced(

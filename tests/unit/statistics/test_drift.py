@@ -166,7 +166,8 @@ def test_without_a_reference_there_is_no_drift_and_no_silence_about_it() -> None
     found = compute(SignalContext(layout, summary, None, DAY, Settings())).published
     statuses = {(s.name, str(s.subject)): s.status for s in found if s.name.startswith("drift.")}
     assert set(statuses.values()) == {"no_reference"}
-    assert len(statuses) == 2 * 3 + 2 + 1
+    # Three columns by two measures, one numeric one by two more, the share, the positive rate.
+    assert len(statuses) == 2 * 3 + 2 + 1 + 1
 
 
 def test_a_feature_that_the_reference_lacks_says_so() -> None:
