@@ -71,9 +71,13 @@ def judge_window(
         settings=plan.settings,
         history=tuple(history),
         outcomes=rows,
+        silence=silence,
+        open_findings=len(state.causes),
     )
     signals = _known(context, look.measured) or compute(context)
     look.measured.append((context, signals))
+    if due.version != ALL_VERSIONS:
+        signals = _of_one_version(signals)
     judged = _judged(plan, state, due, coverage, signals)
     _remember(state, judged.report, history)
     hold(state, due, due.summary, judged.report)
@@ -81,12 +85,7 @@ def judge_window(
 
 
 def judge_again(
-    plan: Plan,
-    state: SystemState,
-    due: Due,
-    look: Look,
-    now: float,
-    silence: int | None = None,
+    plan: Plan, state: SystemState, due: Due, look: Look, now: float
 ) -> JudgedWindow | None:
     """Return the report of a window in waiting by its labels as they are now; None: no change.
 

@@ -56,6 +56,8 @@ def _part(batch: EventBatch, first: int, last: int) -> EventBatch:
         label=None if batch.label is None else _taken(batch.label, rows),
         features={name: _taken(column, rows) for name, column in batch.features.items()},
         audit={name: _texts(column, rows) for name, column in batch.audit.items()},
+        extra={name: _taken(column, rows) for name, column in batch.extra.items()},
+        reviewer=None if batch.reviewer is None else batch.reviewer[rows],
         mismatched={k: flags[rows] for k, flags in batch.mismatched.items() if flags[rows].any()},
         rejected=tuple(
             replace(one, row=one.row - first)
