@@ -161,7 +161,11 @@ def known_schema(config: Config, system: str, store: Store) -> EventSchema | Non
     if configured.is_resolved():
         return configured
     pinned = store.documents(system, "schema").get("")
-    return None if pinned is None else msgspec.json.decode(pinned, type=EventSchema)
+    if pinned is None:
+        return None
+    # Optional fields are never inferred: what the configuration maps now is what holds.
+    found = msgspec.json.decode(pinned, type=EventSchema)
+    return msgspec.structs.replace(found, extra=configured.extra)
 
 
 def opener(

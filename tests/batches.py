@@ -54,7 +54,10 @@ def _columns(batch: EventBatch) -> dict[str, list[object]]:
         "label": batch.label,
         **{f"features.{name}": column for name, column in batch.features.items()},
         **{f"audit.{name}": column for name, column in batch.audit.items()},
+        **{f"extra.{name}": column for name, column in batch.extra.items()},
     }
+    if batch.reviewer is not None:
+        found["reviewer"] = batch.reviewer.tolist()
     found |= {key: list(cells(column)) for key, column in named.items() if column is not None}
     for key, values in found.items():
         assert len(values) == batch.n, f"{key} has {len(values)} rows, the batch {batch.n}"

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from collectors.decoders.csv import CsvDecoder
 from collectors.decoders.json import JsonDecoder
-from collectors.schema import EventSchema, FeatureField
+from collectors.schema import EventSchema, ExtraField, FeatureField
 from tests.batches import content
 
 KEY = b"k"
-HEADER = ("id", "at", "decision", "score", "n1", "n2", "t1", "sex")
+HEADER = ("id", "at", "decision", "score", "n1", "n2", "t1", "sex", "took", "status", "final", "by")
 SCHEMA = EventSchema(
     id="id",
     time="at",
@@ -29,6 +29,12 @@ SCHEMA = EventSchema(
         "t1": FeatureField("t1", "categorical"),
     },
     audit={"sex": "sex"},
+    extra={
+        "latency": ExtraField("took", 1e-3),
+        "status": ExtraField("status"),
+        "human.decision": ExtraField("final"),
+        "human.reviewer": ExtraField("by"),
+    },
     task="classification",
 )
 
@@ -47,6 +53,10 @@ events = st.fixed_dictionaries(
         "n2": finite,
         "t1": st.none() | words | st.integers() | st.booleans(),
         "sex": st.none() | words,
+        "took": st.none() | finite,
+        "status": st.none() | words | st.integers(),
+        "final": st.none() | st.booleans() | st.integers(0, 3) | words,
+        "by": st.none() | words | st.integers(),
     }
 )
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from collectors.batch import EventBatch
 from collectors.decoders import json as json_decoder
 from collectors.decoders.json import JsonDecoder
-from collectors.schema import EventSchema, FeatureField
+from collectors.schema import EventSchema, ExtraField, FeatureField
 from tests.batches import content
 from tests.real.components import require_compiled_reader
 
@@ -44,6 +44,14 @@ SCHEMA = EventSchema(
         "c_as_number": FeatureField("features.c", "numeric"),
     },
     audit={"sex": "who.sex"},
+    extra={
+        "latency": ExtraField("service.took", 1e-3),
+        "status": ExtraField("service.status"),
+        "human.decision": ExtraField("review.decision"),
+        "human.reviewer": ExtraField("review.by"),
+        "human.decided_at": ExtraField("review.at"),
+        "refused": ExtraField("service.refused"),
+    },
     task="classification",
 )
 
@@ -87,6 +95,14 @@ def records(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
                 {}, optional=dict.fromkeys(("decision", "score", "version"), values)
             ),
             "features": values | some(values),
+            "service": values
+            | st.fixed_dictionaries(
+                {}, optional=dict.fromkeys(("took", "status", "refused"), values)
+            ),
+            "review": values
+            | st.fixed_dictionaries(
+                {}, optional={"decision": values, "by": values, "at": values | times}
+            ),
             "who": values | st.fixed_dictionaries({}, optional={"sex": values}),
         },
     )

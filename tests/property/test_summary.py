@@ -14,7 +14,7 @@ from agent.layout import build_layout
 from agent.summarise import summarise, summarise_by
 from agent.summary import SummaryError, add, decode, dense, empty, encode, merge
 from collectors.batch import EventBatch, Ints
-from tests.unit.statistics.events import FAVOURABLE, batch, referenced, schema_of, texts
+from tests.unit.statistics.events import FAVOURABLE, Values, batch, referenced, schema_of, texts
 
 AMOUNTS = st.one_of(
     st.none(),
@@ -25,10 +25,30 @@ AMOUNTS = st.one_of(
 CATEGORIES = st.one_of(st.none(), st.sampled_from(["a", "b", "rare", "new", "é\x00"]))
 GROUPS = st.one_of(st.none(), st.sampled_from([f"g{i}" for i in range(8)]))
 
-Row = tuple[float | None, str | None, str | None, str | None, str | None]
+TEXTS = st.sampled_from(["200", "503", "error", "1", "0", "maybe", None])
+
+Row = tuple[
+    float | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    float | None,
+    str | None,
+    int,
+    bool,
+]
 
 ROW: st.SearchStrategy[Row] = st.tuples(
-    AMOUNTS, CATEGORIES, st.sampled_from(["0", "1", None]), GROUPS, st.sampled_from(["v1", None])
+    AMOUNTS,
+    CATEGORIES,
+    st.sampled_from(["0", "1", None]),
+    GROUPS,
+    st.sampled_from(["v1", None]),
+    st.one_of(AMOUNTS, st.floats(1e-9, 1e9)),
+    TEXTS,
+    st.integers(0, 2),
+    st.booleans(),
 )
 
 
@@ -42,7 +62,28 @@ def reference_events() -> EventBatch:
         prediction=["01"[i % 2] for i in range(300)],
         audit={"sex": ["f"] * 300, "place": ["x"] * 300},
         version=["v1"] * 300,
+        extra=extras_of([1.0] * 300, ["1"] * 300),
+        reviewer=[1] * 300,
     )
+
+
+def extras_of(numbers: list[float | None], words: list[str | None]) -> dict[str, Values]:
+    """Return every optional field that a summary counts, from two columns."""
+    amounts = np.array([np.nan if v is None else v for v in numbers], np.float64)
+    found: dict[str, Values] = dict.fromkeys(
+        (
+            "latency",
+            "human.seconds",
+            "scores.toxicity",
+            "scores.groundedness",
+            "scores.evaluation",
+            "tokens",
+            "cost",
+            "energy",
+        ),
+        amounts,
+    )
+    return found | dict.fromkeys(("status", "refused", "human.decision"), texts(words))
 
 
 LAYOUT, _ = referenced(reference_events(), attributes=["sex", "sex*place"], group_limit=5)
@@ -50,7 +91,9 @@ LAYOUT, _ = referenced(reference_events(), attributes=["sex", "sex*place"], grou
 
 def events_of(rows: list[Row]) -> EventBatch:
     """Return the rows as a batch."""
-    amounts, kinds, predictions, sexes, versions = ([row[i] for row in rows] for i in range(5))
+    amounts, kinds, predictions, sexes, versions, numbers, words, reviewers, wrong = (
+        [row[i] for row in rows] for i in range(9)
+    )
     return batch(
         {
             "amount": np.array([np.nan if v is None else v for v in amounts], np.float64),
@@ -60,6 +103,9 @@ def events_of(rows: list[Row]) -> EventBatch:
         prediction=texts(cast(list[str | None], predictions)),
         audit={"sex": cast(list[str | None], sexes), "place": ["x"] * len(rows)},
         version=cast(list[str | None], versions),
+        extra=extras_of(cast(list[float | None], numbers), cast(list[str | None], words)),
+        reviewer=cast(list[int], reviewers),
+        mismatched={"extra.latency": cast(list[bool], wrong)} if any(wrong) else None,
     )
 
 
@@ -120,7 +166,12 @@ def test_damaged_bytes_are_refused(body: bytes) -> None:
 
 
 def test_adding_does_not_touch_what_was_added() -> None:
-    events = events_of([(1.0, "a", "1", "g1", "v1"), (2.0, "b", "0", "g2", "v1")])
+    events = events_of(
+        [
+            (1.0, "a", "1", "g1", "v1", 0.5, "200", 1, False),
+            (2.0, "b", "0", "g2", "v1", None, None, 0, True),
+        ]
+    )
     one = summarise(LAYOUT, events, np.arange(2))
     before = encode(one)
     total = empty(LAYOUT)

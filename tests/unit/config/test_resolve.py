@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
+from pydantic import ValidationError
 
 from agent.config.resolve import event_schema, favourable_texts
 from agent.config.system import System
-from collectors.schema import EventSchema, FeatureField, TimeRule
+from agent.extras import Meanings
+from agent.field_settings import meanings_of, uncertain_range
+from collectors.schema import EventSchema, ExtraField, FeatureField, TimeRule
 
 GROUND = {"lawful_basis": "consent", "purpose": "p", "dpia_ref": "D", "expires": "2027-12-31"}
 
@@ -43,6 +49,74 @@ def test_what_is_configured_reaches_the_collectors_schema() -> None:
         },
         audit={"gender": "gender", "race": "p.race"},
     )
+
+
+def test_optional_fields_reach_the_schema_in_our_units() -> None:
+    event = {
+        "latency": {"path": "t.ms", "unit": "ms"},
+        "status": "http",
+        "human": {"decision": "h.d", "reviewer": "h.r", "seconds": "h.s"},
+        "feedback": {"path": "f", "complaint": ["angry"]},
+        "scores": {"toxicity": "s.t"},
+        "energy": {"path": "e", "unit": "J"},
+        "cost": "usd",
+    }
+    system = System.model_validate({"id": "loan", "event": event, "latency_slo": 1})
+    assert event_schema(system).extra == {
+        "cost": ExtraField("usd"),
+        "energy": ExtraField("e", 1 / 3_600_000),
+        "feedback": ExtraField("f"),
+        "human.decision": ExtraField("h.d"),
+        "human.reviewer": ExtraField("h.r"),
+        "human.seconds": ExtraField("h.s"),
+        "latency": ExtraField("t.ms", 0.001),
+        "scores.toxicity": ExtraField("s.t"),
+        "status": ExtraField("http"),
+    }
+    assert meanings_of(system).complaints == {"angry"}
+    assert meanings_of(system).errors == Meanings().errors
+
+
+def test_what_values_mean_follows_the_configuration() -> None:
+    event = {"status": {"path": "http", "errors": ["Declined", 42], "errors_from": 400}}
+    system = System.model_validate({"id": "loan", "event": event, "toxicity_threshold": 0.8})
+    found = meanings_of(system)
+    assert found.errors == {"declined", "42"}
+    assert found.errors_from == 400
+    assert found.toxic_from == 0.8
+
+
+@pytest.mark.parametrize(
+    ("low_confidence", "expected"),
+    [({}, (0.4, 0.6)), ({"near": 0.2}, (0.3, 0.7)), ({"below": 0.55}, (-math.inf, 0.55))],
+)
+def test_the_uncertain_range_is_around_the_threshold_or_below_a_floor(
+    low_confidence: dict[str, float], expected: tuple[float, float]
+) -> None:
+    system = System.model_validate({"id": "loan", "low_confidence": low_confidence})
+    assert uncertain_range(system) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"event": {"human": {"reviewer": "r"}}}, "needs `decision`"),
+        (
+            {"event": {"human": {"decision": "d", "decided_at": "a", "seconds": "s"}}},
+            "has both `decided_at` and `seconds`",
+        ),
+        ({"low_confidence": {"near": 0.1, "below": 0.6}}, "has both `near` and `below`"),
+        ({"event": {"latency": {"path": "t", "unit": "hours"}}}, "'s', 'ms', 'us' or 'ns'"),
+        ({"latency_slo": 0}, "greater than 0"),
+        ({"grid_intensity": {"value": 0.5}}, "origin"),
+        ({"event": {"latency": {"unit": "ms"}}}, "path"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(
+    settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        System.model_validate({"id": "loan", **settings})
 
 
 @pytest.mark.parametrize("value", [1, 1.0, "1", "1.0", True, "true"])
