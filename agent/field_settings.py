@@ -7,6 +7,7 @@ import math
 
 from agent.config.system import System
 from agent.extras import Meanings
+from policies.grid import Grid, grid_of
 
 NEAR = 0.1
 """Scores this near to the threshold are of low confidence, unless configured otherwise."""
@@ -31,6 +32,12 @@ def uncertain_range(system: System) -> tuple[float, float]:
         return (-math.inf, chosen.below)
     near = NEAR if chosen.near is None else chosen.near
     return (system.threshold - near, system.threshold + near)
+
+
+def grid_of_system(system: System) -> Grid | None:
+    """Return the carbon intensity of a system's electricity: configured, else its country's."""
+    own = system.grid_intensity
+    return grid_of(system.country) if own is None else Grid(own.value, own.origin)
 
 
 def midnight(day: dt.date) -> int:

@@ -14,7 +14,7 @@ from agent.config.packs import chosen_packs, packs_of
 from agent.config.resolve import brings_labels, event_schema, favourable_texts
 from agent.config.system import System
 from agent.dedup import DedupIndex
-from agent.field_settings import meanings_of, midnight, uncertain_range
+from agent.field_settings import grid_of_system, meanings_of, midnight, uncertain_range
 from agent.inventory import inventory_of
 from agent.labels.settings import LabelSettings
 from agent.layout import Layout, build_layout
@@ -96,6 +96,7 @@ def labels_of(
 def settings_of(system: System) -> Settings:
     """Return what the signals need to know of a system's configuration."""
     attributes = system.audit_attributes
+    grid = grid_of_system(system)
     return Settings(
         fairness_window=system.fairness_window or by_length(system.windows)[-1],
         min_drift_n=system.min_drift_n,
@@ -115,8 +116,8 @@ def settings_of(system: System) -> Settings:
         owned=system.owner is not None,
         reviewed_at=None if system.review.last is None else midnight(system.review.last),
         review_cadence_days=system.review.cadence_days,
-        grid_intensity=None if system.grid_intensity is None else system.grid_intensity.value,
-        grid_origin=None if system.grid_intensity is None else system.grid_intensity.origin,
+        grid_intensity=None if grid is None else grid.kg_per_kwh,
+        grid_origin=None if grid is None else grid.origin,
         silence_window=by_length(system.windows)[0],
     )
 

@@ -419,7 +419,9 @@ class System(Section):
         default=Baselines(), description="What is usual, where only you can know it."
     )
     grid_intensity: GridIntensity | None = Field(
-        default=None, description="Carbon intensity of the electricity used."
+        default=None,
+        description="Carbon intensity of the electricity used. Default: the yearly average of "
+        "`country`, where one is known.",
     )
     versions: tuple[Text, ...] | None = Field(
         default=None,

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from agent.config.resolve import event_schema, favourable_texts
 from agent.config.system import System
 from agent.extras import Meanings
-from agent.field_settings import meanings_of, uncertain_range
+from agent.field_settings import grid_of_system, meanings_of, uncertain_range
 from collectors.schema import EventSchema, ExtraField, FeatureField, TimeRule
+from policies.grid import grid_of
 
 GROUND = {"lawful_basis": "consent", "purpose": "p", "dpia_ref": "D", "expires": "2027-12-31"}
 
@@ -84,6 +85,16 @@ def test_what_values_mean_follows_the_configuration() -> None:
     assert found.errors == {"declined", "42"}
     assert found.errors_from == 400
     assert found.toxic_from == 0.8
+
+
+def test_the_grid_is_the_configured_one_else_that_of_the_country() -> None:
+    own = {"value": 0.123, "origin": "our contract"}
+    system = System.model_validate({"id": "loan", "country": "MY", "grid_intensity": own})
+    assert grid_of_system(system) == (0.123, "our contract")
+    of_country = grid_of_system(System.model_validate({"id": "loan", "country": "MY"}))
+    assert of_country == grid_of("MY")
+    assert of_country is not None
+    assert grid_of_system(System.model_validate({"id": "loan"})) is None
 
 
 @pytest.mark.parametrize(
