@@ -44,6 +44,21 @@ Revisions = Annotated[
 Failing = Annotated[
     FailOn, typer.Option("--fail-on", help="Exit with 1 from this final verdict on.")
 ]
+PolicyName = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="PACK",
+        help="Judge the signals of the audit log by this pack (a name or a file) instead: what "
+        "would have fired.",
+    ),
+]
+LogFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", metavar="DIR", help="With --policy: the audit log. Default: the configured one."
+    ),
+]
 
 
 def backtest(
@@ -53,6 +68,8 @@ def backtest(
     revisions: Revisions = False,
     fail_on: Failing = FailOn.breach,
     system: SystemId = None,
+    policy: PolicyName = None,
+    log: LogFolder = None,
 ) -> int:
     """Judge past events: print the final report of every window, in order.
 
@@ -64,6 +81,10 @@ def backtest(
 
     loaded = load(config)
     chosen = choose_system(loaded, system)
+    if policy is not None:
+        from agent.cli.backtest_policy import backtest_policy
+
+        return backtest_policy(loaded, chosen, policy, log, output, fail_on.value)
     from agent.backtest import is_finding, replay
     from agent.cli.progress import progress, steps
 

@@ -20,6 +20,7 @@ _CODES = {
     "agent.incidents.IncidentError": USAGE,
     "exporters.audit.verify.NotALog": USAGE,
     "exporters.telemetry.wanted.TelemetryError": USAGE,
+    "exporters.audit.logged.LogUnreadable": RUNTIME,
     "agent.layout.LayoutError": USAGE,
     "agent.reference.load.LoadError": USAGE,
     "agent.reference.build.BuildError": RUNTIME,
