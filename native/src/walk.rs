@@ -119,11 +119,8 @@ impl<'a, 'py> Walk<'a, 'py> {
     }
 
     fn number(&mut self, leaf: &Leaf, peek: Peek) -> Result<(), Stop> {
-        // A number as a text has one key with the boolean equal to it; outcomes alone take both.
-        if !leaf.texts.is_empty() {
-            return Err(Stop::Refused);
-        }
-        if leaf.outcomes.is_empty() && leaf.gathered.is_empty() {
+        let plain = leaf.texts.is_empty() && leaf.outcomes.is_empty() && leaf.gathered.is_empty();
+        if plain {
             let value = self.json.known_float(peek)?;
             return self.put(leaf, value);
         }
@@ -134,6 +131,14 @@ impl<'a, 'py> Walk<'a, 'py> {
     }
 
     fn int(&mut self, leaf: &Leaf, value: i64) -> Result<(), Stop> {
+        if !leaf.texts.is_empty() {
+            // By its digits: in a Python dictionary 1 is the key that true is, and their texts differ.
+            let digits = value.to_string();
+            for &column in &leaf.texts {
+                let code = self.dictionaries[column].of_text(self.py, &digits)?;
+                self.columns.set_code(column, self.row, code);
+            }
+        }
         for &column in &leaf.outcomes {
             let code = self.dictionaries[column].of_int(self.py, value)?;
             self.columns.set_code(column, self.row, code);
@@ -145,7 +150,8 @@ impl<'a, 'py> Walk<'a, 'py> {
     }
 
     fn float(&mut self, leaf: &Leaf, value: f64) -> Result<(), Stop> {
-        if !value.is_finite() {
+        // How Python writes a float as a text is for Python to say.
+        if !value.is_finite() || !leaf.texts.is_empty() {
             return Err(Stop::Refused);
         }
         for &column in &leaf.outcomes {

@@ -258,3 +258,12 @@ def plain_text(value: Any, yes: str, no: str) -> tuple[str | None, bool]:
     if isinstance(value, str | int | float):
         return str(value), False
     return None, True
+
+
+@needs_compiled
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers() | st.booleans() | st.sampled_from(["1", "true", "0"]), min_size=1))
+def test_numbers_in_a_text_field_are_their_digits_and_no_booleans(values: list[Any]) -> None:
+    raw = [json.dumps({"at": 1_700_000_000, "features": {"d": value}}).encode() for value in values]
+    batches = decoded(JsonDecoder(SCHEMA, KEY), raw, 3)
+    assert content(batches)["features.d"] == [plain_text(v, "true", "false")[0] for v in values]
