@@ -24,6 +24,7 @@ from agent.layout import LayoutError
 from agent.notices import Announced
 from agent.persist import collect, mark_clean
 from agent.plan import Plan
+from agent.programme import Programme
 from agent.quarantine import QuarantineTally
 from agent.reference.build import BuildError
 from agent.reference.load import LoadError
@@ -129,6 +130,7 @@ class Pipeline:
         bootid: str,
         totals: dict[str, int] | None = None,
         incidents: IncidentWatch | None = None,
+        programme: Programme | None = None,
         commit_interval: float = 1.0,
         audit_failure: str = "degrade",
         audit_failure_after: float = 60.0,
@@ -146,6 +148,7 @@ class Pipeline:
         self._audit_failure_after = audit_failure_after
         self._quarantine = QuarantineTally(bootid)
         self._incidents = incidents
+        self._programme = programme
         self._totals = {} if totals is None else totals
         self._totals.setdefault("events", 0)
         self._stopping: Deadline | None = None
@@ -358,6 +361,8 @@ class Pipeline:
     def _emit(self, running: Running, outcome: Outcome) -> None:
         refs = self._trace(running, outcome)
         self._pending += outcome.items
+        if self._programme is not None and outcome.items:
+            self._changes.put += self._programme.take(running.system, outcome.items)
         reports = outcome.reports()
         if reports:
             self._metrics.reported(running.system, len(reports))
@@ -392,6 +397,8 @@ class Pipeline:
             self._tell_skipped(running, running.state)
         if self._incidents is not None:
             self.announce(self._incidents.look(self._clock.now()))
+        if self._programme is not None:
+            self._programme.look(self._clock.now())
         self._pending += self._quarantine.due(self._clock.now())
         self._metrics.store_size(self._store.size())
         self._watch_required()

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -23,12 +23,15 @@ from agent import __version__, outbox
 from agent.clock import Clock, SystemClock
 from agent.config.load import digest
 from agent.config.model import Config
+from agent.config.packs import packs_of
 from agent.incidents import FOLDER, IncidentWatch
 from agent.inputs import CollectorThread, build_inputs
+from agent.inventory import inventory_of
 from agent.notices import Announced, Boot, change, started, stopped
 from agent.opening import known_schema, opener, require_references, unopened
 from agent.pipeline import Pipeline, Running
 from agent.policy_of import policy_of
+from agent.programme import Programme, member_of
 from agent.standing import standing
 from agent.store import Store
 from exporters import table as exporter_table
@@ -39,7 +42,9 @@ from exporters.deadline import Deadline
 from exporters.delivery import Delivery, stop_all
 from exporters.health import Health
 from exporters.log import configure
+from exporters.programme_metrics import ProgrammeMetrics
 from exporters.telemetry.wanted import Wanted, wanted
+from policies.effective import Policy
 
 if TYPE_CHECKING:
     from agent.tracing import PipelineTracing
@@ -106,6 +111,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     asked = wanted()
     clock = clock or SystemClock()
     store = Store(config.store.path, quarantine_rows=config.store.quarantine_max_records)
+    policies = {system.id: policy_of(config, system) for system in config.systems}
     metrics, health = AgentMetrics(__version__, clock=clock.now), Health()
     config_digest = digest(config)
     metrics.config(config_digest)
@@ -165,9 +171,10 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         incidents=IncidentWatch(
             store,
             config.store.path / FOLDER,
-            {system.id: policy_of(config, system).clocks for system in config.systems},
+            {system: policy.clocks for system, policy in policies.items()},
             metrics,
         ),
+        programme=_programme(config, policies, store, metrics),
         commit_interval=config.store.commit_interval,
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,
@@ -190,6 +197,18 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         wake=wake,
         telemetry=telemetry,
     )
+
+
+def _programme(
+    config: Config, policies: Mapping[str, Policy], store: Store, metrics: AgentMetrics
+) -> Programme:
+    """Return what counts the programme as a whole."""
+    members = {}
+    for system in config.systems:
+        policy = policies[system.id]
+        card = inventory_of(system, packs_of(config, system), policy)
+        members[system.id] = member_of(system, card, policy)
+    return Programme(members, store, ProgrammeMetrics(metrics.registry))
 
 
 def _telemetry(asked: Wanted, metrics: AgentMetrics, boot: Boot) -> Telemetry | None:

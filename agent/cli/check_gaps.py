@@ -12,6 +12,7 @@ from agent.config.resolve import favourable_texts
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.windows import LENGTHS
+from policies.nearest import did_you_mean
 from policies.select import unknown_sector
 
 _SHOWN = 5
@@ -37,7 +38,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _fairness(plan)
     yield from _small_groups(plan)
     yield from _expired(system, dt.datetime.now(dt.UTC).date())
-    yield from _card(system)
+    yield from _card(plan)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -65,7 +66,12 @@ def _expired(system: System, today: dt.date) -> Iterator[str]:
             )
 
 
-def _card(system: System) -> Iterator[str]:
+def _card(plan: Planned) -> Iterator[str]:
+    system = plan.system
+    for mitigation in system.mitigations:
+        if plan.policy.rule(mitigation.rule) is None:
+            hint = did_you_mean(mitigation.rule, [rule.id for rule in plan.policy.rules])
+            yield f"no rule in force is called {mitigation.rule!r}, as `mitigations` says{hint}"
     if system.impact_assessment is None and not system.risk.minimal():
         yield "no impact assessment is on record; add `impact_assessment`"
     unknown = unknown_sector(system.sector)

@@ -6,7 +6,10 @@ import ast
 import re
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry, generate_latest
+
 from exporters.agent_metrics import AgentMetrics
+from exporters.programme_metrics import ProgrammeMetrics
 from exporters.signal_series import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +79,14 @@ def test_every_event_in_the_log_is_explained() -> None:
 def test_every_metric_of_the_agent_is_explained() -> None:
     exposed = re.findall(r"^# TYPE (pantau_\w+)", AgentMetrics("0").exposition().decode(), re.M)
     assert named("Watching the watcher") == set(exposed) - FAMILIES.keys()
+
+
+def test_every_metric_of_the_programme_is_explained() -> None:
+    registry = CollectorRegistry()
+    ProgrammeMetrics(registry)
+    exposed = re.findall(r"^# TYPE (pantau_\w+)", generate_latest(registry).decode(), re.M)
+    said = named("The programme, by country and sector")
+    assert said == {name for name in exposed if not name.endswith("_created")}
 
 
 def test_the_rules_of_the_example_use_metrics_that_exist() -> None:
