@@ -14,6 +14,7 @@ import numpy as np
 from agent.beside import beside, count_beside
 from agent.labels.cuts import cut, pieces
 from agent.labels.intake import UNJOINABLE, LabelCounts, recorded_of, take_events, take_labels
+from agent.labels.sample import ENDLESS
 from agent.outcomes import label_records
 from agent.plan import Plan
 from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
@@ -27,6 +28,9 @@ from policies.model import ALL_VERSIONS
 
 _BESIDE = 0x6265_7369_6465_0001
 """Sets the ids of feedback and decisions apart from those of the predictions they speak of."""
+
+REJECTED_LABELS = "rejected_labels"
+"""Name of a count: those rejected records that came from a source of labels alone."""
 
 _PANE_BITS = 34
 """Bits that a pane's start (seconds / pane length) takes in a combined key."""
@@ -105,6 +109,7 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     others &= ~_repeats_beside(state, batch, others)
 
     counts = LabelCounts()
+    known = ENDLESS if state.newest is None else state.newest
     _add_events(plan, state, batch, events, counts)
     for name, rows in count_beside(batch, plan.layout.meanings, events, others):
         _note_times(state, batch.event_time[rows] // MICROSECONDS)
@@ -112,10 +117,14 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     for name, flags in (("duplicates", duplicate), ("conflicts", conflict)):
         _count_rows(plan, state, batch, np.flatnonzero(flags), batch.event_time, name)
     arrived = _arrival_panes(plan, state, judged, partition, times)
+    if plan.labels is not None and batch.prediction is None and known != ENDLESS:
+        # A source of labels alone has no event time of its own.
+        arrived = np.where(arrived < 0, _open_pane(plan, state, known), arrived)
+        _count_at(plan, state, partition, _panes_of_rejected(batch, arrived), REJECTED_LABELS)
     _count_at(plan, state, partition, arrived[:-1][late], "late_dropped")
     rejected = _count_rejected(plan, state, partition, batch, times, judged.future, arrived)
     if plan.labels is not None and times is not batch.event_time:
-        _take_labels(plan, state, partition, batch, records, judged, latest, counts)
+        _take_labels(plan, state, partition, batch, records, judged, latest, known, counts)
 
     advance(partition, judged, times, now)
     partition.next_offset = batch.next_offset
@@ -139,13 +148,13 @@ def _take_labels(
     records: Flags,
     judged: Judged,
     latest: int,
+    known: int,
     counts: LabelCounts,
 ) -> None:
     """Join the label records of a batch to their events."""
     if plan.labels is None or state.labels is None:
         return
     rows = np.flatnonzero(records)
-    known = 0 if state.newest is None else state.newest
     # In a partition of labels alone event time is that of the others.
     arrived = np.where(
         judged.newest_before[rows] == BEFORE_ALL, known, judged.newest_before[rows] // MICROSECONDS
@@ -346,6 +355,10 @@ def _count_rejected(
         _count_at(plan, state, partition, np.array(panes, dtype=np.int64), f"rejected.{reason}")
     _settle_pending(plan, state, partition, times, future)
     return {reason: len(panes) for reason, panes in rejected.items()}
+
+
+def _panes_of_rejected(batch: EventBatch, arrived: Ints) -> Ints:
+    return arrived[np.array([one.row for one in batch.rejected], dtype=np.int64)]
 
 
 def _settle_pending(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from agent.clock import FrozenClock, SystemClock
 from agent.config.model import Config
-from agent.config.resolve import event_schema
+from agent.config.resolve import event_schema, source_schema
 from agent.config.system import System
 from agent.dedup import DedupIndex, winners
 from agent.labels.state import temporary
@@ -92,7 +93,16 @@ def replay(
 
 
 def file_collectors(config: Config, system: System) -> list[FileOptions]:
-    """Return the options of the file collectors that feed a system."""
+    """Return the options of the file collectors that hold a system's events."""
+    return [o for o in _files(config, system) if o.labels is None]
+
+
+def label_files(config: Config, system: System) -> list[FileOptions]:
+    """Return the options of the file collectors that hold nothing but labels for a system."""
+    return [o for o in _files(config, system) if o.labels is not None]
+
+
+def _files(config: Config, system: System) -> list[FileOptions]:
     return [
         options
         for options in config.collectors
@@ -123,16 +133,12 @@ def _pass(
     result = Result()
     run = _Pass(result)
     state: SystemState | None = None
-    for item in _items(config, system, source):
-        if isinstance(item, SchemaResolved):
+    for item in chain(_items(config, system, source), _labels(config, system, lambda: result.plan)):
+        if isinstance(item, SchemaResolved) and not item.schema.labels_only:
             result.plan = make_plan(config, system, item.schema)
             result.notes = item.notes
             run.dedup = make_index(result.plan.time.dedup_horizon, config.store.dedup_max_ids)
-            state = SystemState(dedup=run.dedup)
-            if result.plan.labels is not None:
-                state.labels = temporary(system.id, result.plan.labels.pane)
-                # Labels may come at the end of the input, or in another file.
-                state.labels.held_open = True
+            state = _fresh(result.plan, run.dedup)
         elif isinstance(item, EventBatch) and result.plan is not None and state is not None:
             _note(result, take(result.plan, state, item, clock.now()))
             mark_clean(state)
@@ -142,15 +148,28 @@ def _pass(
         elif isinstance(item, EndOfInput) and item.error is not None:
             result.errors.append(item.error)
     if result.plan is not None and state is not None:
-        _note(result, finish(result.plan, state, clock.now()))
-        if state.skipped:
-            left_out = f"{state.skipped} empty windows were left out"
-            why = "a hole in event time holds more than max_empty_windows"
-            result.notes = (*result.notes, f"{left_out}: {why}")
-        if state.labels is not None:
-            state.labels.table.close()
+        _end(result, result.plan, state, clock)
     result.reports.sort(key=_order)
     return run
+
+
+def _fresh(plan: Plan, dedup: DedupIndex) -> SystemState:
+    state = SystemState(dedup=dedup)
+    if plan.labels is not None:
+        state.labels = temporary(plan.system, plan.labels.pane)
+        # Labels may come at the end of the input, or in another file.
+        state.labels.held_open = True
+    return state
+
+
+def _end(result: Result, plan: Plan, state: SystemState, clock: FrozenClock) -> None:
+    _note(result, finish(plan, state, clock.now()))
+    if state.skipped:
+        left_out = f"{state.skipped} empty windows were left out"
+        why = "a hole in event time holds more than max_empty_windows"
+        result.notes = (*result.notes, f"{left_out}: {why}")
+    if state.labels is not None:
+        state.labels.table.close()
 
 
 def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
@@ -162,6 +181,14 @@ def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
         if format_by_extension(source) is not None:
             options = options.model_copy(update={"format": "auto"})
     return read_batches(source, event_schema(system), ID_KEY, options.batch_size, options)
+
+
+def _labels(config: Config, system: System, plan: Callable[[], Plan | None]) -> Iterator[Item]:
+    """Read the files that hold nothing but labels; `plan` is called when the events are read."""
+    for options in label_files(config, system):
+        known = plan()
+        schema = source_schema(system, options, None if known is None else known.schema.task)
+        yield from read_batches(options.path, schema, ID_KEY, options.batch_size, options)
 
 
 def _note(result: Result, outcome: Outcome) -> None:

@@ -63,6 +63,7 @@ def due_at_end(plan: Plan, state: SystemState, now: float) -> list[Due]:
     for length in plan.lengths:
         due += _due(plan, state, length, containing(last, length).end, now, end_of_input=True)
     _move(plan, state, end)
+    _settle_labels(plan, state, end, end_of_input=True)
     due += _restated(plan, state, now, at_once=True)
     return in_order(due + labels_due(plan, state, now, at_once=True))
 
@@ -107,8 +108,18 @@ def _move(plan: Plan, state: SystemState, target: int) -> None:
     for key in sorted(k for k in state.panes if k.start + plan.time.pane <= state.closed_to):
         _fold(plan, state, key, state.panes.pop(key))
         state.dirty.panes.add(key)
-    if plan.labels is not None and state.labels is not None:
-        state.labels.settled += close_panes(plan.labels, state.labels, state.closed_to)
+    _settle_labels(plan, state, state.closed_to)
+
+
+def _settle_labels(
+    plan: Plan, state: SystemState, closed_to: int, *, end_of_input: bool = False
+) -> None:
+    if plan.labels is None or state.labels is None or state.first is None or state.newest is None:
+        return
+    span = (state.first, state.newest)
+    state.labels.settled += close_panes(
+        plan.labels, state.labels, closed_to, span, end_of_input=end_of_input
+    )
 
 
 def _fold(plan: Plan, state: SystemState, key: PaneKey, pane: Summary) -> None:

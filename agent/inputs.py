@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import msgspec
 import structlog
 from pydantic import BaseModel
 
 from agent.config.model import Config
-from agent.config.resolve import event_schema
+from agent.config.resolve import labels_of, source_schema
 from agent.config.system import System
 from agent.persist import Core
 from agent.pipeline import Input
@@ -78,17 +79,22 @@ def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[Co
     built: list[CollectorThread] = []
     for options in config.collectors:
         system = system_of(config, options)
-        collector = table.build(options, event_schema(system), store.id_key)
+        alone = labels_of(options) is not None
+        pinned = _pinned(store, system.id)
+        schema = source_schema(system, options, None if pinned is None else pinned.task)
+        collector = table.build(options, schema, store.id_key)
         if any(other.input.source == collector.name for other in built):
             raise CollectorError(
                 f"two collectors are called {collector.name!r}, so their positions would be mixed"
                 " up: give each a `name` of its own under `collectors`"
             )
         channel = Channel(high=high, low=high * 3 // 8, wake=wake)
-        source = Input(collector.name, system.id, channel)
-        built.append(
-            CollectorThread(collector, source, resume_of(store, system.id, collector.name))
-        )
+        source = Input(collector.name, system.id, channel, labels_only=alone)
+        resume = resume_of(store, system.id, collector.name)
+        if alone:
+            # What was pinned is the schema of the events.
+            resume = replace(resume, schema=None)
+        built.append(CollectorThread(collector, source, resume))
     return built
 
 
@@ -101,8 +107,7 @@ def system_of(config: Config, options: BaseModel) -> System:
 def resume_of(store: Store, system: str, source: str) -> Resume:
     """Return where a source is to go on, from the store's last commit."""
     core_body = store.documents(system, "core").get("")
-    schema_body = store.documents(system, "schema").get("")
-    schema = None if schema_body is None else msgspec.json.decode(schema_body, type=EventSchema)
+    schema = _pinned(store, system)
     if core_body is None:
         return Resume(schema=schema, store_id=store.id)
     core = msgspec.json.decode(core_body, type=Core)
@@ -114,3 +119,9 @@ def resume_of(store: Store, system: str, source: str) -> Resume:
     }
     oldest = min(core.next_start.values(), default=core.first)
     return Resume(positions=positions, schema=schema, store_id=store.id, replay_from=oldest)
+
+
+def _pinned(store: Store, system: str) -> EventSchema | None:
+    """Return the schema of a system's events as an earlier run has found it."""
+    body = store.documents(system, "schema").get("")
+    return None if body is None else msgspec.json.decode(body, type=EventSchema)

@@ -20,6 +20,8 @@ from agent import outbox, silence
 from agent.clock import Clock
 from agent.dedup import DedupIndex
 from agent.incidents import IncidentWatch
+from agent.labels.sample import unclosed
+from agent.labels.state import LabelState
 from agent.layout import LayoutError
 from agent.notices import Announced
 from agent.persist import collect, mark_clean
@@ -91,11 +93,12 @@ class Running:
 
 @dataclass
 class Input:
-    """A collector's channel and the system that its events belong to."""
+    """A collector's channel and the system that its events or, `labels_only`, labels belong to."""
 
     source: str
     system: str
     channel: Channel
+    labels_only: bool = False
 
 
 @dataclass
@@ -195,6 +198,10 @@ class Pipeline:
         running = self._systems[system]
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
+        if opened.state.labels is not None:
+            opened.state.labels.sources = {
+                i.source for i in self._inputs if i.system == system and i.labels_only
+            }
         running.skipped = opened.state.skipped
         silence.hand_over(running.unopened, opened.state)
         self.announce(opened.announced)
@@ -245,7 +252,9 @@ class Pipeline:
         if self.failure is not None:
             return True
         if self._stopping is not None:
-            return self._stopping.expired() or not any(i.channel.waiting() for i in self._inputs)
+            return self._stopping.expired() or not any(
+                i.channel.waiting() for i in self._inputs if not self._is_early(i)
+            )
         return bool(self._inputs) and all(s.finished for s in self._systems.values())
 
     def _now(self) -> float:
@@ -264,11 +273,24 @@ class Pipeline:
     def _take_one(self) -> bool:
         took = False
         for source in self._inputs:
+            if self._is_early(source):
+                continue
             item = source.channel.get(0.0)
             if item is not None:
                 self._handle(source, item)
                 took = True
         return took
+
+    def _is_early(self, source: Input) -> bool:
+        """Tell whether a source of labels has to wait: what they are for is not known yet.
+
+        That is until the schema of the events is known, or their sources have all ended.
+        """
+        running = self._systems[source.system]
+        if not source.labels_only or running.plan is not None:
+            return False
+        alone = {i.source for i in self._inputs if i.system == source.system and i.labels_only}
+        return not running.ended >= running.sources - alone
 
     def _handle(self, source: Input, item: Item) -> None:
         running = self._systems[source.system]
@@ -282,7 +304,7 @@ class Pipeline:
             self._batch(source, running, item)
 
     def _open(self, running: Running, item: SchemaResolved) -> None:
-        if running.plan is not None:
+        if running.plan is not None or item.schema.labels_only:
             return
         for note in item.notes:
             _log.info("schema_inferred", system=running.system, source=item.source, note=note)
@@ -315,6 +337,9 @@ class Pipeline:
 
     def _batch(self, source: Input, running: Running, batch: EventBatch) -> None:
         if running.plan is None or running.state is None:
+            if source.labels_only:
+                # No event came at all.
+                return
             raise RuntimeError(f"{batch.source}: a batch came before its schema")
         if self._tracing is None:
             self._work(source, running, running.plan, running.state, batch)
@@ -357,6 +382,9 @@ class Pipeline:
                 name(running.system, amount)
         for reason, amount in absorbed.rejected.items():
             self._metrics.rejected(source.source, reason, amount)
+        self._metrics.labels(running.system, absorbed.labels.outcomes)
+        if absorbed.labels.delays:
+            self._metrics.label_delays(running.system, absorbed.labels.delays)
 
     def _emit(self, running: Running, outcome: Outcome) -> None:
         refs = self._trace(running, outcome)
@@ -413,7 +441,20 @@ class Pipeline:
             )
             running.skipped = state.skipped
 
+    def _gauge_labels(self, system: str, labels: LabelState) -> None:
+        self._metrics.labels(system, labels.settled)
+        labels.settled.clear()
+        sample = labels.sample
+        self._metrics.label_store(
+            system,
+            rows=sample.rows + unclosed(sample),
+            sampling=0.5**sample.cut,
+            waiting=len(labels.waiting),
+        )
+
     def _gauge(self, system: str, state: SystemState) -> None:
+        if state.labels is not None:
+            self._gauge_labels(system, state.labels)
         self._metrics.dedup(system, len(state.dedup))
         newest = [p.newest for p in state.partitions.values() if p.newest is not None]
         if newest:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from agent.close import Due
 from agent.labels.gather import Gathered, gather, labelled, outcome_rows
@@ -20,6 +21,7 @@ from agent.signals.disclosure import Signals
 from agent.signals.table import label_based
 from agent.state import SystemState
 from agent.summary import Summary, decode, encode
+from collectors.batch import Categorical
 from policies.engine import LabelGate
 from policies.model import ALL_VERSIONS, Coverage, Report, Window
 
@@ -85,17 +87,34 @@ def with_labels(
     )
 
 
-def gate_of(plan: Plan, due: Due, coverage: Coverage, *, only: bool = False) -> LabelGate | None:
+def gate_of(
+    plan: Plan, due: Due, rows: OutcomeRows | None, coverage: Coverage, *, only: bool = False
+) -> LabelGate | None:
     """Return when verdicts on labels are made in this window; None: like all others."""
     if plan.labels is None:
         return None
+    share, of = coverage.label_coverage, "predictions"
+    if rows is not None and plan.settings.label_observed == "favourable_only":
+        # Of the others no outcome can ever become known.
+        share, of = _of_favourable(plan, rows), "favourable predictions"
     return LabelGate(
         signals=label_based(),
         mature=due.mature,
-        coverage=coverage.label_coverage,
+        coverage=share,
         needed=plan.labels.min_coverage,
+        of=of,
         only=only,
     )
+
+
+def _of_favourable(plan: Plan, rows: OutcomeRows) -> float | None:
+    prediction, label = rows.prediction, rows.label
+    if not isinstance(prediction, Categorical) or not isinstance(label, Categorical):
+        return None
+    codes = [i for i, text in enumerate(prediction.values) if text in plan.layout.favourable]
+    chosen = np.isin(prediction.codes, codes)
+    total = int(chosen.sum())
+    return int((label.codes[chosen] >= 0).sum()) / total if total else None
 
 
 def hold(state: SystemState, due: Due, summary: Summary | None, report: Report) -> None:

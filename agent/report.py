@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent.absorb import REJECTED_LABELS
 from agent.close import Due
 from agent.labels.intake import UNJOINABLE
+from agent.labels.rows import OutcomeRows
 from agent.labels.state import Waiting
 from agent.plan import Plan
 from agent.relabel import Look, gate_of, held_of, hold, outcomes_of, with_labels
@@ -78,7 +80,7 @@ def judge_window(
     look.measured.append((context, signals))
     if due.version != ALL_VERSIONS:
         signals = _of_one_version(signals)
-    judged = _judged(plan, state, due, coverage, signals)
+    judged = _judged(plan, state, due, rows, coverage, signals)
     _remember(state, judged.report, history)
     hold(state, due, due.summary, judged.report)
     return judged
@@ -102,6 +104,7 @@ def judge_again(
     names = label_based()
     before = held.report
     kept = [s for s in before.signals if s.name not in names]
+    rows: OutcomeRows | None = None
     if held.summary is None:
         coverage = msgspec.structs.replace(
             before.coverage, complete=False, incomplete_because="state_lost"
@@ -120,7 +123,7 @@ def judge_again(
         )
         signals = _known(context, look.again) or compute(context, names)
         look.again.append((context, signals))
-    judged = _judged(plan, state, due, coverage, signals, again=True)
+    judged = _judged(plan, state, due, rows, coverage, signals, again=True)
     others = {rule.id for rule in plan.policy.rules if rule.signal not in names}
     report = msgspec.structs.replace(
         judged.report,
@@ -158,6 +161,7 @@ def _judged(
     plan: Plan,
     state: SystemState,
     due: Due,
+    rows: OutcomeRows | None,
     coverage: Coverage,
     signals: Signals,
     *,
@@ -172,7 +176,7 @@ def _judged(
         coverage=coverage,
         memory=state.memory,
         longest=due.window.length == plan.lengths[-1],
-        labels=gate_of(plan, due, coverage, only=again),
+        labels=gate_of(plan, due, rows, coverage, only=again),
     )
     report = Report(
         system=plan.system,
@@ -245,7 +249,9 @@ def coverage_of(plan: Plan, state: SystemState, summary: Summary) -> Coverage:
     }
     partitions = state.coverage_of_partitions()
     events, late = counts.get(EVENTS, 0), counts.get("late_dropped", 0)
-    why = _incomplete(plan, state, events, late, sum(rejected.values()), counts, partitions)
+    # A bad label takes no event from the window.
+    lost = sum(rejected.values()) - counts.get(REJECTED_LABELS, 0)
+    why = _incomplete(plan, state, events, late, lost, counts, partitions)
     return Coverage(
         events=events,
         duplicates=counts.get("duplicates", 0),

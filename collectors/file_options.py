@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from collectors.label_paths import LABELS, LabelPaths
+
 FileFormat = Literal["auto", "csv", "jsonl"]
 
 
@@ -38,6 +40,7 @@ class FileOptions(BaseModel):
     batch_size: int = Field(
         default=5_000, ge=1, le=100_000, description="Most records handed on at a time."
     )
+    labels: LabelPaths | None = Field(default=None, description=LABELS)
     system: str | None = Field(
         default=None, description="Id of the system; required if several are configured."
     )

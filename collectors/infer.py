@@ -54,6 +54,8 @@ class _Inference:
 
     def resolve(self) -> tuple[EventSchema, tuple[str, ...]]:
         self._warn_of_unseen()
+        if self._schema.labels_only:
+            return self._labels()
         found: dict[str, str | None] = {}
         for name, names in FIELDS.items():
             if getattr(self._schema, name) is None:
@@ -65,6 +67,23 @@ class _Inference:
         schema = msgspec.structs.replace(self._schema, **found)
         schema = msgspec.structs.replace(schema, task=schema.task or self._task(schema))
         schema = msgspec.structs.replace(schema, features=self._features(schema))
+        return schema, tuple(self._notes)
+
+    def _labels(self) -> tuple[EventSchema, tuple[str, ...]]:
+        """Resolve the schema of a source that holds labels alone."""
+        found: dict[str, str | None] = {}
+        for name in ("id", "label", "recorded_time"):
+            if getattr(self._schema, name) is None:
+                found[name] = self._named(name, FIELDS[name])
+                self._claimed.add(found[name] or "")
+        schema = msgspec.structs.replace(self._schema, **found)
+        for name in ("id", "label"):
+            if getattr(schema, name) is None:
+                raise CollectorError(
+                    f"none of the fields in {self._n} sampled records is known to be the {name}; "
+                    f"set collectors[].labels.{name} to one of: {self._seen()}"
+                )
+        schema = msgspec.structs.replace(schema, task=schema.task or self._task(schema))
         return schema, tuple(self._notes)
 
     def _warn_of_unseen(self) -> None:

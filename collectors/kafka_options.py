@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from collectors.label_paths import LABELS, LabelPaths
+
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 _DURATION = re.compile(r"([0-9]{1,6})([smh])")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,/]+):[0-9]{1,5}")
@@ -98,6 +100,7 @@ class KafkaOptions(_Section):
         description="Consumer group; each system's agent needs one of its own per cluster.",
     )
     decoder: str = Field(default="json", description="How a record's value is read.")
+    labels: LabelPaths | None = Field(default=None, description=LABELS)
     system: str | None = Field(
         default=None, description="Id of the system; required if several are configured."
     )

@@ -39,6 +39,8 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     `collectors.infer.resolve` nothing is left open: `features` is a dict and every kind is set,
     and a None path means the record has no such field.  `extra` are the optional fields that are
     mapped, by their names in `collectors.decoders.columns.EXTRA`; they are never inferred.
+    `labels_only`: a record is a label for an event that comes from elsewhere; it needs an id and a
+    label, and no time.
     """
 
     id: str | None = None
@@ -54,9 +56,12 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     task: Task | None = None
     timezone: str | None = None
     threshold: float = 0.5
+    labels_only: bool = False
 
     def is_resolved(self) -> bool:
         """Tell whether nothing is left to infer."""
+        if self.labels_only:
+            return self.id is not None and self.label is not None and self.task is not None
         return (
             self.features is not None
             and self.task is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,6 +24,10 @@ from prometheus_client import (
 )
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_DAYS = (
+    *(60.0, 600.0, 3_600.0, 6 * 3_600.0, 86_400.0, 2 * 86_400.0),
+    *(4 * 86_400.0, 7 * 86_400.0, 14 * 86_400.0, 21 * 86_400.0, 30 * 86_400.0, 60 * 86_400.0),
+)
 _MAX_REASONS = 64
 OTHER = "other"
 """Reasons beyond the first 64 different ones are counted under this one."""
@@ -81,6 +85,31 @@ class AgentMetrics:
         self._dedup = self._gauge("dedup_ids", "Event ids remembered to find repeats.", "system")
         self._watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which input is complete.", "system"
+        )
+        self._labels = self._counter(
+            "labels", "Labels by what became of them.", "system", "outcome"
+        )
+        self._label_delay = Histogram(
+            "pantau_label_delay_seconds",
+            "Time from an event to the recording of its label.",
+            ("system",),
+            buckets=_DAYS,
+            registry=self.registry,
+        )
+        self._label_coverage = self._gauge(
+            "label_coverage_ratio",
+            "Share of predictions with a label in the newest final window.",
+            "system",
+            "window",
+        )
+        self._label_rows = self._gauge(
+            "label_rows", "Predictions kept until their windows are mature.", "system"
+        )
+        self._label_sampling = self._gauge(
+            "label_sampling_ratio", "Share of predictions of which labels are kept.", "system"
+        )
+        self._windows_waiting = self._gauge(
+            "windows_waiting", "Reported windows whose labels may still come.", "system"
         )
         self._windows = self._counter("windows_closed", "Windows closed.", "system", "window")
         self._reports = self._counter("reports", "Reports made, revisions included.", "system")
@@ -222,6 +251,28 @@ class AgentMetrics:
     def watermark(self, system: str, epoch_seconds: float) -> None:
         """Set the watermark."""
         self._watermark.labels(system).set(epoch_seconds)
+
+    def labels(self, system: str, outcomes: Mapping[str, int]) -> None:
+        """Count labels by what became of them."""
+        for outcome, n in outcomes.items():
+            if n:
+                self._labels.labels(system, outcome).inc(n)
+
+    def label_delays(self, system: str, seconds: Iterable[float]) -> None:
+        """Record how long after their events labels were recorded."""
+        delay = self._label_delay.labels(system)
+        for one in seconds:
+            delay.observe(max(0.0, one))
+
+    def label_coverage(self, system: str, window: str, share: float) -> None:
+        """Set the share of labelled predictions in the newest final window of a length."""
+        self._label_coverage.labels(system, window).set(share)
+
+    def label_store(self, system: str, *, rows: int, sampling: float, waiting: int) -> None:
+        """Set what is kept for labels that may still come."""
+        self._label_rows.labels(system).set(rows)
+        self._label_sampling.labels(system).set(sampling)
+        self._windows_waiting.labels(system).set(waiting)
 
     def window_closed(self, system: str, window: str, n: int = 1) -> None:
         """Count `n` closed windows of one length, such as `1h`."""

@@ -95,14 +95,15 @@ class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
 
     `signals` names these signals.  Before the window is `mature` their verdicts are provisional:
     nothing is remembered and nobody is told.  Then they are decided once, if the share `coverage`
-    of labelled predictions reaches `needed`.  `only`: judge only them, because everything else was
-    judged before.
+    of labelled predictions reaches `needed`; `of` says in words of what it is.  `only`: judge only
+    them, because everything else was judged before.
     """
 
     signals: frozenset[str]
     mature: bool
     coverage: float | None
     needed: float
+    of: str = "predictions"
     only: bool = False
 
 
@@ -235,7 +236,7 @@ def _too_few_labels(scene: _Scene, rule: Rule) -> str | None:
         return None
     if labels.coverage >= labels.needed:
         return None
-    return f"label_coverage: {labels.coverage:.2f} of predictions, needed {labels.needed:g}"
+    return f"label_coverage: {labels.coverage:.2f} of {labels.of}, needed {labels.needed:g}"
 
 
 def _by_name(signals: Sequence[Signal], hidden: Sequence[Signal]) -> dict[str, dict[str, Signal]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from agent import __version__
 from agent.config.load import digest
 from agent.config.model import Config
-from agent.config.resolve import event_schema
+from agent.config.resolve import source_schema
 from agent.inputs import system_of
 from agent.run import exporter_options
 from collectors import table as collectors
@@ -46,7 +46,7 @@ def probe_collectors(config: Config) -> list[Connection]:
         system = system_of(config, options)
         name = str(getattr(options, "type", "collector"))
         try:
-            collector = collectors.build(options, event_schema(system), ID_KEY)
+            collector = collectors.build(options, source_schema(system, options), ID_KEY)
             name = collector.name
             connections.append(Connection("collector", name, True, collector.check(), system.id))
         except (CollectorError, OSError) as error:

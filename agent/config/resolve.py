@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from agent.config.extra import FACTORS
 from agent.config.model import Config
 from agent.config.system import EventPaths, System
-from collectors.schema import EventSchema, ExtraField, FeatureField, TimeRule
+from collectors.label_paths import LabelPaths
+from collectors.schema import EventSchema, ExtraField, FeatureField, Task, TimeRule
 
 _TRUE = frozenset({"1", "1.0", "true", "True", "TRUE"})
 _FALSE = frozenset({"0", "0.0", "false", "False", "FALSE"})
+
+
+def source_schema(system: System, options: BaseModel, task: Task | None = None) -> EventSchema:
+    """Return the schema of one source of the system: of its events, or of labels alone.
+
+    `task` is what is known of the system's, should the configuration leave it open.
+    """
+    labels = labels_of(options)
+    if labels is None:
+        return event_schema(system)
+    event = system.event
+    return EventSchema(
+        id=labels.id or event.id,
+        label=labels.label or event.label,
+        recorded_time=labels.recorded_time or event.recorded_time,
+        features={},
+        task=system.task or task,
+        timezone=event.timezone,
+        labels_only=True,
+    )
+
+
+def labels_of(options: BaseModel) -> LabelPaths | None:
+    """Return where labels stand in a source that holds them alone; None: it holds events."""
+    found = getattr(options, "labels", None)
+    return found if isinstance(found, LabelPaths) else None
 
 
 def event_schema(system: System) -> EventSchema:
@@ -36,8 +65,12 @@ def event_schema(system: System) -> EventSchema:
 
 
 def brings_labels(config: Config, system: System) -> bool:
-    """Tell whether a collector of the system says where labels stand in its records."""
-    return system.event.label is not None
+    """Tell whether a label can come to the system, from its events or from a source of labels."""
+    return system.event.label is not None or any(
+        labels_of(options) is not None
+        for options in config.collectors
+        if getattr(options, "system", None) in (None, system.id)
+    )
 
 
 def extra_fields(event: EventPaths) -> dict[str, ExtraField]:

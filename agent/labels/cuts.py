@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from collectors.batch import Categorical, Column, EventBatch, Ints
+from collectors.batch import Categorical, EventBatch, Ints
 
 MICROSECONDS = 1_000_000
 
@@ -42,34 +43,25 @@ def cut(batch: EventBatch, at: list[int]) -> Iterator[EventBatch]:
 def _part(batch: EventBatch, first: int, last: int) -> EventBatch:
     rows = slice(first, last)
     end = last == batch.n
-    return replace(
-        batch,
-        n=last - first,
-        event_time=batch.event_time[rows],
-        offset=batch.offset[rows],
-        event_id=batch.event_id[rows],
-        body=batch.body[rows],
-        recorded_time=None if batch.recorded_time is None else batch.recorded_time[rows],
-        model_version=None if batch.model_version is None else _texts(batch.model_version, rows),
-        prediction=None if batch.prediction is None else _taken(batch.prediction, rows),
-        score=None if batch.score is None else batch.score[rows],
-        label=None if batch.label is None else _taken(batch.label, rows),
-        features={name: _taken(column, rows) for name, column in batch.features.items()},
-        audit={name: _texts(column, rows) for name, column in batch.audit.items()},
-        extra={name: _taken(column, rows) for name, column in batch.extra.items()},
-        reviewer=None if batch.reviewer is None else batch.reviewer[rows],
-        mismatched={k: flags[rows] for k, flags in batch.mismatched.items() if flags[rows].any()},
-        rejected=tuple(
+    columns = {one.name: _taken(getattr(batch, one.name), rows) for one in fields(batch)}
+    columns |= {
+        "n": last - first,
+        "mismatched": {
+            name: flags[rows] for name, flags in batch.mismatched.items() if flags[rows].any()
+        },
+        "rejected": tuple(
             replace(one, row=one.row - first)
             for one in batch.rejected
             if first <= one.row < last or (end and one.row == last)
         ),
-    )
+    }
+    return replace(batch, **columns)
 
 
-def _texts(column: Categorical, rows: slice) -> Categorical:
-    return Categorical(column.codes[rows], column.values)
-
-
-def _taken(column: Column, rows: slice) -> Column:
-    return _texts(column, rows) if isinstance(column, Categorical) else column[rows]
+def _taken(value: Any, rows: slice) -> Any:
+    """Return the rows of a field of a batch, whichever it is; what has no rows as it is."""
+    if isinstance(value, Categorical):
+        return Categorical(value.codes[rows], value.values)
+    if isinstance(value, dict):
+        return {name: _taken(column, rows) for name, column in value.items()}
+    return value[rows] if isinstance(value, np.ndarray) else value

@@ -108,8 +108,8 @@ def take_labels(
 ) -> None:
     """Join the label records among a batch's rows.
 
-    `arrived` (seconds, by row of `rows`) is how far event time had come.  A time beyond `latest`
-    (microseconds) is none.
+    `arrived` (seconds, by row of `rows`) is how far event time had come, `ENDLESS` before the first
+    event.  A time beyond `latest` (microseconds) is none.
     """
     if not len(rows) or batch.label is None:
         return
@@ -145,8 +145,18 @@ def recorded_of(batch: EventBatch, rows: Ints, latest: int) -> Ints:
     return np.where(times > latest, NO_TIME, times)
 
 
-def close_panes(settings: LabelSettings, state: LabelState, closed_to: int) -> Counter[str]:
-    """Settle what closes before a second: the sample, and labels whose event did not come."""
+def close_panes(
+    settings: LabelSettings,
+    state: LabelState,
+    closed_to: int,
+    span: tuple[int, int],
+    *,
+    end_of_input: bool = False,
+) -> Counter[str]:
+    """Settle what closes before a second: the sample, and labels whose event did not come.
+
+    `span` is that of the events so far; an orphan counts within it.
+    """
     outcomes: Counter[str] = Counter()
     ready = sorted(p for p in state.sample.panes if p + settings.pane <= closed_to)
     for start in ready:
@@ -155,7 +165,8 @@ def close_panes(settings: LabelSettings, state: LabelState, closed_to: int) -> C
         )
         _remove(state, removed)
         state.dirty = True
-    _settle_early(settings, state, closed_to - settings.pair_horizon, outcomes)
+    to = closed_to - settings.pair_horizon
+    _settle_early(settings, state, ENDLESS + 1 if end_of_input else to, span, outcomes)
     return outcomes
 
 
@@ -328,7 +339,11 @@ def _touch(settings: LabelSettings, state: LabelState, seconds: Iterable[int]) -
 
 
 def _settle_early(
-    settings: LabelSettings, state: LabelState, to: int, outcomes: Counter[str]
+    settings: LabelSettings,
+    state: LabelState,
+    to: int,
+    span: tuple[int, int],
+    outcomes: Counter[str],
 ) -> None:
     """Count labels as orphans whose event can come no more."""
     if to <= state.settled_to:
@@ -341,7 +356,8 @@ def _settle_early(
     found = {one for one, _ in state.table.find(state.number, [one for _, one in waiting])}
     lost = [(at, one) for at, one in waiting if one not in found]
     kept = highest(state.sample.largest)
-    orphans = [(at, one) for at, one in lost if one <= kept]
+    first, newest = span
+    orphans = [(min(max(at, first), newest), one) for at, one in lost if one <= kept]
     _add_orphans(settings, state, orphans)
     outcomes["orphan"] += len(orphans)
     outcomes["not_sampled"] += len(lost) - len(orphans)

@@ -35,7 +35,8 @@ class LabelState:
     `matured_to`: second up to which windows can be mature; `expired_to`: before it rows are gone.
     `versions` and `touched` are ways into `waiting`, whose earliest end is at least `earliest`;
     `dirty_windows` are those whose document is behind.  `looked_at`: clock time of the last look
-    for windows to restate.  `held_open`: no window is mature before the input ends.  `settled`:
+    for windows to restate.  `held_open`: no window is mature before the input ends.  `sources`
+    are those configured to bring labels alone.  `settled`:
     what has become of labels since they were last counted.
     """
 
@@ -54,6 +55,7 @@ class LabelState:
     labels: int = 0
     looked_at: float = 0.0
     held_open: bool = False
+    sources: set[str] = field(default_factory=set)
     settled: Counter[str] = field(default_factory=Counter)
     dirty_windows: set[Key] = field(default_factory=set)
     stored_texts: int = 0

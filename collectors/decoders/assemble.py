@@ -21,7 +21,13 @@ from collectors.decoders.columns import (
     columns_of,
 )
 from collectors.decoders.dictionary import Dictionary
-from collectors.decoders.draft import Draft, row_times, spare_label_records, to_batch
+from collectors.decoders.draft import (
+    Draft,
+    keep_labels_alone,
+    row_times,
+    spare_label_records,
+    to_batch,
+)
 from collectors.decoders.identity import IdHash
 from collectors.decoders.native import NativeReader, Read
 from collectors.decoders.times import MISSING, TimeReader
@@ -118,7 +124,9 @@ class Assembler:
         for i, values in self._gathered.items():
             self._read_gathered(self.columns[i].key, self.columns[i].path, values)
         self._name_columns()
-        if self._may_lack_time and draft.rejected:
+        if self._schema.labels_only:
+            keep_labels_alone(draft)
+        elif self._may_lack_time and draft.rejected:
             spare_label_records(draft, self._bad_times)
         return to_batch(
             draft,

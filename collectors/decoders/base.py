@@ -25,6 +25,8 @@ REASONS = (
     "unreadable_time",
     "implausible_time",
     "naive_time",
+    "missing_id",
+    "missing_label",
 )
 """Every reason for which a decoder rejects a record; collectors add their own."""
 

@@ -31,6 +31,7 @@ from collectors.decoders.columns import (
     REVIEW_SECONDS,
     SCORE,
 )
+from collectors.decoders.times import NO_TIME
 from collectors.schema import EventSchema, TimeRule
 
 POSITIVE, NEGATIVE = "1", "0"
@@ -80,6 +81,17 @@ def spare_label_records(draft: Draft, rows: Sequence[int]) -> None:
             and not _has(draft, SCORE, row)
         ):
             del draft.rejected[row]
+
+
+def keep_labels_alone(draft: Draft) -> None:
+    """Make every row a label record without an event time, or reject it for what it lacks."""
+    draft.event_time = np.full(draft.n, NO_TIME, np.int64)
+    for row in np.flatnonzero(draft.event_id == NO_ID).tolist():
+        draft.rejected.setdefault(row, ("missing_id", "a label needs the id of its event"))
+    label = draft.columns[LABEL]
+    missing = label.codes < 0 if isinstance(label, Categorical) else np.isnan(label)
+    for row in np.flatnonzero(missing).tolist():
+        draft.rejected.setdefault(row, ("missing_label", ""))
 
 
 def _has(draft: Draft, key: str, row: int) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.clock import ManualClock
 from agent.dedup import DedupIndex
+from agent.labels.settings import LabelSettings
+from agent.labels.state import temporary
 from agent.layout import build_layout
 from agent.plan import Plan, TimeSettings
 from agent.signals.context import Settings
@@ -42,26 +46,43 @@ class Scenario:
         )
         self.state = SystemState(dedup=DedupIndex(self.plan.time.dedup_horizon, 100_000))
         self.alerts: list[Alert] = []
+        self.label_outcomes: Counter[str] = Counter()
         self.last_status: SourceStatus | None = None
         self._offsets: dict[str, int] = {}
+
+    def with_labels(self, settings: LabelSettings) -> None:
+        """Let labels come, and judge small groups; `label_outcomes` counts what becomes of them."""
+        self.plan = replace(
+            self.plan,
+            labels=settings,
+            settings=replace(self.plan.settings, min_group_n=20),
+            policy=effective(
+                [load_pack("asean-guide")], oversight="human_in_the_loop", maturity="advanced"
+            ),
+        )
+        self.state.labels = temporary("loans", settings.pane)
 
     def push(
         self,
         rows: Sequence[Mapping[str, Any]],
         *,
+        source: str = "test",
         partition: str = "0",
         rejected: Sequence[Rejected] = (),
     ) -> list[Report]:
         """Give events to the system; return the reports this brought."""
         made = batch(
             rows,
+            source=source,
             partition=partition,
-            first_offset=self._offsets.get(partition, 0),
+            first_offset=self._offsets.get(source + partition, 0),
             rejected=rejected,
         )
-        self._offsets[partition] = made.next_offset
+        self._offsets[source + partition] = made.next_offset
         outcome = take(self.plan, self.state, made, self.clock.now())
         self.alerts += [item for item in outcome.items if isinstance(item, Alert)]
+        if outcome.absorbed is not None:
+            self.label_outcomes += outcome.absorbed.labels.outcomes
         return outcome.reports()
 
     def status(

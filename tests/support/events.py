@@ -42,14 +42,16 @@ def batch(
     first_offset: int = 0,
     rejected: Sequence[Rejected] = (),
 ) -> EventBatch:
-    """Return the rows as a batch; `time` is epoch seconds, anything absent is missing."""
+    """Return the rows as a batch; times are epoch seconds, anything absent is missing."""
     n = len(rows)
     return EventBatch(
         source=source,
         partition=partition,
         next_offset=first_offset + n + len(rejected),
         n=n,
-        event_time=np.array([int(r["time"] * 1_000_000) for r in rows], dtype=np.int64),
+        event_time=_times(rows, "time"),
+        recorded_time=_times(rows, "recorded"),
+        label=_texts(rows, "label"),
         offset=np.arange(first_offset, first_offset + n, dtype=np.int64),
         event_id=np.array([hashed(r.get("id")) for r in rows], dtype=np.uint64),
         body=np.array([checksum(r) for r in rows], dtype=np.uint32),
@@ -60,6 +62,12 @@ def batch(
         audit={"gender": _texts(rows, "gender")},
         rejected=tuple(rejected),
     )
+
+
+def _times(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    given = [r.get(name) for r in rows]
+    none = np.iinfo(np.int64).min
+    return np.array([none if t is None else int(t * 1_000_000) for t in given], dtype=np.int64)
 
 
 def hashed(value: Any) -> int:
