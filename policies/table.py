@@ -22,6 +22,14 @@ PACKS: dict[str, str] = {
     "country-th": "country-th.yaml",
     "country-tl": "country-tl.yaml",
     "country-vn": "country-vn.yaml",
+    "generative-ai": "generative-ai.yaml",
+    "sector-financial-services": "sector-financial-services.yaml",
+    "sector-healthcare": "sector-healthcare.yaml",
+    "sector-manufacturing": "sector-manufacturing.yaml",
+    "sector-platforms": "sector-platforms.yaml",
+    "sector-public-services": "sector-public-services.yaml",
+    "sustainability": "sustainability.yaml",
+    "vendor-oversight": "vendor-oversight.yaml",
 }
 """Pack name (its `id`) -> file in `policies/packs/`."""
 
@@ -30,6 +38,19 @@ SECTOR_ALIASES: dict[str, str] = {
     "banking": "financial-services",
     "insurance": "financial-services",
     "health": "healthcare",
+    "government": "public-services",
+    "public-sector": "public-services",
+    "smart-city": "public-services",
+    "smart-cities": "public-services",
+    "public-services-and-smart-cities": "public-services",
+    "industry": "manufacturing",
+    "logistics": "manufacturing",
+    "supply-chain": "manufacturing",
+    "manufacturing-and-supply-chain": "manufacturing",
+    "e-commerce": "platforms",
+    "ecommerce": "platforms",
+    "marketplace": "platforms",
+    "platforms-and-e-commerce": "platforms",
 }
 """Other words for a sector, in lower case with dashes -> the sector in the pack's name."""
 
