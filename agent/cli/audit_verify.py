@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-LogFolder = Annotated[
-    str, typer.Argument(metavar="DIR", help="The folder of the audit log.", show_default=False)
-]
-Key = Annotated[
-    str | None, typer.Option("--key", metavar="VKEY", help="Public key of the log's signer.")
-]
+from agent.cli.audit_options import Keys, LogPlace, TokenFile
+
+if TYPE_CHECKING:
+    from exporters.audit.findings import Verification
+    from exporters.audit.read.evidence import Evidence
+
 Against = Annotated[
     list[str] | None,
-    typer.Option("--against", metavar="CHECKPOINT", help="A checkpoint that was kept elsewhere."),
+    typer.Option(
+        "--against",
+        metavar="CHECKPOINT",
+        help="A checkpoint that was kept elsewhere: a file, or SIZE:ROOT from an alert or metric.",
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 for UNKNOWN, too.")]
 Replay = Annotated[bool, typer.Option("--replay", help="Judge the logged signals again.")]
@@ -23,26 +27,27 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def audit_verify(
-    log: LogFolder,
-    key: Key = None,
+    log: LogPlace,
+    key: Keys = None,
     against: Against = None,
     strict: Strict = False,
     replay: Replay = False,
     json: Json = False,
+    token_file: TokenFile = None,
 ) -> int:
-    """Verify an audit log offline: framing, sequence, record ids and schema.
+    """Verify an audit log offline: signatures, the tree, what others remember of it, its records.
 
-    Exit codes: 0 PASS, 1 FAIL, 4 UNKNOWN (1 with --strict).
+    Exit codes: 0 PASS, 1 FAIL, 4 UNKNOWN (1 with --strict).  What the checks and the finding codes
+    mean: docs/audit.md.
     """
-    _refuse_unbuilt(log, key=key, against=against, replay=replay)
+    from agent.cli.audit_options import local_copy
     from agent.cli.output import print_json
-    from agent.cli.progress import progress, steps
     from exporters.audit.findings import document, exit_code, render
-    from exporters.audit.verify import verify
+    from exporters.audit.read.evidence import Evidence, read_checkpoint, read_key
 
-    with progress("bytes") as bar:
-        advance = steps(bar)
-        verification = verify(Path(log), progress=lambda done, total: advance(done))
+    evidence = Evidence(tuple(map(read_key, key or ())), tuple(map(read_checkpoint, against or ())))
+    with local_copy(log, token_file) as directory:
+        verification = _verify(directory, evidence, replay=replay)
     if json:
         print_json(document(verification))
     else:
@@ -50,18 +55,43 @@ def audit_verify(
     return exit_code(verification, strict=strict)
 
 
-def _refuse_unbuilt(log: str, **options: object) -> None:
-    """Refuse what this version cannot check: passing over it in silence would read as a PASS."""
-    reasons = {
-        "key": "logs are not signed yet, so there is no signature to check",
-        "against": "logs have no checkpoints yet, so there is nothing to compare",
-        "replay": "verdicts cannot be replayed yet",
-    }
+def _verify(directory: Path, evidence: Evidence, *, replay: bool) -> Verification:
+    from agent.cli.progress import progress, steps
+    from exporters.audit import place
+    from exporters.audit.read.evidence import with_memory
+    from exporters.audit.read.verify import verify_published
+    from exporters.audit.verify import NotALog, verify
+
+    if place.is_state(directory):
+        _refuse(key=evidence.keys, against=evidence.remembered, replay=replay)
+        with progress("bytes") as bar:
+            advance = steps(bar)
+            return verify(directory, progress=lambda done, total: advance(done))
+    if not directory.is_dir():
+        raise NotALog(f"there is no directory {directory}")
+    with progress("records") as bar:
+        advance = steps(bar)
+        return verify_published(
+            directory,
+            with_memory(evidence, directory),
+            replay=replay,
+            label_based=_label_based() if replay else frozenset(),
+            progress=lambda done, total: advance(done),
+        )
+
+
+def _label_based() -> frozenset[str]:
+    from agent.signals.table import label_based
+
+    return label_based()
+
+
+def _refuse(**options: object) -> None:
+    """Refuse what cannot be checked: passing over it in silence would read as a PASS."""
     for name, value in options.items():
         if value:
-            raise typer.BadParameter(
-                f"{reasons[name]}; leave the option out", param_hint=f"--{name}"
+            text = (
+                "these are the private files behind a log, which are not signed; verify the "
+                "published directory"
             )
-    if "://" in log:
-        text = "only a folder can be verified yet; copy the log here and name the copy"
-        raise typer.BadParameter(text, param_hint="DIR")
+            raise typer.BadParameter(text, param_hint=f"--{name}")

@@ -11,6 +11,10 @@ import typer
 
 from agent import __version__
 from agent.cli import exits
+from agent.cli.audit_compare import audit_compare, audit_consistency
+from agent.cli.audit_keys import audit_keys
+from agent.cli.audit_prove import audit_prove, audit_verify_proof
+from agent.cli.audit_pull import audit_pull
 from agent.cli.audit_verify import audit_verify
 from agent.cli.backtest import backtest
 from agent.cli.check import check
@@ -65,6 +69,14 @@ app.add_typer(_policy, name="policy")
 
 _audit = _group("The append-only audit log.")
 _audit.command("verify", short_help="Verify an audit log.")(audit_verify)
+_audit.command("pull", short_help="Copy a served log.")(audit_pull)
+_audit.command("prove", short_help="Write the proof of one record.")(audit_prove)
+_audit.command("verify-proof", short_help="Verify the proof of one record.")(audit_verify_proof)
+_audit.command("consistency", short_help="Prove that one checkpoint continues another.")(
+    audit_consistency
+)
+_audit.command("compare", short_help="Compare two copies of a log.")(audit_compare)
+_audit.command("keys", short_help="List a log's public keys.")(audit_keys)
 app.add_typer(_audit, name="audit")
 
 

@@ -13,11 +13,92 @@ MOST_PER_CODE = 100
 """Findings of one code that are listed; the rest are counted."""
 
 NOT_COVERED = (
-    "Not covered: this command does not look at the Merkle tree and its signature yet. Somebody "
-    "who can write to the private files can change a record and its checksum together unnoticed."
+    "Not covered: these are the private files behind the log, and their checksums are against "
+    "accidents: whoever can write to them can change a record and its checksum together. "
+    "Verify the published directory: its tree is signed."
 )
 
-CHECKS: dict[str, tuple[str, tuple[str, ...]]] = {
+Checks = dict[str, tuple[str, tuple[str, ...]]]
+"""Each check by its name: what it means if it passes, and the finding codes that belong to it."""
+
+_RECORDS: Checks = {
+    "origin": ("every record is of this log", ("wrong_origin",)),
+    "schema": (
+        "every record is canonical JSON and says only what its type lists",
+        ("not_canonical", "schema_violation"),
+    ),
+    "ids": (
+        "ids are unique and follow from what the records say",
+        ("id_mismatch", "duplicate_id"),
+    ),
+    "blobs": ("the texts named by digest are there", ("blob_missing", "blob_altered")),
+    "policies": ("every verdict names the policy that was in force", ("policy_unknown",)),
+}
+
+PUBLISHED: Checks = {
+    "signature": (
+        "the newest checkpoint is signed by the log's key",
+        (
+            "no_records",
+            "checkpoint_missing",
+            "checkpoint_malformed",
+            "signature_invalid",
+            "key_unknown",
+            "key_unvouched",
+        ),
+    ),
+    "tree": (
+        "entries, tiles and the signed root agree",
+        (
+            "bundle_missing",
+            "bundle_damaged",
+            "entry_altered",
+            "tile_missing",
+            "tile_altered",
+            "root_mismatch",
+        ),
+    ),
+    "history": (
+        "every checkpoint that the log kept is of this tree",
+        ("kept_checkpoint_altered", "history_forked"),
+    ),
+    "memory": (
+        "the log continues what others remember of it",
+        ("rollback", "fork", "wrong_log", "epoch_expired", "no_external_checkpoint"),
+    ),
+    "epochs": (
+        "record 0 says whose log this is; each epoch names the one before, each key the next",
+        ("genesis_missing", "epoch_unlinked", "epoch_missing", "key_unlinked"),
+    ),
+    "sequence": (
+        "every record has the number of its place",
+        ("seq_mismatch", "gap_recorded"),
+    ),
+    **_RECORDS,
+    "windows": (
+        "every verdict follows the signals it judges, and no window is left out",
+        ("window_unknown", "window_missing", "part_missing"),
+    ),
+    "continuity": (
+        "heartbeats come in time and count the records between them",
+        ("heartbeat_missing", "count_mismatch", "restart_untold"),
+    ),
+    "time": (
+        "the wall clock agrees with the monotonic clock, or a step was told",
+        ("clock_unexplained",),
+    ),
+}
+"""The checks of a published log, in the order they are shown."""
+
+REPLAY: Checks = {
+    "replay": (
+        "the logged signals and the logged policy give the logged verdicts",
+        ("verdict_differs", "verdict_missing", "verdict_not_replayed"),
+    ),
+}
+"""The check that `--replay` adds."""
+
+CHECKS: Checks = {
     "framing": (
         "every byte belongs to a whole frame with a matching checksum",
         ("no_records", "frame_damaged", "torn_tail", "segment_header"),
@@ -30,20 +111,10 @@ CHECKS: dict[str, tuple[str, tuple[str, ...]]] = {
         "record 0 says whose log this is, and what came before it",
         ("genesis_missing", "epoch_unlinked"),
     ),
-    "origin": ("every record is of this log", ("wrong_origin",)),
-    "schema": (
-        "every record is canonical JSON and says only what its type lists",
-        ("not_canonical", "schema_violation"),
-    ),
-    "ids": (
-        "ids are unique and follow from what the records say",
-        ("id_mismatch", "duplicate_id"),
-    ),
-    "blobs": ("the texts named by digest are there", ("blob_missing", "blob_altered")),
-    "policies": ("every verdict names the policy that was in force", ("policy_unknown",)),
-    "windows": ("every verdict follows the signals it judges", ("window_unknown",)),
+    **_RECORDS,
+    "windows": ("every verdict follows the signals it judges", ("window_unknown", "part_missing")),
 }
-"""The checks, in the order they are shown, and the finding codes that belong to each."""
+"""The checks of the private write-ahead log, in the order they are shown."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -56,7 +127,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome: `size` is the newest epoch's number of records, `root` its tree's (not yet).
+    """The outcome: `size` is the newest epoch's number of records, `root` its tree's, in base64.
 
     `checks` gives each check's own result; `notes` say what was not checked.
     """
@@ -76,32 +147,41 @@ class Findings:
     def __init__(self) -> None:
         self._listed: list[Finding] = []
         self._counts: Counter[tuple[str, Result]] = Counter()
+        self.prefix = ""
 
     def add(self, code: str, where: str, detail: str, result: Result = "FAIL") -> None:
-        """Add a finding."""
+        """Add a finding; `prefix` goes before its place."""
         self._counts[code, result] += 1
         if self._counts[code, result] <= MOST_PER_CODE:
-            self._listed.append(Finding(code, result, where, detail))
+            self._listed.append(Finding(code, result, self.prefix + where, detail))
 
-    def conclude(self, origin: str | None, size: int) -> Verification:
-        """Return the verification."""
+    def conclude(
+        self,
+        origin: str | None,
+        size: int,
+        root: str | None = None,
+        *,
+        checks: Checks = CHECKS,
+        notes: tuple[str, ...] = (NOT_COVERED,),
+    ) -> Verification:
+        """Return the verification; `checks` are those that were made."""
         listed = list(self._listed)
         for (code, result), count in self._counts.items():
             if count > MOST_PER_CODE:
                 more = f"{count - MOST_PER_CODE} more of this kind"
                 listed.append(Finding(code, result, "elsewhere", more))
-        checks = {
+        results = {
             name: _worst(f.result for f in listed if f.code in codes)
-            for name, (_, codes) in CHECKS.items()
+            for name, (_, codes) in checks.items()
         }
         return Verification(
-            result=_worst(checks.values()),
+            result=_worst(f.result for f in listed),
             origin=origin,
             size=size,
-            root=None,
+            root=root,
             findings=tuple(listed),
-            checks=checks,
-            notes=(NOT_COVERED,),
+            checks=results,
+            notes=notes,
         )
 
 
@@ -120,9 +200,12 @@ def document(verification: Verification) -> dict[str, Any]:
 def render(verification: Verification) -> str:
     """Return the verification as lines for a person."""
     lines = [f"log      {verification.origin or '(unknown)'}", f"records  {verification.size}", ""]
+    if verification.root is not None:
+        lines.insert(2, f"root     {verification.root}")
+    meanings = CHECKS if verification.checks.keys() == CHECKS.keys() else PUBLISHED | REPLAY
     for name, result in verification.checks.items():
-        lines.append(f"{result:8} {name:9} {CHECKS[name][0]}")
-        codes = CHECKS[name][1]
+        meaning, codes = meanings[name]
+        lines.append(f"{result:8} {name:10} {meaning}")
         for finding in verification.findings:
             if finding.code in codes:
                 lines.append(f"         - {finding.code} at {finding.where}: {finding.detail}")

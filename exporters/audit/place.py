@@ -91,11 +91,16 @@ def find(directory: Path) -> Place:
     A published directory names its state in `log.json`, if that is not `<directory>.state`.
     """
     directory = directory.absolute()
-    if (directory / "wal").is_dir():
+    if is_state(directory):
         stem = directory.name.removesuffix(".state")
         return Place(directory.with_name(stem) if stem != directory.name else directory, directory)
     named = read_hint(directory).get("state")
     return locate(directory, directory / named if isinstance(named, str) else None)
+
+
+def is_state(directory: Path) -> bool:
+    """Tell whether a directory holds the private files of a log, not the published ones."""
+    return (directory / "wal").is_dir()
 
 
 def epochs(place: Place) -> list[str]:

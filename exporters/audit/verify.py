@@ -6,26 +6,21 @@ ids.  Nothing is changed, and no lock is taken: a log may be verified while it i
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from exporters.audit import blobs, place, types
 from exporters.audit.findings import Findings, Verification
 from exporters.audit.frames import HEADER_SIZE, Bad, Good, decode_header, origin_hash, scan
 from exporters.audit.jcs import is_canonical
-from exporters.audit.record import alert_id, report_id
-from exporters.audit.seen import short_hash
+from exporters.audit.read.content import ContentChecks
 from exporters.audit.wal import segments
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes read so far and in all."""
-
-_OWN_NAMES = ("log.genesis", "log.resume", "log.close", "log.gap", "heartbeat")
 
 
 class NotALog(Exception):
@@ -54,10 +49,7 @@ class _Verifier:
 
     def __init__(self, at: place.Place, findings: Findings, progress: Progress | None) -> None:
         self._at, self._findings, self._progress = at, findings, progress
-        self._ids: array[int] = array("Q")
-        self._places: list[tuple[int, str]] = []
-        self._policies: dict[str, str] = {}
-        self._window: str | None = None
+        self._content = ContentChecks(findings, lambda digest: blobs.problem(at.public, digest))
         self._read = self._total = 0
         self._epoch = ""
         self._origin: str | None = None
@@ -74,12 +66,12 @@ class _Verifier:
         self._total = sum(size for _, found in epochs for _, _, size in found)
         for number, (epoch, found) in enumerate(epochs):
             self._verify_epoch(epoch, found, newest=number == len(epochs) - 1)
-        if not epochs or not self._ids:
+        if not epochs or not self._content.records:
             detail = f"no records for this log are in {self._at.wal}"
             self._findings.add("no_records", str(self._at.public), detail)
         if head is not None and (not epochs or head.epoch == self._epoch):
             self._compare_size(head)
-        self._find_duplicates()
+        self._content.conclude()
         return self._origin, self._expected
 
     def _compare_size(self, head: place.Noted) -> None:
@@ -94,7 +86,7 @@ class _Verifier:
     ) -> None:
         before = self._origin
         self._epoch, self._origin, self._expected, self._damaged = epoch, None, 0, False
-        self._places.append((len(self._ids), epoch))
+        self._content.begin(epoch)
         for number, (first, path, size) in enumerate(found):
             last = newest and number == len(found) - 1
             self._verify_segment(first, path, size, before, last=last)
@@ -150,7 +142,7 @@ class _Verifier:
         except types.SchemaError as error:
             self._findings.add("schema_violation", where, str(error))
             self._count(_loose_seq(good.payload, self._expected), where)
-            self._ids.append(short_hash(f"unreadable {len(self._ids)}"))
+            self._content.pass_over()
             return
         where = f"record {envelope.seq} ({where})"
         if self._origin is None:
@@ -161,8 +153,7 @@ class _Verifier:
         if envelope.source != self._origin:
             detail = f"it is of {envelope.source}, the log is of {self._origin}"
             self._findings.add("wrong_origin", where, detail)
-        self._ids.append(short_hash(envelope.id))
-        self._content(envelope, data, where)
+        self._content.take(envelope, data, where)
 
     def _count(self, seq: int, where: str) -> None:
         expected = self._expected
@@ -190,67 +181,9 @@ class _Verifier:
         elif before is not None and (data.previous is None or data.previous.origin != before):
             self._findings.add("epoch_unlinked", where, f"it does not name {before} before it")
 
-    def _content(self, envelope: types.Envelope, data: Any, where: str) -> None:
-        name = types.record_name(envelope.type)
-        expected = _expected_id(name, envelope, data)
-        if expected is not None and envelope.id != expected:
-            detail = f"the id is {envelope.id}, its content gives {expected}"
-            self._findings.add("id_mismatch", where, detail)
-        if isinstance(data, types.WindowData) and data.part.i == 1:
-            self._window = envelope.id
-        elif isinstance(data, types.VerdictsData):
-            self._verdicts(envelope, data, where)
-        elif isinstance(data, types.ChangeData):
-            self._change(name, data, where)
-        elif isinstance(data, types.GapData):
-            self._findings.add("gap_recorded", where, data.reason, "UNKNOWN")
-
-    def _verdicts(self, envelope: types.Envelope, data: types.VerdictsData, where: str) -> None:
-        if envelope.corr.window is None or envelope.corr.window != self._window:
-            detail = f"window record {envelope.corr.window} does not come before it"
-            self._findings.add("window_unknown", where, detail)
-        system = envelope.model.name if envelope.model else ""
-        in_force = {self._policies.get(system), self._policies.get("")} - {None}
-        for policy in {verdict.policy for verdict in data.verdicts} - in_force:
-            detail = f"{policy} is not the policy that was last put in force for {system}"
-            self._findings.add("policy_unknown", where, detail)
-
-    def _change(self, name: str, data: types.ChangeData, where: str) -> None:
-        if name == "policy.change":
-            self._policies[data.system or ""] = data.digest
-        if data.blob is None:
-            return
-        problem = blobs.problem(self._at.public, data.blob)
-        if problem is not None:
-            self._findings.add(f"blob_{problem}", where, f"blobs/{data.blob[7:]} is {problem}")
-
-    def _find_duplicates(self) -> None:
-        ids = np.frombuffer(self._ids, dtype=np.uint64)
-        order = np.argsort(ids, kind="stable")
-        ordered = ids[order]
-        for at in np.flatnonzero(ordered[1:] == ordered[:-1]):
-            first, second = self._name_place(int(order[at])), self._name_place(int(order[at + 1]))
-            self._findings.add("duplicate_id", second, f"{first} has the same id")
-
-    def _name_place(self, number: int) -> str:
-        start, epoch = next(p for p in reversed(self._places) if p[0] <= number)
-        return f"{epoch}, {number - start + 1}. record"
-
     def _report(self, done: int) -> None:
         if self._progress is not None:
             self._progress(done, self._total)
-
-
-def _expected_id(name: str, envelope: types.Envelope, data: Any) -> str | None:
-    """Return the id that follows from a record's content, None if it was chosen freely."""
-    if isinstance(data, types.WindowData | types.VerdictsData):
-        if envelope.model is None:
-            return ""
-        model = envelope.model
-        return report_id(model.name, model.version, data.window, data.revision, name, data.part.i)
-    if isinstance(data, types.AlertData):
-        return alert_id(name, data)
-    return f"{envelope.bootid}-{envelope.seq}" if name in _OWN_NAMES else None
 
 
 def _loose_seq(payload: bytes, otherwise: int) -> int:

@@ -31,6 +31,12 @@ COMMANDS = (
     "policy clock close",
     "audit",
     "audit verify",
+    "audit pull",
+    "audit prove",
+    "audit verify-proof",
+    "audit consistency",
+    "audit compare",
+    "audit keys",
 )
 HEAVY = ("numpy", "pydantic", "kafka", "msgspec", "rich", "yaml", "httpx", "cryptography")
 

@@ -1,0 +1,46 @@
+"""`pantau audit keys`: the public keys that a log names for itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.audit_options import LogFolder
+
+Rotate = Annotated[
+    bool,
+    typer.Option(
+        "--rotate", help="On the agent's machine: let it sign with a new key from now on."
+    ),
+]
+
+
+def audit_keys(log: LogFolder, rotate: Rotate = False) -> int:
+    """List the public keys that a log names for itself, oldest epoch first.
+
+    Take the key that you verify with from somewhere else: whoever replaced the log replaced these.
+    """
+    from agent.cli.output import print_table
+    from exporters.audit.read.key_list import list_keys
+
+    if rotate:
+        return _rotate(log)
+    rows = [[key.epoch, str(key.first), key.signs, key.vkey] for key in list_keys(log)]
+    print_table(("EPOCH", "FROM RECORD", "SIGNS NOW", "KEY"), rows)
+    return 0
+
+
+def _rotate(log: Path) -> int:
+    from exporters.audit import place
+    from exporters.audit.signer import request_rotation
+
+    state = place.find(log).state
+    if not state.is_dir():
+        raise typer.BadParameter(
+            f"{state}, the private part of {log}, is not on this machine", param_hint="--rotate"
+        )
+    request_rotation(state)
+    print("asked for: the agent signs with a new key from its next checkpoint, or its next start")
+    return 0

@@ -1,0 +1,80 @@
+"""Options that the audit commands share, and getting a served log onto this machine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LogPlace = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIR|URL", help="The published log: a folder or an address.", show_default=False
+    ),
+]
+LogFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of the log.", show_default=False)
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="VKEY",
+        help="Public key of the log's signer, or a file of it; may be given for several epochs.",
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", metavar="FILE", help="The token of a log at an address."),
+]
+Out = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")]
+
+
+def read_token(path: Path | None) -> str | None:
+    """Return the token in a file, None if no file is named. Raises `typer.BadParameter`."""
+    if path is None:
+        return None
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} cannot be read", param_hint="--token-file") from error
+    if not token or any(c <= " " for c in token):
+        raise typer.BadParameter(f"{path} holds no token", param_hint="--token-file")
+    return token
+
+
+@contextmanager
+def local_copy(log: str, token_file: Path | None) -> Iterator[Path]:
+    """Give the folder of a log; one at an address is copied for as long as the block runs."""
+    from exporters.audit.read.source import is_address
+
+    if not is_address(log):
+        if "://" in log:
+            text = f"{log} is no folder, and only http and https addresses can be read"
+            raise typer.BadParameter(text, param_hint="DIR|URL")
+        yield Path(log)
+        return
+    with tempfile.TemporaryDirectory(prefix="pantau-audit-") as folder:
+        pull_into(log, Path(folder) / "copy", token_file)
+        yield Path(folder) / "copy"
+
+
+def pull_into(url: str, folder: Path, token_file: Path | None) -> bool:
+    """Copy the log at an address into a folder; say on standard error what is wrong.
+
+    Returns whether all of it is there and agrees with the log's own checkpoint.
+    """
+    from agent.cli.progress import progress
+    from exporters.audit.read.pull import pull
+    from exporters.audit.read.source import Web
+
+    with progress("files") as advance:
+        pulled = pull(Web(url, read_token(token_file)), folder, advance=advance)
+    for problem in pulled.problems:
+        print(f"{problem.code} at {problem.where}: {problem.detail}", file=sys.stderr)
+    return not pulled.problems

@@ -1,0 +1,109 @@
+"""The epochs of a published log: the newest at its top, those before it under `epochs/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporters.audit import types
+from exporters.audit.findings import Findings
+from exporters.audit.format import bundle, checkpoint, note
+from exporters.audit.format.checkpoint import Checkpoint
+from exporters.audit.format.note import Vkey
+from exporters.audit.read.files import entry, folder_of
+from exporters.audit.read.source import Part, Source
+
+EPOCHS = "epochs"
+
+
+@dataclass(slots=True)
+class Epoch:
+    """One epoch: where its files are, its newest signed checkpoint, its first record.
+
+    `place` goes before places in findings; empty for the newest.
+    """
+
+    place: str
+    source: Source
+    signed: bytes
+    checkpoint: Checkpoint
+    genesis: types.GenesisData | None
+
+    @property
+    def origin(self) -> str:
+        """The log's name in this epoch."""
+        return self.checkpoint.origin
+
+    def declared_keys(self) -> list[Vkey]:
+        """Return the keys that the first record names; whose word that is, is another question."""
+        return [] if self.genesis is None else list(_readable(self.genesis))
+
+
+def find_epochs(source: Source, findings: Findings) -> list[Epoch]:
+    """Return the epochs that can be read, oldest first; say which cannot. Raises `SourceError`."""
+    epochs = []
+    for name in older(source):
+        place = f"{EPOCHS}/{name}/"
+        found = _epoch(Part(source, place), place, findings)
+        if found is not None:
+            epochs.append(found)
+    newest = _epoch(source, "", findings)
+    return epochs if newest is None else [*epochs, newest]
+
+
+def older(source: Source) -> list[str]:
+    """Return the names of the epochs before the newest, oldest first.
+
+    A folder is listed; an address is followed from each epoch's first record to the one before.
+    """
+    folder = folder_of(source)
+    if folder is not None:
+        parent = folder / EPOCHS
+        return sorted(f.name for f in parent.iterdir() if f.is_dir()) if parent.is_dir() else []
+    return sorted(_followed(source))
+
+
+def _followed(source: Source) -> Iterator[str]:
+    found = _epoch(source, "", Findings())
+    seen: set[str] = set()
+    while found is not None and found.genesis is not None and found.genesis.previous is not None:
+        name = found.genesis.previous.origin.rpartition("/")[2]
+        if name in seen or not name.isalnum():
+            return
+        seen.add(name)
+        found = _epoch(Part(source, f"{EPOCHS}/{name}/"), "", Findings())
+        if found is not None:
+            yield name
+
+
+def _epoch(source: Source, place: str, findings: Findings) -> Epoch | None:
+    signed = source.read("checkpoint")
+    where = f"{place}checkpoint"
+    if signed is None:
+        findings.add("checkpoint_missing", where, f"there is none in {source.name}")
+        return None
+    try:
+        said = checkpoint.parse(note.split(signed)[0])
+    except (note.NoteError, checkpoint.CheckpointError) as error:
+        findings.add("checkpoint_malformed", where, str(error))
+        return None
+    return Epoch(place, source, signed, said, _genesis(source, said))
+
+
+def _genesis(source: Source, said: Checkpoint) -> types.GenesisData | None:
+    if said.size == 0:
+        return None
+    try:
+        first = entry(source, 0, said.size)
+        _, data = types.read(first or b"")
+    except (bundle.BundleError, types.SchemaError):
+        return None
+    return data if isinstance(data, types.GenesisData) else None
+
+
+def _readable(genesis: types.GenesisData) -> Iterator[Vkey]:
+    for text in getattr(genesis, "vkeys", ()):
+        try:
+            yield note.parse_vkey(text)
+        except note.NoteError:
+            continue

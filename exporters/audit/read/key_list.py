@@ -1,0 +1,43 @@
+"""The public keys that a published log names for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from exporters.audit.findings import Findings
+from exporters.audit.format import note
+from exporters.audit.read.epochs import Epoch, find_epochs
+from exporters.audit.read.keys import first_keys
+from exporters.audit.read.records import Told, read_records
+from exporters.audit.read.source import Folder, SourceError
+
+
+class Listed(NamedTuple):
+    """A key, the epoch it is of, from which record on, and whether it signed the newest one."""
+
+    epoch: str
+    first: int
+    signs: str
+    vkey: str
+
+
+def list_keys(directory: Path) -> list[Listed]:
+    """Return the keys, oldest first. Raises `SourceError` if there is no log."""
+    epochs = find_epochs(Folder(directory), Findings())
+    if not epochs:
+        raise SourceError(f"{directory} holds no published log")
+    return [listed for epoch in epochs for listed in _keys(epoch)]
+
+
+def _keys(epoch: Epoch) -> Iterator[Listed]:
+    told = read_records(epoch, set(), [], Findings(), lambda count: None)
+    name = epoch.origin.rpartition("/")[2]
+    signers = {(s.name, s.key_id) for s in note.split(epoch.signed)[1]}
+    found = {str(key): 0 for key in first_keys(epoch, Told())}
+    found |= {rotation.new: number for number, rotation in told.rotations}
+    for text, first in found.items():
+        key = note.parse_vkey(text)
+        signs = "yes" if (key.name, key.key_id) in signers else "no"
+        yield Listed(name, first, signs, text)

@@ -1,0 +1,234 @@
+"""Judging again: do the logged signals, under the logged policy, give the logged verdicts?
+
+Takes the records of all epochs in order.  What a verdict was made from is in the log, but for
+group values: those are published at one window length only (contract C8), so that fairness
+verdicts at the other lengths cannot be computed again and are told as `verdict_not_replayed`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import msgspec
+
+from exporters.audit import types
+from exporters.audit.findings import Findings, Result
+from policies.effective import Policy, Rule
+from policies.engine import PROVISIONAL, LabelGate, evaluate
+from policies.memory import Memory
+from policies.model import Coverage, Signal, Verdict, Window, subject_text
+
+BlobText = Callable[[str], bytes | None]
+"""Returns the text of the blob `sha256:<hex>`, None if it is not there."""
+
+_ELSEWHERE = "published_at"
+"""How the reason of a signal begins whose value is published at another window length only."""
+_NEEDED = re.compile(r"label_coverage: .* needed ([0-9.eE+-]+)$")
+_Name = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Report:
+    """A window whose parts are being collected."""
+
+    system: str
+    version: str
+    window: Window
+    revision: int
+    coverage: Coverage
+    where: str
+    signals: list[Signal] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+class Replay:
+    """Collects windows and verdicts, and compares each report with what the engine says."""
+
+    def __init__(
+        self, findings: Findings, blob_text: BlobText, label_based: frozenset[str] = frozenset()
+    ) -> None:
+        """`label_based` are the signals that are made from labels."""
+        self._findings, self._blob_text = findings, blob_text
+        self._label_based = label_based
+        self._policies: dict[str, Policy | str] = {}
+        self._memory: dict[str, dict[str, Memory]] = {}
+        self._open: _Report | None = None
+        self._hidden: Counter[tuple[str, str]] = Counter()
+        self.compared = 0
+
+    def take(self, envelope: types.Envelope, data: Any, where: str) -> None:
+        """Take the next record."""
+        if isinstance(data, types.WindowData):
+            self._window(envelope, data, where)
+        elif isinstance(data, types.VerdictsData):
+            self._verdicts(data, where)
+        elif types.record_name(envelope.type) == "policy.change":
+            self._policies[data.system or ""] = self._policy(data)
+
+    def interrupt(self) -> None:
+        """Go on after records that could not be read."""
+        self._open = None
+
+    def conclude(self) -> None:
+        """Say what could not be judged again."""
+        if self._open is not None and self._open.verdicts:
+            self._judge(self._open)
+        for (rule, length), count in sorted(self._hidden.items()):
+            detail = f"{count} windows of {length}: group values are published at another length"
+            self._findings.add("verdict_not_replayed", f"rule {rule}", detail, "UNKNOWN")
+
+    def _window(self, envelope: types.Envelope, data: types.WindowData, where: str) -> None:
+        if data.part.i == 1:
+            self._finish()
+            if envelope.model is None:
+                return
+            self._open = _Report(
+                envelope.model.name,
+                envelope.model.version,
+                Window(_epoch(data.window.start), _epoch(data.window.end), data.window.length),
+                data.revision,
+                _as(data.coverage, Coverage),
+                where,
+            )
+        if self._open is not None:
+            self._open.signals += [_as(row, Signal) for row in data.signals]
+
+    def _verdicts(self, data: types.VerdictsData, where: str) -> None:
+        report = self._open
+        if report is None:
+            return
+        report.where = where
+        report.verdicts += [_verdict(row) for row in data.verdicts]
+        if data.part.i == data.part.of:
+            self._open = None
+            self._judge(report)
+
+    def _finish(self) -> None:
+        """Take a window that nothing follows: it must be one that no rule speaks of."""
+        report, self._open = self._open, None
+        if report is not None:
+            self._judge(report)
+
+    def _judge(self, report: _Report) -> None:
+        policy = self._policies.get(report.system, self._policies.get("", "no policy was logged"))
+        if isinstance(policy, str):
+            self._findings.add("verdict_not_replayed", report.where, policy, "UNKNOWN")
+            return
+        memory = self._memory.setdefault(report.system, {})
+        hidden = _hidden_rules(report, policy)
+        told = {_name(v): v for v in report.verdicts if v.rule not in hidden}
+        # Which window is the longest, and whether labels are awaited at all, is not in the log:
+        # of the few possible answers the one that agrees is taken.  Of the first only severities
+        # depend, of the second only when a verdict on labels was made.
+        tries = []
+        for longest, gate in product((True, False), self._gates(report, policy)):
+            evaluation = evaluate(
+                policy,
+                model_version=report.version,
+                window=report.window,
+                signals=report.signals,
+                coverage=report.coverage,
+                memory=memory,
+                longest=longest,
+                labels=gate,
+            )
+            right = {_name(v): v for v in evaluation.verdicts if v.rule not in hidden}
+            tries.append((_differences(told, right), evaluation.memory))
+        differences, learnt = min(tries, key=lambda one: len(one[0]))
+        memory.update({k: m for k, m in learnt.items() if k.partition("|")[0] not in hidden})
+        for rule in hidden:
+            self._hidden[rule, report.window.length] += 1
+        self.compared += len(told)
+        for code, detail in differences:
+            result: Result = "UNKNOWN" if code == "verdict_not_replayed" else "FAIL"
+            self._findings.add(code, report.where, detail, result)
+
+    def _gates(self, report: _Report, policy: Policy) -> list[LabelGate | None]:
+        """Return what may have held verdicts on labels back, by what the log says of them."""
+        rules = {rule.id for rule in policy.rules if rule.signal in self._label_based}
+        reasons = [v.reason or "" for v in report.verdicts if v.rule in rules]
+        if not reasons:
+            return [None]
+        gate = LabelGate(
+            signals=self._label_based,
+            mature=PROVISIONAL not in reasons,
+            coverage=report.coverage.label_coverage,
+            needed=next((float(found[1]) for found in map(_NEEDED.match, reasons) if found), 0.0),
+        )
+        return [gate, None]
+
+    def _policy(self, data: types.ChangeData) -> Policy | str:
+        """Return the policy of a logged text, or why there is none."""
+        text = None if data.blob is None else self._blob_text(data.blob)
+        if text is None:
+            return f"the text of policy {data.digest} is not there"
+        if "sha256:" + hashlib.sha256(text).hexdigest() != data.digest:
+            return f"the text of policy {data.digest} is another one"
+        try:
+            rules = msgspec.json.decode(text, type=_Text).rules
+        except msgspec.MsgspecError as error:
+            return f"policy {data.digest} cannot be read by this version: {error}"
+        return Policy(id="", rules=rules, digest=data.digest, text=text)
+
+
+def _hidden_rules(report: _Report, policy: Policy) -> set[str]:
+    """Return the rules that judge signals whose values are published at another length only."""
+    names = {s.name for s in report.signals if (s.reason or "").startswith(_ELSEWHERE)}
+    return {rule.id for rule in policy.rules if rule.signal in names}
+
+
+def _differences(told: dict[_Name, Verdict], right: dict[_Name, Verdict]) -> list[tuple[str, str]]:
+    """Return finding codes and details, in the order of the verdicts' names."""
+    found = []
+    for name in sorted(told.keys() | right.keys()):
+        logged, judged = told.get(name), right.get(name)
+        what = f"{name[0]} of {name[1]}"
+        if logged is None or judged is None:
+            who = "the engine has a verdict, the log none"
+            if logged is not None:
+                who = "the log has a verdict, the engine none"
+            found.append(("verdict_missing", f"{what}: {who}"))
+        elif msgspec.structs.replace(logged, since=judged.since) != judged:
+            detail = f"{what}: logged {_brief(logged)}, the signals give {_brief(judged)}"
+            found.append(("verdict_differs", detail))
+        elif logged.since != judged.since:
+            # A state may have begun before this log, or in an epoch that is gone.
+            detail = f"{what}: since {logged.since}, by this log since {judged.since}"
+            found.append(("verdict_not_replayed", detail))
+    return found
+
+
+class _Text(msgspec.Struct, frozen=True):
+    rules: tuple[Rule, ...]
+
+
+def _verdict(row: types.VerdictData) -> Verdict:
+    plain = msgspec.to_builtins(row)
+    plain["since"] = _epoch(row.since)
+    return msgspec.convert(plain, Verdict)
+
+
+def _as(row: Any, kind: Any) -> Any:
+    return msgspec.convert(msgspec.to_builtins(row), kind)
+
+
+def _name(verdict: Verdict) -> _Name:
+    return verdict.rule, subject_text(verdict.subject)
+
+
+def _brief(verdict: Verdict) -> str:
+    because = "" if verdict.reason is None else f" ({verdict.reason})"
+    limits = verdict.threshold
+    limit = f"{limits.op} {limits.warn:g}/{limits.breach:g}"
+    return f"{verdict.state}{because} ({verdict.severity}) at {limit}"
+
+
+def _epoch(text: str) -> int:
+    return int(dt.datetime.fromisoformat(text).timestamp())

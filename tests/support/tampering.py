@@ -1,0 +1,476 @@
+"""A clean published log, and every way of tampering with it that the auditor must find.
+
+`TAMPERINGS` is the table of `docs/audit.md` ("What it detects"): each line has what was done, what
+the auditor has besides the log, and exactly the finding codes that come of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from exporters.audit.format import bundle, checkpoint, merkle, note, tiles
+from exporters.audit.format.note import Vkey
+from exporters.audit.jcs import canonical
+from exporters.audit.types import MomentMs  # noqa: F401 - the form of `time` in records
+from policies.effective import Policy, Rule, policy_text
+from policies.engine import evaluate
+from policies.memory import Memory
+from policies.model import Notice, Report
+from tests.unit.exporters.audit.logs import NOTHING, Hands, number, writer
+from tests.unit.exporters.samples import START, alert, gap, psi, report
+
+Given = Literal["nothing", "key", "checkpoint", "replay"]
+GIVEN: dict[Given, str] = {
+    "nothing": "the log alone",
+    "key": "the public key",
+    "checkpoint": "a checkpoint kept elsewhere",
+    "replay": "the log alone, with `--replay`",
+}
+REPORTS_PER_HEARTBEAT = 40
+HEARTBEATS = 4
+
+
+def write_clean(base: Path, origin: str = "bank/loans") -> Path:
+    """Write a log of some 330 records with the real writer; return its published directory.
+
+    Its verdicts are the engine's under its policy; halfway its checkpoint is copied to
+    `base/kept`, as somebody else would have kept it.
+    """
+    hands = Hands()
+    exporter = writer(base, hands, origin=origin)
+    exporter.start(NOTHING)
+    exporter.export(number([policy_notice()]))
+    memory: dict[str, Memory] = {}
+    for beat in range(HEARTBEATS):
+        first = beat * REPORTS_PER_HEARTBEAT
+        reports = [judged(i, memory) for i in range(first, first + REPORTS_PER_HEARTBEAT)]
+        exporter.export(number([*reports, alert()] if beat == 0 else reports))
+        hands.pass_time(60.0)
+        exporter.tick(hands.wall)
+        if beat == HEARTBEATS // 2:
+            exporter.stop(5.0)
+            shutil.copy(base / "audit" / "checkpoint", base / "kept")
+            hands.pass_time(5.0)
+            exporter = writer(base, hands, boot="boot-2", origin=origin)
+            exporter.start(NOTHING)
+    exporter.stop(5.0)
+    return base / "audit"
+
+
+POLICY = Policy(id="test", rules=(), digest="", text=b"")
+
+
+def _policy() -> Policy:
+    rule = msgspec.convert(
+        {
+            "id": "DR-1",
+            "pack": "test",
+            "principle": "P7",
+            "also": [],
+            "title": "Features keep their distribution",
+            "signal": "drift.psi",
+            "subjects": ["feature"],
+            "threshold": {"op": ">", "warn": 0.1, "breach": 0.2},
+            "origin": {},
+            "basis": "convention",
+            "breach_severity": "ticket",
+            "warn_severity": "info",
+            "persistence": [1, 1],
+            "clear_after": 2,
+            "inconclusive_after": 7,
+            "likely_cause": "",
+            "action": "",
+            "crosswalk": [],
+        },
+        Rule,
+    )
+    text = policy_text({"schema": "pantau.policy/1"}, [rule])
+    return Policy(id="test", rules=(rule,), digest=_digest(text), text=text)
+
+
+def policy_notice(policy: Policy | None = None) -> Notice:
+    policy = policy or POLICY
+    return Notice(
+        name="policy.change",
+        id=f"policy.change/loan-approval/{policy.digest}",
+        time=START,
+        system="loan-approval",
+        data={"digest": policy.digest, "text": policy.text.decode()},
+    )
+
+
+def judged(index: int, memory: dict[str, Memory]) -> Report:
+    """Return the report of window `index`, with the engine's verdicts on it."""
+    signals = (psi("income", 0.05 + 0.4 * (index % 3)), psi("age", 0.02))
+    bare = report((*signals, gap("race", "Black", "White")), (), index=index)
+    evaluation = evaluate(
+        POLICY,
+        model_version=bare.model_version,
+        window=bare.window,
+        signals=bare.signals,
+        coverage=bare.coverage,
+        memory=memory,
+        longest=True,
+    )
+    memory.update(evaluation.memory)
+    return msgspec.structs.replace(bare, verdicts=evaluation.verdicts)
+
+
+class Lab:
+    """A copy of the clean log, to be tampered with."""
+
+    def __init__(self, base: Path, other: Path) -> None:
+        self.base, self.other = base, other
+        self.log = base / "audit"
+        self.origin, self.size = said(self.log)
+        (keys,) = (base / "audit.state" / "keys").iterdir()
+        seed = json.loads(keys.read_bytes())[0]["seed"]
+        self.key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
+
+    @property
+    def vkey(self) -> Vkey:
+        """The log's public key."""
+        return note.vkey(self.origin, note.public_bytes(self.key))
+
+    def entries(self, log: Path | None = None) -> list[bytes]:
+        """Return all entries."""
+        folder = log or self.log
+        found: list[bytes] = []
+        for tile in tiles.tiles_at(-1, said(folder)[1]):
+            found += bundle.unpack((folder / tile.path).read_bytes(), tile.width)
+        return found
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return all records."""
+        return [json.loads(entry) for entry in self.entries()]
+
+    def flip(self, path: str, at: int) -> None:
+        """Change one bit of a file."""
+        content = bytearray((self.log / path).read_bytes())
+        content[at] ^= 1
+        self.put(path, bytes(content))
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file over whatever is there."""
+        target = self.log / path
+        target.unlink(missing_ok=True)
+        target.write_bytes(content)
+
+    def first_bundle(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
+        """Change the entries of the first bundle, and nothing else."""
+        path = tiles.entries_path(0)
+        self.put(path, bundle.pack(change(bundle.unpack((self.log / path).read_bytes()))))
+
+    def grow_again(self, entries: Sequence[bytes], key: Ed25519PrivateKey | None) -> None:
+        """Make all bundles and tiles anew; with a key the checkpoint too, without its history."""
+        shutil.rmtree(self.log / "tile")
+        write_tiles(self.log, entries)
+        if key is not None:
+            shutil.rmtree(self.log / "checkpoints", ignore_errors=True)
+            root = merkle.root(map(merkle.leaf_hash, entries))
+            text = checkpoint.text(self.origin, len(entries), root)
+            self.put("checkpoint", note.sign(text, [(self.origin, key)]))
+
+    def resign(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        """Do what the holder of the key can: change records, number them again, sign again."""
+        documents = change(self.records())
+        for seq, document in enumerate(documents):
+            if document["id"] == f"{document['bootid']}-{document['seq']}":
+                document["id"] = f"{document['bootid']}-{seq}"
+            document["seq"] = seq
+        self.grow_again([canonical(document) for document in documents], self.key)
+
+
+def write_tiles(folder: Path, entries: Sequence[bytes]) -> None:
+    """Write the bundles and tiles of a log of these entries."""
+    for tile in tiles.tiles_at(-1, len(entries)):
+        first = tile.index * tiles.WIDTH
+        _put(folder / tile.path, bundle.pack(entries[first : first + tile.width]))
+    level = [merkle.leaf_hash(entry) for entry in entries]
+    for number_ in range(tiles.tile_levels(len(entries))):
+        for tile in tiles.tiles_at(number_, len(entries)):
+            first = tile.index * tiles.WIDTH
+            _put(folder / tile.path, b"".join(level[first : first + tile.width]))
+        whole = range(0, len(level) - tiles.WIDTH + 1, tiles.WIDTH)
+        level = [tiles.subtree_of(level[i : i + tiles.WIDTH]) for i in whole]
+
+
+def write_log(folder: Path, entries: Sequence[bytes], origin: str, key: Ed25519PrivateKey) -> None:
+    """Write a whole log of these entries, signed."""
+    write_tiles(folder, entries)
+    root = merkle.root(map(merkle.leaf_hash, entries))
+    signed = note.sign(checkpoint.text(origin, len(entries), root), [(origin, key)])
+    _put(folder / "checkpoint", signed)
+
+
+def said(log: Path) -> tuple[str, int]:
+    """Return the origin and size that a log's checkpoint says."""
+    found = checkpoint.parse(note.split((log / "checkpoint").read_bytes())[0])
+    return found.origin, found.size
+
+
+# What is done.
+
+
+def _window_at(documents: list[dict[str, Any]], index: int) -> int:
+    """Return the place of the `index`-th window record."""
+    places = [i for i, d in enumerate(documents) if ".window.signals." in d["type"]]
+    return places[index]
+
+
+def edit_and_hash_again(lab: Lab) -> None:
+    documents = lab.records()
+    documents[_window_at(documents, 7)]["data"]["signals"][0]["value"] = 0.01
+    lab.grow_again([canonical(d) for d in documents], None)
+
+
+def flip_verdict(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for document in documents:
+        if ".policy.verdict." in document["type"]:
+            for verdict in document["data"]["verdicts"]:
+                if verdict["state"] == "breach":
+                    verdict["state"] = "ok"
+                    return documents
+    raise AssertionError("the log has no breach")
+
+
+def remove_window(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    place = _window_at(documents, 10)
+    return documents[:place] + documents[place + 2 :]
+
+
+def remove_signals(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    place = _window_at(documents, 10)
+    return documents[:place] + documents[place + 1 :]
+
+
+def remove_heartbeat(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    place = next(i for i, d in enumerate(documents) if ".heartbeat." in d["type"])
+    return documents[:place] + documents[place + 1 :]
+
+
+def swap_policy(lab: Lab, *, record: bool) -> None:
+    lax = POLICY.text.replace(b'"breach":0.2', b'"breach":0.9')
+    old, new = POLICY.digest.removeprefix("sha256:"), _digest(lax).removeprefix("sha256:")
+    if not record:
+        lab.put(f"blobs/{old}", lax)
+        return
+    (lab.log / "blobs" / new).write_bytes(lax)
+
+    def change(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for document in documents:
+            if ".policy.change." in document["type"]:
+                document["data"] |= {"digest": f"sha256:{new}", "blob": f"sha256:{new}"}
+        return documents
+
+    lab.resign(change)
+
+
+def swap_policy_everywhere(lab: Lab) -> None:
+    swap_policy(lab, record=True)
+    text = json.dumps(lab.records())
+    (old, new) = POLICY.digest, _changed_policy(lab)
+    lab.resign(lambda _: json.loads(text.replace(f'"policy": "{old}"', f'"policy": "{new}"')))
+
+
+def _changed_policy(lab: Lab) -> str:
+    found = next(d for d in lab.records() if ".policy.change." in d["type"])
+    digest: str = found["data"]["digest"]
+    return digest
+
+
+def step_back(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Date the records of the second half an hour earlier than they were written."""
+    for document in documents[len(documents) // 3 :]:
+        hour = int(document["time"][11:13])
+        document["time"] = f"{document['time'][:11]}{(hour - 1) % 24:02d}{document['time'][13:]}"
+        if hour == 0:
+            day = "2025-12-31" if document["time"][:10] == "2026-01-01" else "2026-01-01"
+            document["time"] = day + document["time"][10:]
+    return documents
+
+
+def restore_old(lab: Lab, *, clean_up: bool) -> None:
+    """Put back the checkpoint that was signed halfway, with or without the traces of later ones."""
+    kept = (lab.base / "kept").read_bytes()
+    size = checkpoint.parse(note.split(kept)[0]).size
+    entries = lab.entries()[:size]
+    if clean_up:
+        shutil.rmtree(lab.log / "tile")
+        write_tiles(lab.log, entries)
+        for path in (lab.log / "checkpoints").iterdir():
+            if int(path.name) > size:
+                path.unlink()
+    lab.put("checkpoint", kept)
+
+
+def sign_with_another_key(lab: Lab) -> None:
+    other = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    name = str(note.vkey(lab.origin, note.public_bytes(other)))
+
+    def change(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        documents[0]["data"]["vkeys"] = [name]
+        return flip_verdict(documents)
+
+    lab.key = other
+    lab.resign(change)
+
+
+def replace_by_another(lab: Lab) -> None:
+    shutil.rmtree(lab.log)
+    shutil.copytree(lab.other, lab.log)
+
+
+def mix_epochs(lab: Lab) -> None:
+    theirs = [json.loads(entry) for entry in lab.entries(lab.other)]
+    place = _window_at(theirs, 20)
+    lab.resign(lambda ours: [*ours[:place], *theirs[place : place + 2], *ours[place + 2 :]])
+
+
+def _insert(entries: list[bytes]) -> list[bytes]:
+    return [*entries[:9], entries[9], *entries[9:]]
+
+
+def _swap(entries: list[bytes]) -> list[bytes]:
+    return [*entries[:20], entries[22], entries[21], entries[20], *entries[23:]]
+
+
+def _rotate_entries(entries: list[bytes]) -> list[bytes]:
+    return [*entries[:50], *entries[51:60], entries[50], *entries[60:]]
+
+
+def _cut(lab: Lab, path: str, keep: int) -> None:
+    lab.put(path, (lab.log / path).read_bytes()[:keep])
+
+
+class Tampering(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    given: Given
+    codes: frozenset[str]
+    do: Callable[[Lab], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    bundle: str = tiles.entries_path(0)
+    tile: str = tiles.tile_path(0, 0)
+    upper: str = tiles.tile_path(1, 0, 1)
+
+
+_AT = _Names()
+_MEMORY = "no_external_checkpoint"
+
+
+def _line(what: str, given: Given, codes: str, do: Callable[[Lab], object]) -> Tampering:
+    return Tampering(what, given, frozenset(codes.split()), do)
+
+
+def table() -> list[Tampering]:
+    """Return the table: first by somebody without the key, then by the holder of the key."""
+    return [
+        _line("one bit of an entry", "key", f"entry_altered {_MEMORY}",
+              lambda lab: lab.flip(_AT.bundle, 5_000)),
+        _line("one bit of a hash tile", "key", f"tile_altered {_MEMORY}",
+              lambda lab: lab.flip(_AT.tile, 100)),
+        _line("one bit of a tile above", "key", f"tile_altered {_MEMORY}",
+              lambda lab: lab.flip(_AT.upper, 3)),
+        _line("one bit of the checkpoint's signature", "key", f"signature_invalid {_MEMORY}",
+              lambda lab: flip_in_checkpoint(lab, -60)),
+        _line("one bit of the checkpoint's root", "key",
+              f"signature_invalid root_mismatch history_forked {_MEMORY}",
+              lambda lab: flip_in_checkpoint(lab, len(lab.origin) + 8)),
+        _line("the checkpoint is no checkpoint", "key", "checkpoint_malformed",
+              lambda lab: lab.put("checkpoint", b"no checkpoint\n")),
+        _line("the checkpoint removed", "key", "checkpoint_missing",
+              lambda lab: (lab.log / "checkpoint").unlink()),
+        _line("an entry inserted", "key", f"bundle_damaged {_MEMORY}",
+              lambda lab: lab.first_bundle(_insert)),
+        _line("an entry deleted", "key", f"bundle_damaged {_MEMORY}",
+              lambda lab: lab.first_bundle(lambda e: e[:30] + e[31:])),
+        _line("entries in another order", "key", f"entry_altered {_MEMORY}",
+              lambda lab: lab.first_bundle(_rotate_entries)),
+        _line("two entries swapped", "key", f"entry_altered {_MEMORY}",
+              lambda lab: lab.first_bundle(_swap)),
+        _line("a bundle cut off", "key", f"bundle_damaged {_MEMORY}",
+              lambda lab: _cut(lab, _AT.bundle, 50_000)),
+        _line("a bundle removed", "key", f"bundle_missing {_MEMORY}",
+              lambda lab: (lab.log / _AT.bundle).unlink()),
+        _line("a tile cut off", "key", f"tile_altered {_MEMORY}",
+              lambda lab: _cut(lab, _AT.tile, 8_000)),
+        _line("a tile removed", "key", f"tile_missing {_MEMORY}",
+              lambda lab: (lab.log / _AT.tile).unlink()),
+        _line("a record edited, all tiles made again", "key", f"root_mismatch {_MEMORY}",
+              edit_and_hash_again),
+        _line("the policy's text swapped", "key", f"blob_altered {_MEMORY}",
+              lambda lab: swap_policy(lab, record=False)),
+        _line("the policy's text removed", "key", f"blob_missing {_MEMORY}",
+              lambda lab: shutil.rmtree(lab.log / "blobs")),
+        _line("a verdict flipped, all signed again by another key", "key",
+              f"key_unknown {_MEMORY}", sign_with_another_key),
+        _line("the same", "checkpoint", "fork", sign_with_another_key),
+        _line("the same", "nothing", _MEMORY, sign_with_another_key),
+        _line("replaced by another agent's log", "key", f"key_unknown {_MEMORY}",
+              replace_by_another),
+        _line("the same", "checkpoint", "wrong_log", replace_by_another),
+        _line("an old checkpoint put back", "key", f"rollback {_MEMORY}",
+              lambda lab: restore_old(lab, clean_up=False)),
+        _line("an old checkpoint put back, everything later removed", "checkpoint", "rollback",
+              restore_newest),
+        _line("the same", "key", _MEMORY, lambda lab: restore_old(lab, clean_up=True)),
+        _line("the holder of the key flips a verdict", "checkpoint", "fork",
+              lambda lab: lab.resign(flip_verdict)),
+        _line("the same", "replay", f"verdict_differs {_MEMORY}",
+              lambda lab: lab.resign(flip_verdict)),
+        _line("the same", "key", _MEMORY, lambda lab: lab.resign(flip_verdict)),
+        _line("the holder of the key removes a window and its verdicts", "key",
+              f"count_mismatch window_missing {_MEMORY}", lambda lab: lab.resign(remove_window)),
+        _line("the holder of the key removes the signals of a verdict", "key",
+              f"count_mismatch window_missing window_unknown {_MEMORY}",
+              lambda lab: lab.resign(remove_signals)),
+        _line("the holder of the key removes a heartbeat", "key", f"heartbeat_missing {_MEMORY}",
+              lambda lab: lab.resign(remove_heartbeat)),
+        _line("the holder of the key logs another policy", "key", f"policy_unknown {_MEMORY}",
+              lambda lab: swap_policy(lab, record=True)),
+        _line("the same, and names it in every verdict", "replay",
+              f"verdict_differs {_MEMORY}", swap_policy_everywhere),
+        _line("the holder of the key dates records an hour back", "key",
+              f"clock_unexplained {_MEMORY}", lambda lab: lab.resign(step_back)),
+        _line("the holder of the key mixes in another epoch's records", "key",
+              f"wrong_origin {_MEMORY}", mix_epochs),
+    ]  # fmt: skip
+
+
+def flip_in_checkpoint(lab: Lab, at: int) -> None:
+    content = (lab.log / "checkpoint").read_bytes()
+    lab.flip("checkpoint", at % len(content))
+
+
+def restore_newest(lab: Lab) -> None:
+    """Roll back behind the checkpoint that was kept elsewhere: keep the newest one there."""
+    shutil.copy(lab.log / "checkpoint", lab.base / "newest")
+    restore_old(lab, clean_up=True)
+    shutil.copy(lab.base / "newest", lab.base / "kept")
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+POLICY = _policy()
