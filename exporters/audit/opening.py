@@ -100,6 +100,7 @@ def open_log(at: Place, terms: Terms) -> tuple[Opened, Seen]:
     Raises WrongOrigin, WalError or OSError.
     """
     seen = Seen()
+    TreeFiles(at.public).sweep()
     top = epochs.at_top(at)
     if top is not None and epochs.is_retired(at, top):
         epochs.retire(at, top)

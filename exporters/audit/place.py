@@ -195,7 +195,7 @@ def write_head(place: Place, head: Head) -> None:
 def _read(path: Path, kind: type[_Any]) -> _Any | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

@@ -109,6 +109,12 @@ class TreeFiles:
                 if time.time() - path.stat().st_mtime > SUPERSEDED_SECONDS:
                     path.unlink()
 
+    def sweep(self) -> None:
+        """Remove what a killed writer had not finished; call it while nobody writes."""
+        for path in list(self.root.rglob(".*.tmp")):
+            with suppress(OSError):
+                path.unlink()
+
     # Reading.
 
     def checkpoint(self) -> bytes | None:

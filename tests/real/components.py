@@ -24,6 +24,7 @@ SKIPPED = "real component missing: "
 _INSTALL = {
     "java": "apt-get install default-jre-headless",
     "mvn": "apt-get install maven",
+    "strace": "apt-get install strace",
     "prometheus": "apt-get install prometheus",
     "promtool": "apt-get install prometheus",
     "prometheus-alertmanager": "apt-get install prometheus-alertmanager",

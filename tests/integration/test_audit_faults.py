@@ -1,0 +1,210 @@
+"""Every file system call of the audit log's write path, killed at and failing, one at a time.
+
+strace injects the fault into a running writer, after everything is loaded.  Then a writer without
+faults starts on what is left.  Whatever happened: what was acknowledged is in a published tree,
+what outsiders can see is whole, and no size was ever signed with two roots.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from policies.model import rfc3339
+from tests.real.components import missing, require_binary
+from tests.support.audit_tree import folders, names, require_whole
+from tests.unit.exporters.audit.logs import judged, segment_paths
+
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
+CHANGING: tuple[str, ...] = (
+    *("openat", "pwrite64", "fsync", "fdatasync", "link", "linkat", "rename", "renameat"),
+    *("unlink", "unlinkat", "mkdir", "rmdir", "ftruncate", "flock", "chmod", "fchmod"),
+)
+READING = ("read", "close", "getdents64", "pread64", "newfstatat", "lseek")
+MOST = int(os.environ.get("PANTAU_FAULT_PLACES", "8"))
+"""Places tried for one call and fault, spread evenly; a call with fewer is tried at each."""
+
+
+class Forker:
+    """The program that forks writers."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.audit_writer"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, base: Path, boot: str, first: int, *fault: str, short: bool = False) -> int:
+        """Run one writer, with a fault for strace to inject; return its exit code."""
+        go = base / "go"
+        if not go.exists():
+            os.mkfifo(go)
+        order = {"base": str(base), "boot": boot, "first": first, "short": short}
+        self._in.write(json.dumps(order) + "\n")
+        self._in.flush()
+        pid = int(self._line("ready"))
+        tracer = attach(pid, base, *fault) if fault else None
+        go.open("w").close()
+        code = int(self._line("ended"))
+        if tracer is not None:
+            tracer.wait()
+        return code
+
+    def close(self) -> None:
+        """End it."""
+        self._in.close()
+        self._process.wait()
+
+    @property
+    def _in(self) -> IO[str]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def _line(self, word: str) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith(word):
+                return line.split()[1]
+        raise AssertionError("the writers' parent died")
+
+
+def attach(pid: int, base: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start strace on a process; return when it traces."""
+    command = ["strace", "-o", str(base / "trace"), "-p", str(pid), *arguments]
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
+    assert tracer.stderr is not None
+    said = tracer.stderr.readline()
+    if b"attached" not in said:
+        tracer.wait()
+        missing("strace that may attach to a process", said.decode(errors="replace").strip())
+    return tracer
+
+
+@pytest.fixture(scope="module")
+def forker() -> Iterator[Forker]:
+    require_binary("strace")
+    found = Forker()
+    yield found
+    found.close()
+
+
+def calls(forker: Forker, base: Path) -> dict[str, int]:
+    """Return how often each file system call is made in a run without faults."""
+    prepare(base, forker)
+    every = ",".join(f"?{call}" for call in CHANGING + READING)
+    assert forker.run(base, "boot-2", 10, "-e", f"trace={every}") == 0
+    found: dict[str, int] = {}
+    for line in (base / "trace").read_text().splitlines():
+        name = re.match(r"(\w+)\(", line)
+        if name is not None:
+            found[name[1]] = found.get(name[1], 0) + 1
+    return found
+
+
+def prepare(base: Path, forker: Forker, damaged: bool = False) -> None:
+    """Leave a log of an earlier run in `base`, with damage that ends its epoch or without."""
+    shutil.rmtree(base, ignore_errors=True)
+    base.mkdir()
+    assert forker.run(base, "boot-1", 0) == 0
+    if damaged:
+        path = segment_paths(base / "audit")[-1]
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 1
+        path.write_bytes(content)
+
+
+def require_recovered(base: Path, forker: Forker) -> None:
+    """Start without faults, then look at everything as an outsider does."""
+    assert forker.run(base, "boot-3", 20) == 0
+    every = [require_whole(folder) for folder in folders(base / "audit")]
+    records = [record for epoch in every for record in epoch]
+    windows = {r["data"]["window"]["start"] for r in records if "window.signals" in r["type"]}
+    verdicts = {r["data"]["window"]["start"] for r in records if "policy.verdict" in r["type"]}
+    expected = {window_start(int(n)) for n in (base / "acknowledged").read_text().split()}
+    assert expected <= windows
+    assert expected <= verdicts
+    ids = [record["id"] for record in records]
+    assert len(ids) == len(set(ids))
+    roots: dict[tuple[str, str], str] = {}
+    for line in (base / "signed").read_text().splitlines():
+        origin, size, root = line.split()
+        assert roots.setdefault((origin, size), root) == root, "two roots were signed for one size"
+
+
+def window_start(index: int) -> str:
+    return rfc3339(judged(index).window.start)
+
+
+def places(count: int, most: int = MOST) -> list[int]:
+    """Return up to `most` numbers out of 1..count, first and last among them."""
+    if count <= most:
+        return list(range(1, count + 1))
+    return sorted({1 + round(i * (count - 1) / (most - 1)) for i in range(most)})
+
+
+FAULTS = [
+    ("error=EIO", CHANGING),
+    ("error=ENOSPC", ("openat", "pwrite64", "fsync", "fdatasync", "link", "linkat", "mkdir")),
+    ("signal=KILL", CHANGING),
+    ("error=EIO", ("read", "close", "getdents64", "pread64")),
+]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("damaged", [False, True], ids=["grows", "new epoch"])
+@pytest.mark.parametrize(("fault", "which"), FAULTS, ids=["EIO", "ENOSPC", "KILL", "EIO reading"])
+def test_a_fault_at_any_call_loses_nothing_and_signs_nothing_twice(
+    tmp_path: Path, forker: Forker, fault: str, which: tuple[str, ...], damaged: bool
+) -> None:
+    base = tmp_path / "log"
+    made = calls(forker, base)
+    tried = 0
+    original = tmp_path / "original"
+    prepare(original, forker, damaged)
+    (original / "go").unlink()
+    for call in which:
+        for at in places(made.get(call, 0), MOST // 2 if damaged else MOST):
+            shutil.rmtree(base, ignore_errors=True)
+            shutil.copytree(original, base)
+            inject = f"inject={call}:{fault}:when={at}"
+            forker.run(base, "boot-2", 10, "-e", f"trace={call}", "-e", inject)
+            try:
+                require_recovered(base, forker)
+            except AssertionError as error:
+                raise AssertionError(f"{inject}: {error}") from error
+            tried += 1
+    assert tried >= 8
+
+
+def test_short_writes_are_continued(tmp_path: Path, forker: Forker) -> None:
+    base = tmp_path / "log"
+    prepare(base, forker)
+    assert forker.run(base, "boot-2", 10, short=True) == 0
+    (only,) = folders(base / "audit")
+    assert names(require_whole(only)).count("window.signals") == 6
+    require_recovered(base, forker)
+
+
+@pytest.mark.timeout(600)
+def test_killed_in_the_middle_of_short_writes(tmp_path: Path, forker: Forker) -> None:
+    base, original = tmp_path / "log", tmp_path / "original"
+    prepare(original, forker)
+    (original / "go").unlink()
+    for at in places(400, 2 * MOST):
+        shutil.rmtree(base, ignore_errors=True)
+        shutil.copytree(original, base)
+        inject = f"inject=pwrite64:signal=KILL:when={at}"
+        forker.run(base, "boot-2", 10, "-e", "trace=pwrite64", "-e", inject, short=True)
+        require_recovered(base, forker)
