@@ -14,8 +14,12 @@ import pytest
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.verify import verify
 from exporters.base import ExportError
+from tests.support.audit_tree import names as tree_names
+from tests.support.audit_tree import require_whole
+from tests.support.small_disk import small_disk as disk_of
 from tests.unit.exporters.audit.logs import (
     NOTHING,
+    Hands,
     judged,
     names,
     number,
@@ -23,6 +27,7 @@ from tests.unit.exporters.audit.logs import (
     records,
     writer,
 )
+from tests.unit.exporters.samples import alert
 
 WRITER = """
 import sys
@@ -100,3 +105,46 @@ def test_on_a_disk_that_fills_up_nothing_is_lost_once_there_is_room(small_disk: 
     exporter.stop(1.0)
     assert names(small_disk / "audit").count("window.signals") == written + 5
     assert verify(small_disk / "audit").result == "PASS"
+
+
+def test_on_a_real_disk_that_stays_full_what_matters_most_is_still_written(tmp_path: Path) -> None:
+    hands = Hands()
+    with disk_of(tmp_path / "disk", megabytes=8) as disk:
+        exporter = writer(disk.path, hands, ballast_mb=1)
+        exporter.start(NOTHING)
+        exporter.export(number([policy_change()]))
+        disk.fill()
+        items = number([judged(0), alert()])
+        for seconds in (0, 31):
+            hands.pass_time(seconds)
+            with pytest.raises(ExportError, match="is full"):
+                exporter.export(items)
+        exporter.export(items)  # into the room that the ballast had kept
+        hands.pass_time(60)
+        exporter.tick(hands.wall)
+        exporter.export(number([judged(1)]))
+        disk.free()
+        exporter.tick(hands.wall)
+        exporter.export(number([judged(2)]))
+        exporter.stop(5.0)
+        found = require_whole(disk.path / "audit")
+    said = tree_names(found)
+    assert said[:4] == ["log.genesis", "policy.change", "policy.verdict", "alert.raised"]
+    (gap,) = [r["data"] for r in found if "log.gap" in r["type"]]
+    assert gap["counts"]["window.signals"] == 2
+    assert said[-2:] == ["window.signals", "policy.verdict"]
+
+
+def test_published_on_a_full_disk_is_published_once_there_is_room(tmp_path: Path) -> None:
+    """The published directory alone is full: records are safe, checkpoints follow."""
+    with disk_of(tmp_path / "disk", megabytes=2) as disk:
+        exporter = writer(tmp_path, path="disk/audit", state="state")
+        exporter.start(NOTHING)
+        disk.fill()
+        exporter.export(number([judged(index) for index in range(20)]))
+        assert exporter._publisher is not None
+        exporter._publisher.attempt()
+        assert "No space left" in (exporter._publisher.problem or "")
+        disk.free()
+        exporter.stop(5.0)
+        assert tree_names(require_whole(disk.path / "audit")).count("window.signals") == 20
