@@ -92,7 +92,7 @@ def test_a_window_is_provisional_until_its_labels_are_due_and_then_decided_once(
     mature = of_hour(move(scenario, START + HORIZON + HOUR))
     assert [(r.revision, r.final, r.coverage.label_coverage) for r in mature] == [(1, True, 1.0)]
     assert value(mature[0]) == 1.0
-    assert {v.reason for v in on_labels(mature[0])} <= {None, "inconclusive"}
+    assert "provisional" not in {v.reason for v in on_labels(mature[0])}
     # What does not hang on labels is as it was said.
     names = {s.name for s in first[0].signals}
     assert names == {s.name for s in mature[0].signals}
@@ -180,9 +180,8 @@ def test_a_label_is_no_event_and_moves_no_window() -> None:
 
 def test_below_the_coverage_nothing_is_decided_and_above_it_is() -> None:
     few = on_labels(mature_after(events(), labels(191)))
-    assert {(v.state, v.reason) for v in few} == {
-        ("not_assessable", "label_coverage: 0.80 of predictions, needed 0.8")
-    }
+    assert {v.state for v in few} == {"not_assessable"}
+    assert "label_coverage: 0.80 of predictions, needed 0.8" in {v.reason for v in few}
     assert mature_after(events(), labels(191)).coverage.label_coverage == 191 / 240
     enough = on_labels(mature_after(events(), labels(192)))
     assert not any((v.reason or "").startswith("label_coverage") for v in enough)
