@@ -49,7 +49,7 @@ def load_packs(names: Sequence[str]) -> list[Pack]:
     """
     loaded: dict[str, Pack] = {}
     for name in names:
-        _include(name, loaded, ())
+        _include(_absolute(name), loaded, ())
     return list(loaded.values())
 
 
@@ -108,6 +108,11 @@ def _named(name: str, file: Traversable) -> Pack:
     return pack
 
 
+def _absolute(name: str) -> str:
+    """Return one spelling for a file, so that it is one pack however it is named."""
+    return str(Path(name).resolve()) if is_path(name) else name
+
+
 def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:
     if name in path:
         circle = " -> ".join((*path[path.index(name) :], name))
@@ -118,7 +123,7 @@ def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:
     folder = Path(name).parent if is_path(name) else None
     for i, other in enumerate(pack.include):
         # A path in a pack's own file starts from that file's folder.
-        target = str(folder / other) if folder is not None and is_path(other) else other
+        target = _absolute(str(folder / other)) if folder and is_path(other) else other
         if not is_path(target) and target not in PACKS and target not in (known := pack_files()):
             hint = did_you_mean(target, known)
             raise PackError(

@@ -15,6 +15,9 @@ from agent.windows import LENGTHS
 from policies.nearest import did_you_mean
 from policies.select import unknown_sector
 
+_DAY = 86_400
+_IN_THE_LOG = ("events", "alerts", "breach_records", "evidence")
+"""What a pack may want kept that is in the audit log; a dossier is kept by people."""
 _SHOWN = 5
 """Most classes of the prediction for which a note names them."""
 
@@ -39,6 +42,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _small_groups(plan)
     yield from _expired(system, dt.datetime.now(dt.UTC).date())
     yield from _card(plan)
+    yield from _kept_too_short(config, plan)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -63,6 +67,19 @@ def _expired(system: System, today: dt.date) -> Iterator[str]:
             yield (
                 f"the lawful basis of {name} expired on {attribute.expires}: renew it and set "
                 f"`audit_attributes.{name}.expires`, or take the attribute out"
+            )
+
+
+def _kept_too_short(config: Config, plan: Planned) -> Iterator[str]:
+    """Give each floor of the packs that is longer than the audit log is kept."""
+    audit = next((o for o in config.exporters if getattr(o, "type", None) == "audit"), None)
+    seconds = getattr(audit, "retention", None)
+    for kept in plan.policy.retention:
+        if kept.what in _IN_THE_LOG and isinstance(seconds, int) and seconds < kept.days * _DAY:
+            yield (
+                f"the audit log is kept for {seconds // _DAY} days, but {kept.pack} says that "
+                f"{kept.what.replace('_', ' ')} are kept for {kept.days} at least ({kept.source}): "
+                "raise `retention` of the audit exporter, or keep them elsewhere"
             )
 
 

@@ -94,6 +94,43 @@ def _notes(config: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [d["text"] for d in documents(capsys) if d["kind"] == "note"]
 
 
+def test_what_the_card_leaves_open_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream.write(tmp_path)
+    config = tmp_path / "card.yaml"
+    config.write_text(
+        """\
+systems:
+  - id: loan
+    country: MY
+    sector: fisheries
+    audit_attributes:
+      gender: {lawful_basis: b, purpose: p, dpia_ref: d, expires: 2099-12-31}
+    mitigations: [{date: 2026-06-01, rule: FA-11, attribute: gender}]
+collectors: [{type: file, path: live.csv}]
+exporters: [{type: audit, retention: 400d}]
+""",
+        encoding="utf-8",
+    )
+    notes = _notes(config, capsys)
+    assert "no impact assessment is on record; add `impact_assessment`" in notes
+    assert any("no rule in force is called 'FA-11'" in n and "'FA-1'" in n for n in notes)
+    (kept,) = [n for n in notes if "breach records" in n]
+    assert kept.startswith("the audit log is kept for 400 days, but country-my says")
+    assert "730" in kept
+    (system,) = [d for d in _documents(config, capsys) if d["kind"] == "system"]
+    assert system["chosen"] == [
+        {"pack": "asean-guide", "why": "configured"},
+        {"pack": "country-my", "why": "country MY"},
+    ]
+
+
+def _documents(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    assert main(["check", "-c", str(config), "--output", "json"]) == 0
+    return documents(capsys)
+
+
 def test_a_favourable_value_that_never_occurs_is_told_with_those_that_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -278,6 +278,14 @@ def test_includes_come_along_once_and_circles_are_refused(tmp_path: Path) -> Non
         load_packs([three])
 
 
+def test_one_file_is_one_pack_however_it_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    one = _write(tmp_path, "one", "[asean-guide]")
+    _write(tmp_path, "two", "[./sub/../one.yaml]")
+    names = [one, str(tmp_path / "sub" / ".." / "two.yaml")]
+    assert [pack.id for pack in load_packs(names)] == ["asean-guide", "one", "two"]
+
+
 def test_a_pack_that_includes_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="in a circle"):
         load_packs([_write(tmp_path, "self", "[self.yaml]")])
