@@ -48,7 +48,8 @@ def collect(system: str, state: LabelState, changes: Changes) -> None:
         changes.put.append(Document(system, CORE, "", msgspec.msgpack.encode(core)))
     for start in sorted(sample.changed):
         hour = sample.hours.get(start)
-        body = None if hour is None else msgspec.msgpack.encode((hour.cut, hour.counts))
+        parts = (sample.past.get(start), []) if hour is None else (hour.cut, hour.counts)
+        body = None if parts[0] is None else msgspec.msgpack.encode(parts)
         _put(changes, system, HOUR, str(start), body)
     if len(state.texts.texts) != state.stored_texts:
         body = msgspec.msgpack.encode(state.texts.texts)
@@ -103,7 +104,10 @@ def restore(store: Store, system: str, settings: LabelSettings, *, same: bool) -
     sample.panes = {start: Slice(cut, counts) for start, (cut, counts) in core.panes.items()}
     for start, body in hours.items():
         cut, counts = msgspec.msgpack.decode(body, type=tuple[int, list[int]])
-        sample.hours[int(start)] = Slice(cut, counts)
+        if counts:
+            sample.hours[int(start)] = Slice(cut, counts)
+        else:
+            sample.past[int(start)] = cut
     state.labels = sum(table.count(name, state.number) for name in ("label", "orphan"))
     return state
 

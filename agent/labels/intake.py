@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.labels.gather import MICROSECONDS, in_time
 from agent.labels.ids import highest, rank, row_ids, stored
-from agent.labels.sample import ENDLESS, HOUR, Cut, admit, close, lowest, tighten, unclosed
+from agent.labels.sample import ENDLESS, HOUR, Cut, admit, close, tighten, unclosed
 from agent.labels.settings import LabelSettings
 from agent.labels.state import LabelState
 from agent.labels.table import Known
@@ -114,7 +114,7 @@ def take_labels(
     if not len(rows) or batch.label is None:
         return
     ids = batch.event_id[rows]
-    sampled = rank(ids) >= _least_cut(state)
+    sampled = rank(ids) >= state.sample.least
     counts.outcomes["not_sampled"] += int((~sampled).sum())
     rows, wanted, arrived = rows[sampled], stored(ids[sampled]), arrived[sampled]
     recorded = recorded_of(batch, rows, latest)
@@ -178,6 +178,7 @@ def expire(settings: LabelSettings, state: LabelState, matured_to: int) -> None:
     if before > state.expired_to:
         state.table.expire(state.number, before)
         state.expired_to = before
+        state.sample.forget(before)
         state.dirty = True
 
 
@@ -185,19 +186,11 @@ def _most_per_pane(settings: LabelSettings) -> int:
     return max(1, settings.max_pending // (settings.lateness // settings.pane + 2))
 
 
-def _least_cut(state: LabelState) -> int:
-    """Return the smallest cut that any event has which a label could still be joined to."""
-    sample = state.sample
-    held = [one.cut for one in (*sample.hours.values(), *sample.panes.values())]
-    ahead = max(sample.panes, default=0)
-    return min([*held, lowest(sample, ahead)])
-
-
 def _remove(state: LabelState, removed: Iterable[Cut]) -> None:
     for one in removed:
         state.table.cut(state.number, one.start, one.end, highest(one.rank))
         if one.end == ENDLESS:
-            state.table.cut_labels(state.number, highest(one.rank))
+            state.table.cut_labels(state.number, highest(state.sample.least))
 
 
 def _add(

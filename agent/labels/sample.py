@@ -58,7 +58,9 @@ class Sample:
     """The share that is kept, and what it is decided from.
 
     `day`: that of the last closed pane.  `panes` (of `pane` seconds) are open, by start; `hours`
-    hold closed ones, `rows` altogether; `changed` are those that differ from what is stored.
+    hold closed ones, `rows` altogether.  `past` has the cuts of hours that wait no longer by event
+    time, but of which a window may not have been reported yet.  `changed` are the hours that differ
+    from what is stored.
     """
 
     pane: int = 60
@@ -67,13 +69,27 @@ class Sample:
     rows: int = 0
     panes: dict[int, Slice] = field(default_factory=dict)
     hours: dict[int, Slice] = field(default_factory=dict)
+    past: dict[int, int] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
 
     @property
     def largest(self) -> int:
         """The largest cut anywhere: an id that it keeps is in the sample of every window."""
         held = (*self.hours.values(), *self.panes.values())
-        return max([self.cut, *(one.cut for one in held)])
+        return max([self.cut, *(one.cut for one in held), *self.past.values()])
+
+    @property
+    def least(self) -> int:
+        """The smallest cut of any event that is kept."""
+        held = (*self.hours.values(), *self.panes.values())
+        ahead = lowest(self, max(self.panes, default=0))
+        return min([ahead, *(one.cut for one in held), *self.past.values()])
+
+    def forget(self, before: int) -> None:
+        """Forget hours that are over before a second: their rows are gone."""
+        for hour in [at for at in self.past if at + HOUR <= before]:
+            del self.past[hour]
+            self.changed.add(hour)
 
 
 def admit(sample: Sample, panes: Ints, ranks: Ints, most: int) -> tuple[Flags, list[Cut]]:
@@ -116,7 +132,9 @@ def close(sample: Sample, start: int, most: int, expiry: Callable[[int], int]) -
     first = start - start % HOUR
     if first not in sample.hours:
         for gone in [at for at in sample.hours if expiry(at) <= start]:
-            sample.rows -= sum(sample.hours.pop(gone).counts)
+            hour = sample.hours.pop(gone)
+            sample.rows -= sum(hour.counts)
+            sample.past[gone] = hour.cut
             sample.changed.add(gone)
     if sample.day is None or start // DAY > sample.day:
         if sample.cut and sample.rows <= most // 4:
@@ -148,7 +166,8 @@ def tighten(sample: Sample, most: int) -> Cut:
             pane.raise_to(sample.cut)
         sample.rows -= sum(hour.raise_to(sample.cut) for hour in sample.hours.values())
         if sample.rows <= most or sample.cut >= RANKS - 1:
-            return Cut(0, ENDLESS, sample.cut)
+            first = min([*sample.hours, *sample.panes], default=0)
+            return Cut(first, ENDLESS, sample.cut)
 
 
 def unclosed(sample: Sample) -> int:
@@ -161,6 +180,7 @@ def cut_of(sample: Sample, start: int, end: int) -> int:
     low = start - start % HOUR
     cuts = [hour.cut for at, hour in sample.hours.items() if low <= at < end]
     cuts += [pane.cut for at, pane in sample.panes.items() if start <= at < end]
+    cuts += [cut for at, cut in sample.past.items() if low <= at < end]
     return max(cuts, default=0)
 
 
