@@ -11,6 +11,8 @@ import yaml
 
 import policies
 from policies.load import load_pack
+from policies.pack import Pack
+from policies.rule_spec import RuleSpec
 from policies.table import PACKS
 
 FOLDER = Path(policies.__file__).parent / "frameworks"
@@ -99,3 +101,37 @@ def test_no_rule_refers_to_a_place_that_there_is_not(pack: str) -> None:
             key, _, place = reference.partition(":")
             assert key in BY_KEY, f"{pack} {rule.id}: {key}"
             assert place in _ids(BY_KEY[key]["id"]), f"{pack} {rule.id}: {reference}"
+
+
+@pytest.mark.parametrize("rule", load_pack("asean-guide").rules, ids=lambda rule: rule.id)
+def test_each_rule_of_the_base_is_tied_to_the_guide_and_to_what_others_ask(rule: RuleSpec) -> None:
+    keys = {reference.partition(":")[0] for reference in rule.crosswalk}
+    assert {"ASEAN-GUIDE", "NIST-AI-RMF", "OECD", "UNESCO", "SGMGF"} <= keys
+    section = f"ASEAN-GUIDE:B.{rule.principle.removeprefix('P')}"
+    assert section in rule.crosswalk
+
+
+def test_each_list_is_of_use_to_a_rule_or_a_clock() -> None:
+    packs = [load_pack(name) for name in PACKS]
+    walks = [rule.crosswalk for pack in packs for rule in pack.rules]
+    walks += [change.crosswalk for pack in packs for change in pack.changes]
+    used = {reference.partition(":")[0] for walk in walks for reference in walk}
+    used |= {source.partition(":")[0] for pack in packs for source in _cited(pack)}
+    assert set(BY_KEY) <= used
+
+
+def test_a_clock_that_cites_a_listed_text_cites_a_place_of_it() -> None:
+    for name in PACKS:
+        for source in _cited(load_pack(name)):
+            key, colon, place = source.partition(":")
+            if colon and key in BY_KEY:
+                assert place in _ids(BY_KEY[key]["id"]), (name, source)
+
+
+def _cited(pack: Pack) -> list[str]:
+    """Return where a country pack says that its facts come from."""
+    return [
+        *(clock.source for clock in pack.clocks),
+        *(attribute.source for attribute in pack.attributes),
+        *(kept.source for kept in pack.retention),
+    ]
