@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from agent.clock import Clock
+from agent.config.intersections import attribute_names, with_groups, with_privileged
 from agent.config.model import Config
 from agent.config.packs import chosen_packs, packs_of
 from agent.config.resolve import brings_labels, event_schema, favourable_texts
@@ -45,7 +46,13 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
     """Return what a system runs by.  Raises an error for a person when something does not fit."""
     reference = reference_of(system, schema)
     favourable = favourable_texts(system.favourable)
-    layout = build_layout(schema, reference, favourable=favourable, meanings=meanings_of(system))
+    layout = build_layout(
+        schema,
+        reference,
+        favourable=favourable,
+        attributes=attribute_names(schema.audit, system.intersections),
+        meanings=meanings_of(system),
+    )
     policy = policy_of(config, system)
     card = inventory_of(system, packs_of(config, system), policy)
     return Plan(
@@ -104,8 +111,14 @@ def settings_of(system: System) -> Settings:
         min_performance_n=system.min_performance_n,
         k_display=system.k_display,
         share_threshold=system.drift.share_threshold,
-        privileged={n: a.privileged for n, a in attributes.items() if a.privileged is not None},
-        groups={name: a.groups for name, a in attributes.items() if a.groups is not None},
+        privileged=with_privileged(
+            {n: a.privileged for n, a in attributes.items() if a.privileged is not None},
+            system.intersections,
+        ),
+        groups=with_groups(
+            {name: a.groups for name, a in attributes.items() if a.groups is not None},
+            system.intersections,
+        ),
         registered=None if system.versions is None else frozenset(system.versions),
         label_observed=system.label_observed,
         min_field_n=system.min_field_n,
@@ -145,6 +158,7 @@ def reference_of(system: System, schema: EventSchema) -> Reference | None:
         system.reference.data,
         schema,
         favourable=favourable_texts(system.favourable),
+        attributes=attribute_names(system.audit_attributes, system.intersections),
         k_display=system.k_display,
         baseline=baseline_of(system),
     )

@@ -85,6 +85,7 @@ def _system_document(plan: Planned, stream: Stream) -> dict[str, Any]:
         "event": _event(schema) if schema is not None else None,
         "features": {n: f.kind for n, f in (schema.features or {}).items()} if schema else None,
         "audit_attributes": sorted(system.audit_attributes),
+        "intersections": ["*".join(parts) for parts in system.intersections],
         "inferred": list(plan.sample.notes),
         "problem": plan.sample.problem,
         "windows": list(system.windows),

@@ -40,7 +40,7 @@ def _print_system(system: Document) -> None:
         _line("task", system["task"])
         _line("event", ", ".join(f"{name} = {path}" for name, path in system["event"].items()))
         _line("features", _pairs(system["features"]))
-    _line("audit", ", ".join(system["audit_attributes"]) or "-")
+    _line("audit", ", ".join([*system["audit_attributes"], *system["intersections"]]) or "-")
     for text in system["inferred"]:
         _line("inferred", text)
     _line("windows", ", ".join(system["windows"]) + f"; groups at {system['fairness_window']}")

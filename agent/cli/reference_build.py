@@ -40,6 +40,7 @@ def reference_build(
     """
     from agent.cli.progress import progress
     from agent.cli.systems import choose_system
+    from agent.config.intersections import attribute_names
     from agent.config.load import load
     from agent.config.resolve import event_schema, favourable_texts
     from agent.opening import baseline_of
@@ -53,6 +54,7 @@ def reference_build(
             input,
             event_schema(chosen),
             favourable=favourable_texts(chosen.favourable),
+            attributes=attribute_names(chosen.audit_attributes, chosen.intersections),
             k_display=chosen.k_display,
             baseline=baseline_of(chosen),
             reading=reading,

@@ -40,6 +40,7 @@ from agent.config.extra import (
     Scores,
     Status,
 )
+from agent.config.intersections import Intersections, refuse_bad_intersections
 from agent.config.values import (
     Count,
     Day,
@@ -391,6 +392,12 @@ class System(Section):
     audit_attributes: dict[str, AuditAttribute] = Field(
         default={}, description="Protected attributes by name, each with its legal ground."
     )
+    intersections: tuple[tuple[Text, ...], ...] = Field(
+        default=(),
+        description="Audit attributes to be watched together: `[[gender, country]]` compares "
+        "groups such as `female*SG`. Their groups are smaller, so `min_group_n` asks for longer "
+        "windows. A profile needs to be built again for them.",
+    )
     impact_assessment: ImpactAssessment | None = Field(
         default=None,
         description="The risk impact assessment; none, or an expired one, is a finding above "
@@ -521,6 +528,15 @@ class System(Section):
         if problems:
             raise refuse_at(problems)
         return attributes
+
+    @field_validator("intersections")
+    @classmethod
+    def _of_audit_attributes(
+        cls, intersections: Intersections, info: ValidationInfo
+    ) -> Intersections:
+        if "audit_attributes" in info.data:
+            refuse_bad_intersections(intersections, info.data["audit_attributes"])
+        return intersections
 
     @field_validator("mitigations")
     @classmethod

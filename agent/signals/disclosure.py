@@ -9,17 +9,15 @@ label would tell that person's outcome.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.signals.context import SignalContext
 from agent.signals.gap_table import GAPS
-from agent.signals.gaps import Attribute, worst
-from agent.signals.groups import GroupRate, attributes
+from agent.signals.gaps import worst
 from agent.signals.label_based import LABEL_BASED
-from agent.signals.withhold import COMPLEMENT, SMALL, Counted, withhold
-from agent.summary import NO_GROUP
+from agent.signals.withheld import withheld_by_label, withheld_by_prediction
+from agent.signals.withhold import COMPLEMENT, SMALL
 from policies.model import Signal, unmeasured
 
 FAMILY = "fairness."
@@ -43,21 +41,25 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
     real = list(signals)
     published = [s for s in real if "attribute" not in s.subject]
     hidden: list[Signal] = []
-    for attribute in attributes(context):
-        by_prediction = _withheld(context, attribute)
-        by_label = _withheld_by_label(context, attribute, by_prediction)
-        for label_based, withheld in ((False, by_prediction), (True, by_label)):
+    by_prediction = withheld_by_prediction(context)
+    by_label = withheld_by_label(context, by_prediction)
+    for attribute in context.layout.attributes:
+        for label_based, groups in ((False, by_prediction), (True, by_label)):
+            withheld = groups[attribute]
             mine = [
                 s
                 for s in real
-                if s.subject.get("attribute") == attribute.name
+                if s.subject.get("attribute") == attribute
                 and (s.name in LABEL_BASED) == label_based
             ]
             elsewhere = _published_elsewhere(context, label_based)
             if elsewhere is None:
+                if "*" in attribute and withheld:
+                    withheld = _with_nobody(mine, withheld)
+                    mine = _without_unknown_groups(context, mine, withheld, (SMALL, COMPLEMENT))
                 shown = _shown(context, mine, withheld)
             else:
-                mine = _without_small_groups(context, mine, withheld)
+                mine = _without_unknown_groups(context, mine, withheld, (SMALL,))
                 shown = [
                     s if s.n == 0 and set(s.subject) == {"attribute"} else _suppressed(s, elsewhere)
                     for s in mine
@@ -74,33 +76,6 @@ def _published_elsewhere(context: SignalContext, label_based: bool) -> str | Non
     if label_based and context.outcomes is not None and not context.outcomes.mature:
         return AT_MATURITY
     return None
-
-
-def _withheld(context: SignalContext, attribute: Attribute[GroupRate]) -> dict[str, str]:
-    """Return the groups not to be shown with what is made of predictions, and why."""
-    sizes = {g.group: g.n for g in attribute.groups}
-    nowhere = context.count(NO_GROUP + attribute.name)
-    return withhold([Counted(sizes, nowhere)], context.settings.k_display)
-
-
-def _withheld_by_label(
-    context: SignalContext, attribute: Attribute[GroupRate], withheld: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the groups not to be shown with what is made of labels, and why."""
-    if context.labelled is None:
-        return dict(withheld)
-    groups, nowhere = context.labelled.groups(attribute.name)
-    counts = [
-        Counted({g.group: size(g) for g in groups.values()}, size(nowhere))
-        for size in (_LABELLED, _POSITIVES, _NEGATIVES, _SCORED)
-    ]
-    return withhold(counts, context.settings.k_display, withheld)
-
-
-_LABELLED = operator.attrgetter("labelled")
-_POSITIVES = operator.attrgetter("positives")
-_NEGATIVES = operator.attrgetter("negatives")
-_SCORED = operator.attrgetter("scored")
 
 
 def _shown(
@@ -134,21 +109,34 @@ def _worst_of(context: SignalContext, signal: Signal, shown: Sequence[Signal]) -
     return worst(attribute, gap, pairs)
 
 
-def _without_small_groups(
-    context: SignalContext, signals: Sequence[Signal], withheld: Mapping[str, str]
-) -> list[Signal]:
-    """Leave out groups that are too small and that nobody configured.
+def _with_nobody(signals: Sequence[Signal], withheld: Mapping[str, str]) -> dict[str, str]:
+    """Withhold groups that nobody is in as well.
 
-    That somebody of such a group was there in a certain hour is itself a personal datum.
+    Which of an intersection's groups are empty is half of what its margins need to be solved.
+    """
+    nobody = {s.subject["group"] for s in signals if "group" in s.subject and s.n == 0}
+    return {**dict.fromkeys(nobody, COMPLEMENT), **withheld}
+
+
+def _without_unknown_groups(
+    context: SignalContext,
+    signals: Sequence[Signal],
+    withheld: Mapping[str, str],
+    reasons: Collection[str],
+) -> list[Signal]:
+    """Leave out groups that are withheld for one of these reasons and that nobody configured.
+
+    That somebody of a small group was there in a certain hour is itself a personal datum.
     """
 
     def named(signal: Signal) -> bool:
-        attribute, group = signal.subject.get("attribute", ""), signal.subject.get("group")
+        attribute = signal.subject.get("attribute", "")
         known = (
             *context.settings.groups.get(attribute, ()),
             context.settings.privileged.get(attribute),
         )
-        return group is None or group in known or withheld.get(group) != SMALL
+        groups = (signal.subject.get("group"), signal.subject.get("against"))
+        return all(g is None or g in known or withheld.get(g) not in reasons for g in groups)
 
     return [s for s in signals if named(s)]
 

@@ -12,8 +12,8 @@ from agent.signals.context import SignalContext
 from agent.signals.distributions import Shares
 from agent.signals.divergence import divergences
 from agent.signals.gaps import NO_REFERENCE, without_value
-from agent.signals.withhold import Counted, withhold
-from agent.summary import GROUPS_OVERFLOW, NO_GROUP
+from agent.signals.withheld import withheld_by_prediction
+from agent.summary import GROUPS_OVERFLOW
 from collectors.batch import Floats
 from policies.model import Signal, measured
 
@@ -69,15 +69,11 @@ class _Seen(NamedTuple):
 
 
 def _seen(context: SignalContext, name: str) -> _Seen:
-    k = context.settings.k_display
-    nowhere = context.count(NO_GROUP + name)
-    counts = context.summary.groups.get(name, {})
-    sizes = {g: int(c[0]) for g, c in counts.items()}
-    predicted = {g: int(c[1]) for g, c in counts.items()}
-    withheld = withhold([Counted(predicted, nowhere), Counted(sizes, nowhere)], k)
+    sizes = {g: int(c[0]) for g, c in context.summary.groups.get(name, {}).items()}
+    withheld = withheld_by_prediction(context)[name]
     own = {g: n for g, n in sizes.items() if g not in withheld}
     hidden = {g: n for g, n in sizes.items() if g in withheld and n > 0}
-    enough = len(hidden) >= 2 and sum(hidden.values()) >= k
+    enough = len(hidden) >= 2 and sum(hidden.values()) >= context.settings.k_display
     return _Seen(own, hidden if enough else {})
 
 

@@ -522,3 +522,29 @@ def test_the_digest_is_of_what_is_configured(tmp_path: Path) -> None:
     assert digest(read(here, text)) == digest(read(there, same))
     assert digest(read(here, text)) != digest(read(here, f"{text}    min_group_n: 101\n"))
     assert digest(read(here, text)).startswith("sha256:")
+
+
+COUNTRY = (
+    "      country: {lawful_basis: consent, purpose: bias-monitoring, dpia_ref: D-8,"
+    " expires: 2027-12-31}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("[[gender, contry]]", "pantau.yaml:6: systems.0.intersections.0.1: found 'contry', which is not one of the audit attributes (gender, country); did you mean `country`?"),
+        ("[[gender, gender]]", "pantau.yaml:6: systems.0.intersections.0.1: found 'gender', which is listed twice"),
+        ("[[gender]]", "pantau.yaml:6: systems.0.intersections.0: found a list, needs at least two audit attributes"),
+        ("[[gender, country], [country, gender]]", "pantau.yaml:6: systems.0.intersections.1: found a list, which is listed twice"),
+    ],
+)  # fmt: skip
+def test_intersections_are_of_known_attributes(given: str, message: str, tmp_path: Path) -> None:
+    text = f"{SYSTEM}{GENDER}{COUNTRY}    intersections: {given}\n"
+    assert messages(tmp_path, text) == [message]
+
+
+def test_intersections_of_no_attributes(tmp_path: Path) -> None:
+    text = f"{SYSTEM}    intersections: [[gender, country]]\n"
+    assert len(messages(tmp_path, text)) == 2
+    assert "is not one of the audit attributes (none)" in messages(tmp_path, text)[0]
