@@ -9,11 +9,14 @@ import msgspec
 import pytest
 
 from agent.signals.table import all_signals
+from policies.alerts import Judged, alerts
 from policies.effective import Policy, Rule, effective
-from policies.engine import evaluate
+from policies.engine import Finding, evaluate
 from policies.load import load_pack, load_packs
+from policies.memory import Memory
 from policies.model import (
     PRINCIPLES,
+    Alert,
     Coverage,
     Signal,
     Subject,
@@ -191,3 +194,48 @@ def test_the_effective_policy_is_json_of_a_size_to_keep(name: str) -> None:
         policy = _policy(name, level, stage)
         assert msgspec.json.decode(policy.text)["rules"]
         assert len(policy.text) <= MAX_TEXT
+
+
+@every_pack
+@every_level
+def test_an_alert_names_principle_rule_reason_and_the_next_step(
+    name: str, level: Oversight
+) -> None:
+    policy = _policy(name, level, "baseline")
+    for rule in policy.rules:
+        _, high = _intervals(rule)["breach"]
+        signal = _signal(rule, rule.subjects[0], high, high)
+        told = _alerts(policy, rule, signal)
+        for alert in told:
+            texts = alert.annotations
+            assert alert.labels["rule"] == rule.id
+            assert alert.labels["principle"] == rule.principle
+            assert f"{rule.principle} {PRINCIPLES[rule.principle]}" in texts["summary"]
+            assert rule.title in texts["summary"]
+            assert texts["likely_cause"] == rule.likely_cause
+            assert texts["recommended_action"] == rule.action
+            assert rule.basis.rstrip(".") in texts["description"]
+            assert texts["threshold"].startswith(rule.threshold.op)
+        assert bool(told) == (rule.breach_severity != "info")
+
+
+def _alerts(policy: Policy, rule: Rule, signal: Signal) -> tuple[Alert, ...]:
+    """Return what a rule sends when its three longest windows in a row are in breach."""
+    memory: dict[str, Memory] = {}
+    findings: list[Finding] = []
+    alone = msgspec.structs.replace(policy, rules=(rule,))
+    for day in range(3):
+        window = Window(day * 86_400, (day + 1) * 86_400, "1d")
+        found = evaluate(
+            alone,
+            model_version="*",
+            window=window,
+            signals=(signal,),
+            coverage=Coverage(events=1000),
+            memory=memory,
+            longest=True,
+        )
+        memory.update(found.memory)
+        findings = list(found.findings)
+    judged = Judged(model_version="*", findings=tuple(findings), signals=(signal,))
+    return alerts([judged], {}, system="loans", policy=policy).alerts
