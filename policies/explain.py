@@ -68,6 +68,16 @@ def _in_force(rule: Rule, composed: Composed, kinds: dict[str, str]) -> dict[str
     }
 
 
+def _persistence(rule: Rule) -> str:
+    k, m = rule.persistence
+    text = f"{k} of {m} windows"
+    if rule.at_once is not None:
+        text += f", or one where an interval {rule.at_once:g} times as wide is beyond it"
+    if rule.shorter is not None:
+        text += f"; {rule.shorter[0]} of {rule.shorter[1]} of the shorter windows"
+    return text
+
+
 def _numbers(rule: Rule, composed: Composed) -> Iterator[dict[str, Any]]:
     """Give each part that can be set: its value, its origin, and the pack that set it."""
     spec, defaults = composed.spec, composed.defaults
@@ -75,7 +85,6 @@ def _numbers(rule: Rule, composed: Composed) -> Iterator[dict[str, Any]]:
     clear_after = spec.clear_after or defaults.clear_after
     escalation = spec.escalation or defaults.escalation
     op = rule.threshold.op
-    k, m = rule.persistence
     chain = ", ".join(f"{step.role} {after_words(step.after)}" for step in rule.escalation)
     rows: list[tuple[str, object, str | None]] = [
         ("warn", f"{op} {rule.threshold.warn:g}", rule.origin["warn"]),
@@ -83,7 +92,7 @@ def _numbers(rule: Rule, composed: Composed) -> Iterator[dict[str, Any]]:
         ("severity.warn", rule.warn_severity, None),
         ("severity.breach", rule.breach_severity, None),
         ("stage", rule.stage, None),
-        ("persistence", f"{k} of {m} windows", persistence.origin),
+        ("persistence", _persistence(rule), persistence.origin),
         ("clear_after", f"{rule.clear_after} windows", clear_after.origin),
         (
             "inconclusive_after",
