@@ -43,6 +43,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _expired(system, dt.datetime.now(dt.UTC).date())
     yield from _card(plan)
     yield from _kept_too_short(config, plan)
+    yield from _optional_fields(system)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -81,6 +82,16 @@ def _kept_too_short(config: Config, plan: Planned) -> Iterator[str]:
                 f"{kept.what.replace('_', ' ')} are kept for {kept.days} at least ({kept.source}): "
                 "raise `retention` of the audit exporter, or keep them elsewhere"
             )
+
+
+def _optional_fields(system: System) -> Iterator[str]:
+    event = system.event
+    if event.latency is None and event.status is None:
+        yield "reliability is not watched; add `event.latency` and `event.status`"
+    if event.human is None and system.oversight == "human_in_the_loop":
+        yield "what humans decide is not watched; add `event.human`"
+    if event.feedback is None:
+        yield "complaints and appeals are not watched; add `event.feedback`"
 
 
 def _card(plan: Planned) -> Iterator[str]:

@@ -281,3 +281,30 @@ def test_complaints_alone_have_no_rate(tmp_path: Path) -> None:
     report = run_one(tmp_path, [*said, *one])
     assert signal(report, "feedback.complaint_rate")["value"] == 50 * 1e4
     assert signal(report, "reliability.latency_p95")["status"] == "insufficient_data"
+
+
+def test_labels_beside_them_change_nothing_of_the_others(
+    reports: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    past = [row for number in (-4, -3, -2) for row in hour(number, wrong=False)]
+    write_lines(tmp_path / "past.jsonl", as_lines(past))
+    live = [*hour(0, wrong=False), *hour(1, wrong=True)]
+    # Records of labels make batches come in parts.
+    for i, row in enumerate([row for row in live if "approve" in row]):
+        if i % 3 == 0:
+            live.append({"id": row["id"], "at": row["at"], "repaid": i % 2, "said": "angry"})
+    live.sort(key=lambda row: str(row["at"]))
+    write_lines(tmp_path / "live.jsonl", as_lines(live))
+    labelled = CONFIG.replace("      score: score\n", "      score: score\n      label: repaid\n")
+    (tmp_path / "pantau.yaml").write_text(labelled)
+    families = ("reliability", "oversight", "generative", "sustainability", "feedback", "anomaly")
+    again = backtest(tmp_path)
+    assert len(again) == len(reports) == 2
+    for report, expected in zip(again, reports, strict=True):
+        assert report["coverage"]["labelled"] > 0
+        found = [s for s in report["signals"] if s["name"].startswith(families)]
+        for one, other in zip(
+            found, (s for s in expected["signals"] if s["name"].startswith(families)), strict=True
+        ):
+            # The reference knows labels as well, so it has another digest.
+            assert {**one, "reference": None} == {**other, "reference": None}
