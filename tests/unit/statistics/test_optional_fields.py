@@ -64,6 +64,12 @@ def test_what_an_error_is_can_be_configured() -> None:
     assert found["reliability.error_rate"].value == 0.5
 
 
+def test_the_percentile_is_the_value_that_95_in_100_do_not_exceed() -> None:
+    # 0.95 x 110 is 104.5: the 105th value, a minute; the 104th is a second.
+    found = of({"latency": [1.0] * 104 + [60.0] * 6})["reliability.latency_p95"]
+    assert found.value == pytest.approx(60.0, rel=1 / 64)
+
+
 @pytest.mark.parametrize("n", [100, 1_000, 20_000])
 def test_latency_is_the_percentile_with_the_order_statistics_around_it(n: int) -> None:
     latency = RNG.lognormal(-2, 0.8, n)
@@ -324,8 +330,12 @@ def test_concentration_is_the_rise_of_the_most_frequent_answer() -> None:
     found = against(PAST, new)["anomaly.prediction_concentration"]
     assert found.value == pytest.approx(0.91 / 0.7)
     assert (found.n, found.method) == (500, "log_delta+bonferroni(3)")
-    assert found.low is not None
-    assert found.low > 1.2
+    # The risk ratio's interval of Katz et al., for any of three classes to come out on top.
+    p, q = 455.5 / 501, 700.5 / 1_001
+    error = np.sqrt((1 - p) / (p * 501) + (1 - q) / (q * 1_001))
+    half = stats.norm.ppf(1 - 0.05 / (2 * 3)) * error
+    expected = np.exp([np.log(p / q) - half, np.log(p / q) + half])
+    assert (found.low, found.high) == pytest.approx(expected.tolist())
     same = against(PAST, PAST)["anomaly.prediction_concentration"]
     assert same.value == 1.0
 
