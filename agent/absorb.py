@@ -102,7 +102,11 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     if times is not batch.event_time:
         # A label record is not an event: it is never late, and moves no window.
         accepted, late = accepted & ~records, late & ~records
-    others = accepted & beside(batch)
+    aside = beside(batch)
+    if not (records | aside | judged.future).all():
+        # Neither labels nor complaints are predictions: a service may be silent while they come.
+        partition.arrived_at = now
+    others = accepted & aside
     events = accepted & ~others
     duplicate, conflict = _repeats(state, batch, events)
     events = events & ~duplicate

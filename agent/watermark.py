@@ -23,9 +23,9 @@ class Partition(msgspec.Struct):
 
     `newest`: largest event time accepted or late, in microseconds, None before the first event.
     `active_at`: clock time of the last event, or of the agent's start.  `arrived_at`: clock time of
-    the last event whatever the start, None before the first.  `pending`: counts that belong to the
-    window of the first event, which has not come yet.  `labelled_to`: when the newest of its label
-    records was recorded, 0 if they bear no time, None before the first of them.
+    the last prediction whatever the start, None before the first.  `pending`: counts that belong to
+    the window of the first event, which has not come yet.  `labelled_to`: when the newest of its
+    label records was recorded, 0 if they bear no time, None before the first of them.
     """
 
     next_offset: int = 0
@@ -73,7 +73,7 @@ def advance(partition: Partition, judged: Judged, event_time: Ints, now: float) 
     if len(seen):
         newest = int(seen.max())
         partition.newest = newest if partition.newest is None else max(partition.newest, newest)
-        partition.active_at = partition.arrived_at = now
+        partition.active_at = now
 
 
 def is_idle(partition: Partition, *, now: float, idle: float) -> bool:

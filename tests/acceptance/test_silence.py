@@ -11,10 +11,12 @@ from agent.config.model import Config
 from agent.opening import unopened
 from agent.silence import NAME, hand_over, minutes, shift, watch
 from agent.state import SystemState
+from agent.system import take
 from policies.effective import Policy
 from policies.model import Report, Signal, Threshold
 from tests.acceptance.scenario import Scenario
-from tests.support.events import seconds
+from tests.support.events import batch, seconds
+from tests.unit.statistics.events import texts
 
 START = seconds("2026-03-02 00:00")
 
@@ -105,6 +107,17 @@ def test_what_waits_to_be_read_is_no_silence(scenario: Scenario) -> None:
     scenario.status(assigned=("0",), caught_up=("0",))
     # Now it has: nothing came in all that time.
     assert minutes(scenario.state, now + 120) == 302
+
+
+def test_complaints_do_not_end_the_silence_of_a_service(scenario: Scenario) -> None:
+    event(scenario, 1)
+    pass_minutes(scenario, 5)
+    said = batch([{"time": scenario.clock.now(), "id": "e1"}], first_offset=1)
+    complaint = replace(said, extra={"feedback": texts(["complaint"])})
+    take(scenario.plan, scenario.state, complaint, scenario.clock.now())
+    assert minutes(scenario.state, scenario.clock.now()) == 5
+    event(scenario, 2)
+    assert minutes(scenario.state, scenario.clock.now()) == 0
 
 
 def test_a_step_of_the_clock_is_no_silence(scenario: Scenario) -> None:
