@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from agent.signals.context import Settings, SignalContext
 from agent.signals.label_based import LABEL_BASED
 from agent.signals.table import SIGNALS, compute
 from agent.summarise import summarise
+from collectors.batch import Categorical
 from policies.model import Signal, Window
 from tests.unit.statistics.events import FAVOURABLE, batch, schema_of
 from tests.unit.statistics.outcomes import (
@@ -281,3 +283,26 @@ def test_a_configured_group_that_nobody_saw() -> None:
     assert reason(signals, TPR, "sex", "nb") == "not_seen"
     assert one(signals, TPR, "sex", "nb").n == 0
     assert reason(signals, EOD, "sex", "nb", "m") == "not_seen"
+
+
+def test_a_large_window_takes_little_memory_besides_its_rows() -> None:
+    n = 400_000
+    rng = np.random.default_rng(0)
+    score = rng.random(n)
+    events = batch(
+        n=n,
+        prediction=Categorical((score > 0.5).astype(np.int32), ("0", "1")),
+        label=Categorical((rng.random(n) < score).astype(np.int32), ("0", "1")),
+        score=score,
+    )
+    events.audit["sex"] = Categorical(rng.integers(0, 3, n).astype(np.int32), ("f", "m", "x"))
+    context = context_of(events)
+    tracemalloc.start()
+    try:
+        signals = compute(context).published
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    value_of(one(signals, "fairness.calibration_difference", "sex"))
+    # 30 MB for a million rows.
+    assert peak < 30 * n
