@@ -23,6 +23,8 @@ from policies.model import Notice, rfc3339
 
 FOLDER = "incidents"
 MAX_FILE = 65_536
+MAX_WORDS = 500
+"""Most characters of who said something, or of a reason."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KIND = "incident"
 
@@ -39,6 +41,9 @@ def check(incident: Incident) -> Incident:
         raise IncidentError("an incident's id needs 1 to 64 letters, digits, dots or dashes")
     if incident.event not in EVENTS:
         raise IncidentError(f"the event {incident.event!r} is not one of {', '.join(EVENTS)}")
+    said = (*incident.by.values(), incident.closed_by or "", incident.reason or "")
+    if any(len(text) > MAX_WORDS for text in said):
+        raise IncidentError(f"a name or reason is longer than {MAX_WORDS} characters")
     strange = sorted(set(incident.moments) - set(MOMENTS))
     if strange:
         raise IncidentError(f"{strange[0]!r} is not one of {', '.join(MOMENTS)}")
@@ -65,15 +70,15 @@ def read(file: Path) -> Incident:
     return incident
 
 
-def read_all(folder: Path) -> list[Incident]:
-    """Return every readable incident of a folder, by id; one that is not is logged."""
-    found = []
+def read_all(folder: Path) -> tuple[list[Incident], list[str]]:
+    """Return every readable incident of a folder, by id, and what is wrong with the others."""
+    found, problems = [], []
     for file in sorted(folder.glob("*.json")):
         try:
             found.append(read(file))
         except IncidentError as error:
-            _log.warning("incident_unreadable", problem=str(error))
-    return found
+            problems.append(str(error))
+    return found, problems
 
 
 def write(file: Path, content: bytes) -> None:
@@ -90,7 +95,7 @@ def write(file: Path, content: bytes) -> None:
 class IncidentWatch:
     """The clocks of every open incident.  Owned by the pipeline's thread.
 
-    `look` costs one stat of the folder while nothing is open.
+    `look` costs one listing of a small folder while nothing is open.
     """
 
     def __init__(
@@ -103,13 +108,16 @@ class IncidentWatch:
         self._folder = folder
         self._clocks = clocks
         self._metrics = metrics
-        self._seen: tuple[int, int] | None = None
+        self._seen: frozenset[tuple[str, int, int]] = frozenset()
         self._told: dict[tuple[str, str], tuple[ClockState, int | None]] = {}
         self._open: dict[str, Incident] = {
             key: msgspec.json.decode(body, type=Incident)
             for system in clocks
             for key, body in store.documents(system, _KIND).items()
         }
+        self._problems: list[str] = []
+        # What was closed before this start has been recorded.
+        self._done = {key for key, incident in self._open.items() if incident.closed is not None}
 
     def look(self, now: float) -> Announced:
         """Take in what humans stated since, and return what to record of it."""
@@ -117,6 +125,7 @@ class IncidentWatch:
         for incident in self._stated():
             if incident.system in self._clocks and self._open.get(incident.id) != incident:
                 self._open[incident.id] = incident
+                self._done.discard(incident.id)
                 body = msgspec.json.encode(incident)
                 announced.documents.append(Document(incident.system, _KIND, incident.id, body))
         if self._open:
@@ -124,21 +133,33 @@ class IncidentWatch:
         return announced
 
     def _stated(self) -> list[Incident]:
-        """Return the incidents of the folder if it changed since the last look."""
+        """Return the incidents of the folder if a file in it changed since the last look."""
         try:
-            entry = self._folder.stat()
-        except OSError:
+            with os.scandir(self._folder) as entries:
+                seen = frozenset(
+                    (entry.name, entry.inode(), entry.stat().st_mtime_ns)
+                    for entry in entries
+                    if entry.name.endswith(".json")
+                )
+            if seen == self._seen:
+                return []
+            found, problems = read_all(self._folder)
+        except FileNotFoundError:
             return []
-        # A rename into the folder changes its time; two within its resolution change the number.
-        seen = (entry.st_mtime_ns, sum(1 for _ in self._folder.iterdir()))
-        if seen == self._seen:
-            return []
+        except OSError as error:
+            found, problems, seen = [], [f"{self._folder}: {error}"], self._seen
         self._seen = seen
-        return read_all(self._folder)
+        for problem in problems:
+            if problem not in self._problems:
+                _log.warning("incident_unreadable", problem=problem)
+        self._problems = problems
+        return found
 
     def _count(self, announced: Announced, now: float) -> None:
         least: dict[tuple[str, str], float] = {}
         for incident in self._open.values():
+            if incident.id in self._done:
+                continue
             for one in ticking(self._clocks.get(incident.system, ()), incident, now):
                 key = (incident.id, one.clock.id)
                 told = (one.state, one.due)

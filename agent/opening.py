@@ -41,6 +41,9 @@ from collectors.schema import EventSchema
 from policies.effective import Policy
 from policies.model import Alert
 
+WAIVERS_NAMED = 20
+"""Most waivers that a record of a policy names; its text, kept beside the log, has all of them."""
+
 
 def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
     """Return what a system runs by.  Raises an error for a person when something does not fit."""
@@ -211,7 +214,8 @@ def opener(
                 int(now),
                 policy.text,
                 packs=[pack.name for pack in chosen_packs(config, system)],
-                waivers=[msgspec.to_builtins(waiver) for waiver in policy.waivers],
+                waivers=[msgspec.to_builtins(w) for w in policy.waivers[:WAIVERS_NAMED]],
+                waivers_total=len(policy.waivers),
             )
         )
         if reference is not None:

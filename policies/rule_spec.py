@@ -158,8 +158,8 @@ class RuleSpec(Part):
 class Waiver(Part):
     """Somebody's answer for loosening what is required, until a day."""
 
-    by: Text
-    reason: Text
+    by: Annotated[Text, Field(max_length=200)]
+    reason: Annotated[Text, Field(max_length=1_000)]
     expires: Day
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,18 +81,19 @@ def clock_close(
     """End the clocks of an incident, for a reason that a human answers for."""
     import msgspec
 
+    from agent.cli.systems import choose_system
     from agent.clock import SystemClock
     from agent.config.load import load
-    from agent.incidents import path_of, read
+    from agent.incidents import check, path_of, read
 
     loaded = load(config)
     file = path_of(_folder(loaded), incident)
     known = read(file)
-    chosen = next(s for s in loaded.systems if s.id == known.system)
+    chosen = choose_system(loaded, known.system)
     closed = msgspec.structs.replace(
         known, closed=int(SystemClock().now()), closed_by=by, reason=reason
     )
-    return _keep(loaded, chosen, closed, file, output)
+    return _keep(loaded, chosen, check(closed), file, output)
 
 
 def clock_list(
@@ -107,7 +109,10 @@ def clock_list(
     chosen = choose_system(loaded, system)
     policy = policy_of(loaded, chosen)
     rows: list[dict[str, Any]] = []
-    for one in read_all(_folder(loaded)):
+    incidents, problems = read_all(_folder(loaded))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    for one in incidents:
         if one.system == chosen.id:
             rows += _rows(one, _ticking(policy, one))
     _print(policy, rows, output)

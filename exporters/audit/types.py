@@ -299,6 +299,7 @@ class ChangeData(Listed, frozen=True, kw_only=True):
     system: Name | None = None
     packs: list[Name] = []
     waivers: list[WaiverData] = []
+    waivers_total: Count | None = None
     version: Name | None = None
     rows: Count | None = None
     features: Count | None = None

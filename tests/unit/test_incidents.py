@@ -82,6 +82,28 @@ def test_a_statement_starts_the_clock_and_its_end_is_overdue(
     assert name not in metrics.exposition().decode()
 
 
+def test_what_was_closed_is_not_told_again_after_a_restart(
+    config: Path, store: Store, tmp_path: Path
+) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config)]) == 0
+    announced = watch(store, tmp_path).look(AT)
+    assert len(announced.items) == 1
+    store.commit(Changes(put=announced.documents))
+    assert told(watch(store, tmp_path), AT + HOUR) == []
+
+
+def test_an_incident_of_a_system_that_is_gone_is_said_to_be_so(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    config.write_text(CONFIG.replace("id: loan", "id: other"))
+    close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config)]) == 2
+    assert "no system is called 'loan'" in capsys.readouterr().err
+
+
 def test_a_file_that_goes_missing_stops_no_clock(
     config: Path, store: Store, tmp_path: Path
 ) -> None:
@@ -113,7 +135,7 @@ def test_the_record_is_of_its_type_and_names_the_law_and_who_said_so(
 def test_a_second_statement_adds_to_the_first(config: Path, tmp_path: Path) -> None:
     assert main([*STATE, "--at", "detected_at=2026-11-22T07:00:00Z", "-c", str(config)]) == 0
     assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
-    (incident,) = read_all(tmp_path / "state" / "incidents")
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
     assert set(incident.moments) == {"detected_at", "confirmed_at"}
     draft = (tmp_path / "state" / "incidents" / "INC-1.draft.md").read_text()
     assert "due 2026-11-25T08:00:00Z" in draft
@@ -124,6 +146,7 @@ def test_a_second_statement_adds_to_the_first(config: Path, tmp_path: Path) -> N
     [
         (["--at", "confirmed=2026-11-22T08:00:00Z"], "'confirmed' is not one of detected_at"),
         (["--at", "confirmed_at=yesterday"], "--at confirmed_at=yesterday: "),
+        ([*CONFIRMED, "--by", "x" * 600], "is longer than 500 characters"),
         ([*CONFIRMED, "--event", "fire"], "the event 'fire' is not one of"),
     ],
 )
