@@ -20,6 +20,7 @@ import structlog
 from pydantic import BaseModel
 
 from agent import __version__, outbox
+from agent.api import Api
 from agent.clock import Clock, SystemClock
 from agent.config.load import digest
 from agent.config.model import Config
@@ -36,6 +37,7 @@ from agent.standing import standing
 from agent.store import Store
 from exporters import table as exporter_table
 from exporters.agent_metrics import AgentMetrics
+from exporters.audit.options import AuditOptions
 from exporters.base import Exporter, ExportError, Numbered, Standing
 from exporters.context import Context, SystemInfo
 from exporters.deadline import Deadline
@@ -73,6 +75,7 @@ class Parts:
     systems: list[Running]
     clock: Clock
     wake: threading.Event
+    api: Api | None = None
     telemetry: Telemetry | None = None
     thread: threading.Thread | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -195,6 +198,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         systems=systems,
         clock=clock,
         wake=wake,
+        api=_api(config),
         telemetry=telemetry,
     )
 
@@ -209,6 +213,13 @@ def _programme(
         card = inventory_of(system, packs_of(config, system), policy)
         members[system.id] = member_of(system, card, policy)
     return Programme(members, store, ProgrammeMetrics(metrics.registry))
+
+
+def _api(config: Config) -> Api | None:
+    if config.api is None:
+        return None
+    audit = next(o for o in exporter_options(config) if isinstance(o, AuditOptions))
+    return Api(config.api, config.folder, (config.folder / audit.path).absolute())
 
 
 def _telemetry(asked: Wanted, metrics: AgentMetrics, boot: Boot) -> Telemetry | None:
@@ -251,6 +262,12 @@ def start(parts: Parts) -> None:
     pending = [
         Numbered(number, outbox.decode(kind, body)) for number, kind, body in parts.store.outbox()
     ]
+    if parts.api is not None:
+        try:
+            parts.api.start()
+        except ExportError:
+            stop_all(parts.deliveries, Deadline(parts.config.agent.stop_timeout))
+            raise
     parts.pipeline.resend(pending)
     parts.pipeline.announce(Announced([started(parts.boot, parts.clock, parts.config)]))
     settle_interpreter()
@@ -300,6 +317,8 @@ def stop(parts: Parts, reason: str) -> None:
     last = stopped(parts.boot, parts.clock, failure or reason, clean=failure is None)
     parts.pipeline.close(deadline, Announced([last]))
     complete = stop_all(parts.deliveries, deadline)
+    if parts.api is not None:
+        parts.api.stop(deadline.remaining())
     failure = failure or parts.pipeline.failure
     _log.info("agent_stopped", complete=complete, failure=failure)
     if parts.telemetry is not None:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from agent.config.api import Api
 from agent.config.card import Words
 from agent.config.components import parse_options
 from agent.config.system import System
@@ -123,6 +124,9 @@ class Config(Section):
     )
     store: Store = Field(default=Store(), description="The agent's own state on disk.")
     agent: Agent = Field(default=Agent(), description="The running program.")
+    api: Api | None = Field(
+        default=None, description="The API port, for auditors; without this there is none."
+    )
 
     _folder: Path = PrivateAttr(default_factory=Path)
 

@@ -52,28 +52,21 @@ def find_epochs(source: Source, findings: Findings) -> list[Epoch]:
 
 
 def older(source: Source) -> list[str]:
-    """Return the names of the epochs before the newest, oldest first.
-
-    A folder is listed; an address is followed from each epoch's first record to the one before.
-    """
+    """Return the names of the epochs before the newest in a folder, oldest first."""
     folder = folder_of(source)
-    if folder is not None:
-        parent = folder / EPOCHS
-        return sorted(f.name for f in parent.iterdir() if f.is_dir()) if parent.is_dir() else []
-    return sorted(_followed(source))
+    parent = None if folder is None else folder / EPOCHS
+    if parent is None or not parent.is_dir():
+        return []
+    return sorted(f.name for f in parent.iterdir() if f.is_dir() and f.name.isalnum())
 
 
-def _followed(source: Source) -> Iterator[str]:
+def previous(source: Source) -> str | None:
+    """Return the name of the epoch that came before the one in `source`, by its first record."""
     found = _epoch(source, "", Findings())
-    seen: set[str] = set()
-    while found is not None and found.genesis is not None and found.genesis.previous is not None:
-        name = found.genesis.previous.origin.rpartition("/")[2]
-        if name in seen or not name.isalnum():
-            return
-        seen.add(name)
-        found = _epoch(Part(source, f"{EPOCHS}/{name}/"), "", Findings())
-        if found is not None:
-            yield name
+    if found is None or found.genesis is None or found.genesis.previous is None:
+        return None
+    name = found.genesis.previous.origin.rpartition("/")[2]
+    return name if name.isalnum() else None
 
 
 def _epoch(source: Source, place: str, findings: Findings) -> Epoch | None:

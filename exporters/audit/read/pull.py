@@ -1,9 +1,9 @@
 """Copies a served log, and takes over nothing that the tree of its checkpoint does not cover.
 
-What is there already is not fetched again, but hashed again.  The checkpoint of the copy before is
-kept beside it first (`evidence.memory_of`): a server that goes back behind it, or tells another
-story, is found out.  Then the copy stays as it was, and the server's checkpoint is kept in
-`<copy>.evidence`.
+What is there already is not fetched again, but hashed again; what is new waits in `<copy>.partial`
+until all of it agrees with the checkpoint.  The checkpoint of the copy before is kept beside it
+first (`evidence.memory_of`): a server that goes back behind it, or tells another story, is found
+out.  Then the copy stays as it was, and the server's checkpoint is kept in `<copy>.evidence`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from exporters.audit.findings import Finding
 from exporters.audit.format import bundle, checkpoint, merkle, note, tiles
 from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.tiles import WIDTH, Tile
-from exporters.audit.read.epochs import EPOCHS, older
+from exporters.audit.read.epochs import EPOCHS, older, previous
 from exporters.audit.read.evidence import Remembered, memory_of, recall
 from exporters.audit.read.files import kept_path, read_tile
 from exporters.audit.read.source import Folder, Part, Source, SourceError
@@ -29,6 +31,7 @@ LISTING = "checkpoints/"
 """Where our server lists the sizes of the checkpoints that it keeps, one in a line."""
 
 _BLOB = re.compile(rb'"(?:blob|note)":"sha256:([0-9a-f]{64})"')
+PART = ".part"
 _TOP = ("tile", "checkpoints", "checkpoint")
 
 
@@ -123,13 +126,20 @@ def _make_room(copy: Path, served: Checkpoint) -> None:
 
 
 def _take_older(source: Source, copy: Path, memory: list[Remembered], advance: Advance) -> None:
-    for name in older(source):
-        part = Part(source, f"{EPOCHS}/{name}/")
+    """Copy the epochs before the newest, each found in the first record of the one after it."""
+    name = previous(Folder(copy))
+    seen: set[str] = set()
+    while name is not None and name not in seen:
+        seen.add(name)
+        place = f"{EPOCHS}/{name}/"
+        part = Part(source, place)
         content = part.read("checkpoint")
-        if content is not None:
-            said = _parse(content, f"{part.name}/checkpoint")
-            _compare_same(said, memory)
-            _take(part, copy / EPOCHS / name, content, said, memory, advance, blobs=copy)
+        if content is None:
+            return
+        said = _parse(content, f"{part.name}/checkpoint")
+        _compare_same(said, memory)
+        _take(part, copy / EPOCHS / name, content, said, memory, advance, blobs=copy)
+        name = previous(Part(Folder(copy), place))
 
 
 def _compare_same(served: Checkpoint, memory: list[Remembered]) -> None:
@@ -147,16 +157,33 @@ def _take(
 ) -> None:
     """Copy one epoch: entries and tiles first, the checkpoint when they agree with it."""
     expected = {seen.size: seen.root for seen in memory if seen.origin == said.origin}
+    new = copy.with_name(f"{copy.name}.partial")
     try:
-        names = _take_tree(source, copy, said, expected, advance, reuse=True)
+        try:
+            names = _take_tree(source, [new, copy], said, expected, advance)
+        except _Refused:
+            # What is wrong may be what was copied before.
+            shutil.rmtree(new, ignore_errors=True)
+            names = _take_tree(source, [new], said, expected, lambda count: None)
     except _Refused:
-        # What is wrong may be what was copied before.
-        names = _take_tree(source, copy, said, expected, lambda count: None, reuse=False)
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    _move(new, copy)
     for name in sorted(names):
-        _take_blob(source if blobs is None else _root(source), blobs or copy, name)
+        _take_blob(_root(source), blobs or copy, name)
     _take_kept(source, copy, said)
     _write(copy / kept_path(said.size), served)
     _write(copy / "checkpoint", served)
+
+
+def _move(new: Path, copy: Path) -> None:
+    """Take over what was checked."""
+    for path in sorted(new.rglob("*")):
+        if path.is_file() and not path.name.endswith(PART):
+            target = copy / path.relative_to(new)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    shutil.rmtree(new, ignore_errors=True)
 
 
 def _root(source: Source) -> Source:
@@ -165,22 +192,20 @@ def _root(source: Source) -> Source:
 
 def _take_tree(
     source: Source,
-    copy: Path,
+    places: list[Path],
     said: Checkpoint,
     expected: dict[int, bytes],
     advance: Advance,
-    *,
-    reuse: bool,
 ) -> set[str]:
-    """Copy bundles and tiles; return the names of the blobs that entries name.
+    """Put what is not in any of `places` into the first; return the blobs that entries name.
 
-    Raises `_Refused` if they are not what was signed, or not what was seen before.
+    Raises `_Refused` if the entries are not what was signed, or not what was seen before.
     """
     frontier = merkle.Frontier()
     hashes: list[list[bytes]] = [[] for _ in range(max(1, tiles.tile_levels(said.size)))]
     names: set[str] = set()
     for tile in tiles.tiles_at(-1, said.size):
-        entries = _entries(source, copy, tile, reuse=reuse)
+        entries = _entries(source, places, tile)
         names |= {found.decode() for e in entries for found in _BLOB.findall(e)}
         leaves = [merkle.leaf_hash(entry) for entry in entries]
         for size in sorted(s for s in expected if 0 < s - frontier.size <= len(leaves)):
@@ -190,7 +215,7 @@ def _take_tree(
                 raise _Refused("fork", tile.path, f"another root was seen before at size {size}")
         frontier.extend(leaves)
         for path, content in _tiles_of(hashes, leaves, tile, said.size):
-            _write(copy / path, content)
+            _write(places[0] / path, content)
         advance(tile.width)
     if frontier.root() != said.root:
         detail = "the entries that are served have another root than the checkpoint"
@@ -198,13 +223,10 @@ def _take_tree(
     return names
 
 
-def _entries(source: Source, copy: Path, tile: Tile, *, reuse: bool) -> list[bytes]:
-    path = copy / tile.path
-    if reuse and path.is_file():
-        try:
-            return bundle.unpack(path.read_bytes(), tile.width)
-        except bundle.BundleError:
-            pass
+def _entries(source: Source, places: list[Path], tile: Tile) -> list[bytes]:
+    for place in places:
+        with suppress(OSError, bundle.BundleError):
+            return bundle.unpack((place / tile.path).read_bytes(), tile.width)
     content = read_tile(source, tile)
     if content is None:
         raise _Refused("bundle_missing", tile.path, "the server does not have it")
@@ -212,7 +234,7 @@ def _entries(source: Source, copy: Path, tile: Tile, *, reuse: bool) -> list[byt
         entries = bundle.unpack(content, tile.width)
     except bundle.BundleError as error:
         raise _Refused("bundle_damaged", tile.path, str(error)) from error
-    _write(path, content)
+    _write(places[0] / tile.path, content)
     return entries
 
 
@@ -279,6 +301,6 @@ def _parse(content: bytes, where: str) -> Checkpoint:
 def _write(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}{PART}")
     temporary.write_bytes(content)
     temporary.replace(path)
