@@ -32,6 +32,103 @@ def strings(kind: inspect.Type) -> Iterator[inspect.Type]:
         yield kind
 
 
+WORDS = {
+    "": "actor.id agent.version model.name model.version source subject",
+    "log.genesis": "created_by origin previous.origin",
+    "log.resume": "",
+    "log.close": "next.origin reason",
+    "log.gap": "counts{key} origin reason",
+    "log.key.rotate": "reason",
+    "log.expire": "origin",
+    "agent.start": "collectors[] exporters[] platform python systems[] version",
+    "agent.stop": "reason",
+    "heartbeat": "",
+    "config.change": (
+        "packs[] reason system version waivers[].by waivers[].loosens[] waivers[].pack "
+        "waivers[].reason waivers[].rule "
+    ),
+    "policy.change": (
+        "packs[] reason system version waivers[].by waivers[].loosens[] waivers[].pack "
+        "waivers[].reason waivers[].rule "
+    ),
+    "reference.change": (
+        "packs[] reason system version waivers[].by waivers[].loosens[] waivers[].pack "
+        "waivers[].reason waivers[].rule "
+    ),
+    "window.signals": (
+        "coverage.incomplete_because coverage.rejected{key} signals[].method signals[].name "
+        "signals[].reason signals[].reference signals[].subject{key} signals[].subject{} "
+    ),
+    "window.restated": (
+        "coverage.incomplete_because coverage.rejected{key} signals[].method signals[].name "
+        "signals[].reason signals[].reference signals[].subject{key} signals[].subject{} "
+    ),
+    "policy.verdict": (
+        "verdicts[].because[].name verdicts[].because[].subject{key} "
+        "verdicts[].because[].subject{} verdicts[].principle verdicts[].reason "
+        "verdicts[].rule verdicts[].subject{key} verdicts[].subject{} "
+    ),
+    "alert.raised": "annotations{key} annotations{} labels{key} labels{}",
+    "alert.updated": "annotations{key} annotations{} labels{key} labels{}",
+    "alert.closed": "annotations{key} annotations{} labels{key} labels{}",
+    "alert.delivered": "exporter labels{key} labels{}",
+    "case.opened": "labels{key} labels{} owner reason",
+    "case.updated": "labels{key} labels{} owner reason",
+    "case.closed": "labels{key} labels{} owner reason",
+    "human.decision": "",
+    "quarantine.summary": "offsets{key} reasons{key} source",
+    "clock.step": "",
+    "incident.clock": "by source",
+    "privacy.erasure": "",
+    "export.made": "",
+}
+"""Every field whose text has no fixed form: names from the configuration, fixed words of the
+program, sentences from its own templates.  "" is the envelope.  Before a field is added here: can
+what stands there come from an event, or from somebody who types?  Then it belongs in no record.
+"""
+
+
+def words(kind: inspect.Type, at: str = "") -> Iterator[str]:
+    """Yield where in a type a text without a fixed form may stand."""
+    if isinstance(kind, inspect.StructType):
+        for field in kind.fields:
+            yield from words(field.type, f"{at}.{field.name}".removeprefix("."))
+    elif isinstance(kind, inspect.UnionType):
+        for member in kind.types:
+            yield from words(member, at)
+    elif isinstance(kind, inspect.ListType | inspect.VarTupleType):
+        yield from words(kind.item_type, f"{at}[]")
+    elif isinstance(kind, inspect.DictType):
+        yield from words(kind.key_type, f"{at}{{key}}")
+        yield from words(kind.value_type, f"{at}{{}}")
+    elif isinstance(kind, inspect.StrType) and kind.pattern is None:
+        yield at
+
+
+@pytest.mark.parametrize("name", sorted({"", *types.RECORDS}))
+def test_a_text_without_a_fixed_form_stands_only_where_it_is_listed(name: str) -> None:
+    kind = types.RECORDS[name] if name else types.Envelope
+    assert sorted(set(words(inspect.type_info(kind)))) == WORDS.get(name, "").split(), (
+        f"list the new text fields of {name or 'the envelope'}, if they may stand in the log at all"
+    )
+
+
+def test_who_decided_and_what_they_wrote_are_a_pseudonym_and_a_digest_only() -> None:
+    draft = msgspec.structs.replace(
+        DRAFT, name="human.decision", data={"case": "c1", "decision": "hold", "reason_code": "r1"}
+    )
+    payload = seal(draft, AUTHOR, seq=1, time=0.0, mono=0)
+    for actor in ("siti@bank.example", "hmac-sha256:2026-Q1:abc", "x" * 64):
+        named = payload.replace(
+            b'"id":"pantau","type":"agent"', f'"id":"{actor}","type":"human"'.encode()
+        )
+        assert named != payload
+        with pytest.raises(types.SchemaError, match="pseudonym"):
+            types.read(named)
+    good = f'"id":"hmac-sha256:2026-Q1:{"0a" * 32}","type":"human"'.encode()
+    types.read(payload.replace(b'"id":"pantau","type":"agent"', good))
+
+
 @pytest.mark.parametrize("name", sorted(types.RECORDS))
 def test_every_string_of_a_record_type_is_of_a_listed_kind(name: str) -> None:
     for kind in strings(inspect.type_info(types.RECORDS[name])):
