@@ -19,6 +19,7 @@ from typing import IO
 
 import pytest
 
+from exporters.audit import disk
 from policies.model import rfc3339
 from tests.real.components import missing, require_binary
 from tests.support.audit_tree import folders, names, require_whole
@@ -56,8 +57,9 @@ class Forker:
         self._in.flush()
         pid = int(self._line("ready"))
         tracer = attach(pid, base, *fault) if fault else None
-        go.open("w").close()
-        code = int(self._line("ended"))
+        with disk.descriptor(go, os.O_RDWR) as fifo:
+            os.write(fifo, b"x")
+            code = int(self._line("ended"))
         if tracer is not None:
             tracer.wait()
         return code

@@ -1,7 +1,7 @@
 """A writer of an audit log to be killed and lied to: run as a program, it forks one per order.
 
 Reads lines of JSON `{base, boot, first, short}` on standard input.  For each it forks a process
-that says `ready <pid>`, waits until `base/go` can be read, and then writes, publishes and stops.
+that says `ready <pid>`, waits for a byte from `base/go`, and then writes, publishes and stops.
 What it was told is durable goes to `base/acknowledged`, what it signs to `base/signed` (before the
 signature leaves the program).
 """
@@ -88,8 +88,13 @@ def note_signatures(base: Path) -> None:
 
 def wait_to_go(base: Path) -> None:
     """Say that all is loaded, and wait for the other side."""
+    go = os.open(base / "go", os.O_RDWR)
     os.write(1, f"ready {os.getpid()}\n".encode())
-    os.close(os.open(base / "go", os.O_RDONLY))
+    while True:
+        # The first read may be one that is told to fail.
+        with suppress(OSError):
+            os.read(go, 1)
+            return
 
 
 def shorten_writes() -> None:
