@@ -137,7 +137,7 @@ class AuditExporter:
             broken=broken,
         )
         log, seen = open_log(self._place, terms)
-        self._writer.log, self._writer.seen = log, seen
+        self._writer.begin(log, seen)
         self._writer.add(log.first)
         self._writer.take_over()
         self._write_hint(log)
@@ -199,7 +199,8 @@ class AuditExporter:
         if changed or upkeep.forget_old_keys(log, published, now):
             self._write_hint(log)
         if publisher is not None and publisher.broken is not None:
-            self._next_epoch(publisher.broken)
+            # What is published should not tell where on which machine it lies.
+            self._next_epoch(publisher.broken.replace(f"{self._place.public}/", ""))
         elif upkeep.is_epoch_over(log, self._options, now):
             upkeep.end_epoch(self._place, self._writer, now, "its time is over")
             self._next_epoch(None)

@@ -29,6 +29,10 @@ class Liveness:
         self._since = _Since(self._monotonic(), self._events())
         self._offset = context.clock() - self._monotonic()
 
+    def restart(self) -> None:
+        """Count from here on: a heartbeat speaks of its own epoch alone."""
+        self._since = _Since(self._monotonic(), self._events())
+
     def note(self, draft: Draft) -> None:
         """Count a record that was written."""
         self._since.records += 1

@@ -1,7 +1,7 @@
 """Acknowledged records that could not get into the tree of their epoch, for the one after it.
 
 They lie behind damage in the write-ahead log, or their tree could not be signed any more.  Each is
-written again as it was, with the number and the origin that it has now.
+written again there.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from exporters.audit import disk, types
 from exporters.audit.frames import Good, scan
-from exporters.audit.jcs import canonical
 from exporters.audit.place import Place
 from exporters.audit.wal import segments
 
@@ -60,12 +57,6 @@ def ids(at: Place, epoch: str) -> set[str]:
 def envelopes(folder: Path) -> Iterator[types.Envelope]:
     """Yield the envelopes of every record that can be read in an epoch's folder."""
     return (envelope for envelope, _ in _whole_records(folder, 0))
-
-
-def reseal(payload: bytes, origin: str, seq: int) -> bytes:
-    """Return the record at its new place."""
-    document = msgspec.json.decode(payload)
-    return canonical(document | {"source": origin, "seq": seq})
 
 
 def _whole_records(folder: Path, first: int) -> Iterator[tuple[types.Envelope, bytes]]:

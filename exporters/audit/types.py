@@ -137,7 +137,7 @@ class VerdictData(Listed, frozen=True, kw_only=True):
 
 
 class WindowData(Listed, frozen=True, kw_only=True):
-    """What was measured in a window."""
+    """What was measured in a window; `shortened`: the signals are left out, the disk was full."""
 
     window: Span
     revision: Count
@@ -145,6 +145,7 @@ class WindowData(Listed, frozen=True, kw_only=True):
     coverage: CoverageData
     signals: list[SignalData]
     part: Part
+    shortened: bool = False
 
 
 class VerdictsData(Listed, frozen=True, kw_only=True):

@@ -17,10 +17,20 @@ from dataclasses import dataclass, field
 import msgspec
 
 from exporters.audit import blobs, salvage, types
+from exporters.audit.jcs import canonical
 from exporters.audit.liveness import Liveness
 from exporters.audit.opening import KEY, Opened, digest_key
 from exporters.audit.place import Place
-from exporters.audit.record import CHANGES, Author, Draft, RecordRefused, change_id, drafts, seal
+from exporters.audit.record import (
+    CHANGES,
+    Author,
+    Draft,
+    RecordRefused,
+    change_id,
+    drafts,
+    rfc3339_ms,
+    seal,
+)
 from exporters.audit.room import FULL, Room
 from exporters.audit.seen import Seen
 from exporters.base import Numbered
@@ -62,9 +72,25 @@ class LogWriter:
         self.short_of_room = False
         self._at, self._context, self._liveness, self._room = at, context, liveness, room
         self._author = Author("", context.bootid, context.agent_version, context.config_digest)
+        self._begun: list[str] = []
         self._withheld: Counter[str] = Counter()
         self._withheld_since: float | None = None
         self._full_since: float | None = None
+
+    def begin(self, log: Opened, seen: Seen) -> None:
+        """Write into `log` from here on.
+
+        A run that goes on in another epoch counts as another run there: ids are made of run and
+        number, and numbers begin anew.
+        """
+        if self._begun and log.epoch != self._begun[-1]:
+            self._author = msgspec.structs.replace(
+                self._author, bootid=f"{self._context.bootid}.{len(self._begun) + 1}"
+            )
+        if not self._begun or log.epoch != self._begun[-1]:
+            self._begun.append(log.epoch)
+        self.log, self.seen = log, seen
+        self._liveness.restart()
 
     def opened(self) -> Opened:
         """Return the open epoch; raises OSError if none is open."""
@@ -102,8 +128,9 @@ class LogWriter:
             for envelope, payload in salvage.left_over(self._at, epoch):
                 if envelope.id in known or envelope.id in batch.ids:
                     continue
-                moved = salvage.reseal(payload, log.origin, log.wal.size + len(batch.payloads))
+                moved = self._moved(payload, log.wal.size + len(batch.payloads))
                 self._put(batch, moved, envelope.id)
+                batch.drafts.append(_told_before(envelope))
                 taken += 1
                 if batch.size >= BATCH_BYTES:
                     self._append(batch)
@@ -122,6 +149,17 @@ class LogWriter:
             time=self._context.clock(),
             mono=self._context.monotonic_ns(),
         )
+
+    def _moved(self, payload: bytes, seq: int) -> bytes:
+        """Return a record as it is written now: what it says stays, its place and time do not."""
+        place = {
+            "source": self.opened().origin,
+            "seq": seq,
+            "bootid": self._author.bootid,
+            "mono": str(self._context.monotonic_ns()),
+            "time": rfc3339_ms(self._context.clock()),
+        }
+        return canonical(msgspec.json.decode(payload) | place)
 
     # Room.
 
@@ -194,8 +232,10 @@ class LogWriter:
         if draft.id is not None and (draft.id in batch.ids or draft.id in self.seen):
             return
         if self.short_of_room and draft.name in GIVES_WAY:
+            if draft.data["part"]["i"] > 1:
+                return
             batch.withheld[draft.name] += 1
-            return
+            draft = _shortened(draft)
         try:
             prepared = self._prepare(batch, draft)
             if prepared is not None:
@@ -270,6 +310,18 @@ class LogWriter:
             self.seen.add(record_id)
         for draft in batch.drafts:
             self._liveness.note(draft)
+
+
+def _shortened(draft: Draft) -> Draft:
+    """Return a window's record without its signals, so that its verdicts still have one."""
+    data = {**draft.data, "signals": [], "part": {"i": 1, "of": 1}, "shortened": True}
+    return msgspec.structs.replace(draft, data=data)
+
+
+def _told_before(envelope: types.Envelope) -> Draft:
+    """Return a record that is written again as far as counting it goes."""
+    data = msgspec.json.decode(envelope.data)
+    return Draft(name=types.record_name(envelope.type), id=envelope.id, data=data)
 
 
 def _only_listed(draft: Draft) -> Draft:

@@ -129,7 +129,12 @@ def test_on_a_real_disk_that_stays_full_what_matters_most_is_still_written(tmp_p
         exporter.stop(5.0)
         found = require_whole(disk.path / "audit")
     said = tree_names(found)
-    assert said[:4] == ["log.genesis", "policy.change", "policy.verdict", "alert.raised"]
+    assert said[2:5] == ["window.signals", "policy.verdict", "alert.raised"]
+    assert [r["data"].get("shortened") for r in found if "window.signals" in r["type"]] == [
+        True,
+        True,
+        None,
+    ]
     (gap,) = [r["data"] for r in found if "log.gap" in r["type"]]
     assert gap["counts"]["window.signals"] == 2
     assert said[-2:] == ["window.signals", "policy.verdict"]

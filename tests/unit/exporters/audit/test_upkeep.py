@@ -258,7 +258,9 @@ def test_on_a_disk_that_stays_full_signals_give_way_and_verdicts_and_alerts_are_
     exporter.stop(1.0)
     assert not ballast.exists()
     records = require_whole(log)
-    assert names(records)[1:3] == ["policy.verdict", "alert.raised"]
+    assert names(records)[1:4] == ["window.signals", "policy.verdict", "alert.raised"]
+    assert records[1]["data"]["signals"] == []
+    assert records[1]["data"]["shortened"] is True
     (gap,) = [r["data"] for r in records if "log.gap" in r["type"]]
     assert gap["counts"]["window.signals"] == 1
     assert gap["since"] < gap["until"]
