@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -38,6 +39,7 @@ class Api:
 
         from exporters.audit.serving import application
 
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
         token = read_token(self._folder / self._options.token_file)
         cert, key = self._tls()
         listening = self._listen()

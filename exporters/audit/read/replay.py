@@ -81,7 +81,7 @@ class Replay:
         if self._open is not None and self._open.verdicts:
             self._judge(self._open)
         for (rule, length), count in sorted(self._hidden.items()):
-            detail = f"{count} windows of {length}: group values are published at another length"
+            detail = f"{count} windows of {length}: the values it judges are published elsewhere"
             self._findings.add("verdict_not_replayed", f"rule {rule}", detail, "UNKNOWN")
 
     def _window(self, envelope: types.Envelope, data: types.WindowData, where: str) -> None:
@@ -123,7 +123,7 @@ class Replay:
             return
         memory = self._memory.setdefault(report.system, {})
         hidden = _hidden_rules(report, policy)
-        told = {_name(v): v for v in report.verdicts if v.rule not in hidden}
+        told = {_name(v): v for v in report.verdicts}
         # Which window is the longest, and whether labels are awaited at all, is not in the log:
         # of the few possible answers the one that agrees is taken.  Of the first only severities
         # depend, of the second only when a verdict on labels was made.
@@ -139,14 +139,17 @@ class Replay:
                 longest=longest,
                 labels=gate,
             )
-            right = {_name(v): v for v in evaluation.verdicts if v.rule not in hidden}
-            tries.append((_differences(told, right), evaluation.memory))
-        differences, learnt = min(tries, key=lambda one: len(one[0]))
-        memory.update({k: m for k, m in learnt.items() if k.partition("|")[0] not in hidden})
-        for rule in hidden:
+            right = {_name(v): v for v in evaluation.verdicts}
+            found = _differences(told, right)
+            unseen = {rule for rule, _, _ in found if rule in hidden}
+            shown = [one for one in found if one[0] not in hidden]
+            tries.append((shown, unseen, evaluation.memory))
+        differences, unseen, learnt = min(tries, key=lambda one: (len(one[0]), len(one[1])))
+        memory.update({k: m for k, m in learnt.items() if k.partition("|")[0] not in unseen})
+        for rule in unseen:
             self._hidden[rule, report.window.length] += 1
-        self.compared += len(told)
-        for code, detail in differences:
+        self.compared += sum(name[0] not in unseen for name in told)
+        for _, code, detail in differences:
             result: Result = "UNKNOWN" if code == "verdict_not_replayed" else "FAIL"
             self._findings.add(code, report.where, detail, result)
 
@@ -184,8 +187,10 @@ def _hidden_rules(report: _Report, policy: Policy) -> set[str]:
     return {rule.id for rule in policy.rules if rule.signal in names}
 
 
-def _differences(told: dict[_Name, Verdict], right: dict[_Name, Verdict]) -> list[tuple[str, str]]:
-    """Return finding codes and details, in the order of the verdicts' names."""
+def _differences(
+    told: dict[_Name, Verdict], right: dict[_Name, Verdict]
+) -> list[tuple[str, str, str]]:
+    """Return rules, finding codes and details, in the order of the verdicts' names."""
     found = []
     for name in sorted(told.keys() | right.keys()):
         logged, judged = told.get(name), right.get(name)
@@ -194,14 +199,14 @@ def _differences(told: dict[_Name, Verdict], right: dict[_Name, Verdict]) -> lis
             who = "the engine has a verdict, the log none"
             if logged is not None:
                 who = "the log has a verdict, the engine none"
-            found.append(("verdict_missing", f"{what}: {who}"))
+            found.append((name[0], "verdict_missing", f"{what}: {who}"))
         elif msgspec.structs.replace(logged, since=judged.since) != judged:
             detail = f"{what}: logged {_brief(logged)}, the signals give {_brief(judged)}"
-            found.append(("verdict_differs", detail))
+            found.append((name[0], "verdict_differs", detail))
         elif logged.since != judged.since:
             # A state may have begun before this log, or in an epoch that is gone.
             detail = f"{what}: since {logged.since}, by this log since {judged.since}"
-            found.append(("verdict_not_replayed", detail))
+            found.append((name[0], "verdict_not_replayed", detail))
     return found
 
 
