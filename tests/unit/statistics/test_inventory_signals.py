@@ -8,7 +8,7 @@ import pytest
 
 from agent.config.card import ImpactAssessment, Mitigation, Waiver, category_of
 from agent.config.system import AuditAttribute, Risk, System
-from agent.inventory import end_of, inventory_of, tier_of
+from agent.inventory import inventory_of, tier_of
 from agent.layout import build_layout
 from agent.signals.card import Inventory
 from agent.signals.context import Settings, SignalContext
@@ -35,7 +35,7 @@ ASSESSED = ImpactAssessment(
 
 def context(inventory: Inventory, end: dt.date) -> SignalContext:
     layout = build_layout(EventSchema(id="id", time="t", features={}))
-    at = end_of(end) - DAY
+    at = int(dt.datetime.combine(end, dt.time(), dt.UTC).timestamp())
     window = Window(at - DAY, at, "1d")
     return SignalContext(layout, empty(layout), None, window, Settings(inventory=inventory))
 
