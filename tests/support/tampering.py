@@ -387,10 +387,10 @@ def table() -> list[Tampering]:
         _line("one bit of a tile above", "key", f"tile_altered {_MEMORY}",
               lambda lab: lab.flip(_AT.upper, 3)),
         _line("one bit of the checkpoint's signature", "key", f"signature_invalid {_MEMORY}",
-              lambda lab: flip_in_checkpoint(lab, -60)),
+              lambda lab: flip_in_checkpoint(lab, -1)),
         _line("one bit of the checkpoint's root", "key",
               f"signature_invalid root_mismatch history_forked {_MEMORY}",
-              lambda lab: flip_in_checkpoint(lab, len(lab.origin) + 8)),
+              lambda lab: flip_in_checkpoint(lab, 2)),
         _line("the checkpoint is no checkpoint", "key", "checkpoint_malformed",
               lambda lab: lab.put("checkpoint", b"no checkpoint\n")),
         _line("the checkpoint removed", "key", "checkpoint_missing",
@@ -452,9 +452,14 @@ def table() -> list[Tampering]:
     ]  # fmt: skip
 
 
-def flip_in_checkpoint(lab: Lab, at: int) -> None:
-    content = (lab.log / "checkpoint").read_bytes()
-    lab.flip("checkpoint", at % len(content))
+def flip_in_checkpoint(lab: Lab, line: int) -> None:
+    """Change one bit of what the last word of a line of the checkpoint says in base64."""
+    lines = (lab.log / "checkpoint").read_text().splitlines()
+    *before, word = lines[line].split(" ")
+    value = bytearray(base64.b64decode(word))
+    value[20] ^= 1
+    lines[line] = " ".join([*before, base64.b64encode(value).decode()])
+    lab.put("checkpoint", "".join(f"{text}\n" for text in lines).encode())
 
 
 def restore_newest(lab: Lab) -> None:
