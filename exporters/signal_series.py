@@ -5,6 +5,7 @@ client library's collectors render 5,000 series in some 30 ms under the interpre
 
 - `pantau_signal_status` has one series per signal, for its present status, with the value 1.
   `pantau_verdict_state` has one series for each of the four states, 1 for the present one.
+- Of a rule that waits for labels the newest final window is shown, once there is one.
 - A signal without a value (`insufficient_data`, `no_reference`, `suppressed`) has its status only.
 - `principle` of a signal is that of the rules which judge it (the first, if several do), empty if
   no rule does.
@@ -20,6 +21,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, get_args
 
+import msgspec
+
+from policies.engine import PROVISIONAL
 from policies.model import ALL_VERSIONS, Report, Signal, State, Subject, Verdict
 
 SUBJECT_LABELS = ("feature", "output", "attribute", "group", "against", "class")
@@ -75,6 +79,7 @@ class Picture:
         self._group_values, self._max_series = group_values, max_series
         self._forget_after = forget_after
         self._reports: dict[Key, Report] = {}
+        self._final: dict[Key, Report] = {}
         self._entries: dict[Key, tuple[list[Entry], list[Entry]]] = {}
         self._principles: dict[tuple[str, str], str] = {}
         self._fresh: dict[Key, Report] = {}
@@ -90,6 +95,9 @@ class Picture:
                 key = (report.system, report.model_version, report.window.length)
                 if _age(report) >= _age(self._reports.get(key, report)):
                     self._reports[key] = self._fresh[key] = report
+                if report.final and _age(report) >= _age(self._final.get(key, report)):
+                    self._final[key] = report
+                    self._fresh[key] = self._reports[key]
 
     def render(self) -> dict[str, int]:
         """Bring `text` and `series` up to date; return how many new series were left out, and why.
@@ -110,9 +118,14 @@ class Picture:
         self._forget()
         for key, report in self._reports.items():
             if key in fresh or report.system in learned:
+                parts = settled(report, self._final.get(key))
                 self._entries[key] = (
-                    list(verdict_entries(report)),
-                    list(signal_entries(report, self._principles, self._group_values)),
+                    [entry for part in parts for entry in verdict_entries(part)],
+                    [
+                        entry
+                        for part in parts
+                        for entry in signal_entries(part, self._principles, self._group_values)
+                    ],
                 )
         return self._compose(fresh.keys())
 
@@ -137,6 +150,7 @@ class Picture:
             behind = newest[key[0], key[2]] - report.window.end
             if behind >= self._forget_after * (report.window.end - report.window.start):
                 del self._reports[key]
+                self._final.pop(key, None)
                 self._entries.pop(key, None)
 
     def _compose(self, fresh: Iterable[Key]) -> dict[str, int]:
@@ -170,6 +184,30 @@ class Picture:
             for key in order:
                 for entry in self._entries[key][kind]:
                     yield key, entry
+
+
+def settled(newest: Report, final: Report | None) -> list[Report]:
+    """Return what to show: of rules that wait for labels the newest final window instead.
+
+    Their verdicts on the newest window are `provisional`, and so are the signals they are about.
+    """
+    waiting = {v.rule for v in newest.verdicts if v.reason == PROVISIONAL}
+    if final is None or final is newest or not waiting:
+        return [newest]
+    of_rules = [v for v in (*newest.verdicts, *final.verdicts) if v.rule in waiting]
+    names = {because.name for verdict in of_rules for because in verdict.because}
+    return [
+        msgspec.structs.replace(
+            newest,
+            verdicts=tuple(v for v in newest.verdicts if v.rule not in waiting),
+            signals=tuple(s for s in newest.signals if s.name not in names),
+        ),
+        msgspec.structs.replace(
+            final,
+            verdicts=tuple(v for v in final.verdicts if v.rule in waiting),
+            signals=tuple(s for s in final.signals if s.name in names),
+        ),
+    ]
 
 
 def signal_entries(

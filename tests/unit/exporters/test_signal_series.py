@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.signal_series import FAMILIES, STATES, Picture, escape
-from policies.model import Report, Threshold, measured, unmeasured
+from policies.model import Report, Signal, Threshold, measured, unmeasured
 from tests.unit.exporters.samples import (
     HOUR,
     START,
@@ -239,3 +240,27 @@ def test_any_text_in_a_label_leaves_the_exposition_valid(
     assert picture.series == len(parse(picture))
     names = {line.split(b"{")[0] for line in picture.text.split(b"\n") if not line.startswith(b"#")}
     assert names <= {name.encode() for name in FAMILIES} | {b""}
+
+
+def test_of_a_rule_that_waits_for_labels_the_newest_final_window_is_shown() -> None:
+    def accuracy(value: float) -> Signal:
+        return measured("performance.accuracy", {}, value, value, value, n=500, method="m")
+
+    final = verdict("P-ACCURACY", subject={}, signal="performance.accuracy", state="breach")
+    waits = msgspec.structs.replace(final, state="not_assessable", reason="provisional")
+    early = report([accuracy(0.7), psi("income")], [final, verdict()], index=0)
+    late = report([accuracy(0.2), psi("income")], [waits, verdict()], index=5)
+    early = msgspec.structs.replace(early, final=True)
+    for reports in ([early, late], [late, early]):
+        picture = Picture()
+        picture.update(reports)
+        text = picture.text.decode()
+        assert 'signal="performance.accuracy"' in text
+        values = [line for line in text.splitlines() if line.startswith("pantau_signal_value")]
+        assert [v.split()[-1] for v in values if "accuracy" in v] == ["0.7"]
+        states = [line for line in text.splitlines() if line.startswith("pantau_verdict_state")]
+        assert [s.split()[-1] for s in states if "ACCURACY" in s and '"breach"' in s] == ["1"]
+        ends = [line for line in text.splitlines() if "window_end_timestamp" in line]
+        of_drift = [e.split()[-1] for e in ends if "drift.psi" in e]
+        of_labels = [e.split()[-1] for e in ends if "accuracy" in e]
+        assert float(of_labels[0]) < float(of_drift[0])
