@@ -8,14 +8,16 @@ from typing import Any
 from agent.cli.check_sample import Sample
 from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.config.model import Config
-from agent.config.packs import chosen_packs
+from agent.config.packs import chosen_packs, packs_of
 from agent.config.system import System
 from agent.config.values import format_duration
+from agent.inventory import tier_of
 from agent.opening import make_plan
 from agent.policy_of import policy_of
 from agent.reference.profile import Reference
 from collectors.schema import EventSchema, TimeRule
 from policies.effective import Policy, Rule
+from policies.guide import Tier
 from policies.model import rfc3339
 from policies.select import Chosen
 
@@ -30,15 +32,17 @@ class Planned:
     policy: Policy
     reference: Reference | None
     chosen: tuple[Chosen, ...] = ()
+    tier: Tier = "high"
 
 
 def planned(config: Config, system: System, sample: Sample) -> Planned:
     """Put together what would run.  Raises what starting the agent would raise."""
     chosen = tuple(chosen_packs(config, system))
+    tier = tier_of(system, packs_of(config, system))
     if sample.schema is None or not sample.schema.is_resolved():
-        return Planned(system, sample, None, policy_of(config, system), None, chosen)
+        return Planned(system, sample, None, policy_of(config, system), None, chosen, tier)
     plan = make_plan(config, system, sample.schema)
-    return Planned(system, sample, sample.schema, plan.policy, plan.reference, chosen)
+    return Planned(system, sample, sample.schema, plan.policy, plan.reference, chosen, tier)
 
 
 def stream_of(plan: Planned) -> Stream:
@@ -78,7 +82,11 @@ def _system_document(plan: Planned, stream: Stream) -> dict[str, Any]:
         "kind": "system",
         "system": system.id,
         "owner": system.owner,
-        "risk": {"probability": system.risk.probability, "severity": system.risk.severity},
+        "risk": {
+            "probability": system.risk.probability,
+            "severity": system.risk.severity,
+            "tier": plan.tier,
+        },
         "oversight": system.oversight,
         "maturity": system.maturity,
         "task": schema.task if schema is not None else system.task,

@@ -34,7 +34,8 @@ def _print_system(system: Document) -> None:
     risk, reference = system["risk"], system["reference"]
     print(f"System {system['system']}")
     _line("owner", system["owner"] or "-")
-    _line("risk", f"probability {risk['probability']}, severity {risk['severity']}")
+    axes = f"probability {risk['probability']}, severity {risk['severity']}"
+    _line("risk", f"{axes}: tier {risk['tier']}")
     _line("oversight", f"{system['oversight']}, maturity {system['maturity']}")
     if system["event"] is not None:
         _line("task", system["task"])

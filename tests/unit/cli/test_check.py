@@ -120,6 +120,7 @@ exporters: [{type: audit, retention: 400d}]
     assert kept.startswith("the audit log is kept for 400 days, but country-my says")
     assert "730" in kept
     (system,) = [d for d in _documents(config, capsys) if d["kind"] == "system"]
+    assert system["risk"] == {"probability": "high", "severity": "high", "tier": "high"}
     assert system["chosen"] == [
         {"pack": "asean-guide", "why": "configured"},
         {"pack": "country-my", "why": "country MY"},
