@@ -43,7 +43,7 @@ from exporters.deadline import Deadline
 from exporters.delivery import Delivery
 from exporters.tracing import TraceRef, in_log_lines
 from policies.complaint import PackError
-from policies.model import Outgoing, Report
+from policies.model import Notice, Outgoing, Report
 
 if TYPE_CHECKING:
     from agent.tracing import PipelineTracing
@@ -118,6 +118,7 @@ class Pipeline:
 
     `failure` then holds what a person must know.  All work happens in `run`'s thread.  `totals`
     is kept up to date for whoever wants to read it: `events` taken in since the start.
+    `announced` is what exporters have to tell the audit log; they append to it at any time.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Pipeline:
         wake: threading.Event,
         bootid: str,
         totals: dict[str, int] | None = None,
+        announced: deque[Notice] | None = None,
         incidents: IncidentWatch | None = None,
         programme: Programme | None = None,
         commit_interval: float = 1.0,
@@ -154,6 +156,7 @@ class Pipeline:
         self._programme = programme
         self._totals = {} if totals is None else totals
         self._totals.setdefault("events", 0)
+        self._announced = deque[Notice]() if announced is None else announced
         self._stopping: Deadline | None = None
         self._tracing = tracing
         self._pending: list[Outgoing] = []
@@ -236,6 +239,7 @@ class Pipeline:
         """After `run`: commit `last`, wait for the required exporters, forget what they have."""
         try:
             self._pending += self._quarantine.due(self._clock.now(), all_of_it=True)
+            self._take_announced()
             self.announce(last)
             self._commit()
             for delivery in self._deliveries:
@@ -245,6 +249,11 @@ class Pipeline:
             self._commit()
         except StoreError as error:
             self.failure = self.failure or str(error)
+
+    def _take_announced(self) -> None:
+        """Take what exporters have to tell the audit log."""
+        while self._announced:
+            self._pending.append(self._announced.popleft())
 
     # One turn.
 
@@ -428,6 +437,7 @@ class Pipeline:
         if self._programme is not None:
             self._programme.look(self._clock.now())
         self._pending += self._quarantine.due(self._clock.now())
+        self._take_announced()
         self._metrics.store_size(self._store.size())
         self._watch_required()
 

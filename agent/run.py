@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
@@ -47,6 +48,7 @@ from exporters.log import configure
 from exporters.programme_metrics import ProgrammeMetrics
 from exporters.telemetry.wanted import Wanted, wanted
 from policies.effective import Policy
+from policies.model import Notice
 
 if TYPE_CHECKING:
     from agent.tracing import PipelineTracing
@@ -122,6 +124,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     telemetry = _telemetry(asked, metrics, boot)
     tracer = None if telemetry is None else telemetry.tracer
     totals = {"events": 0}
+    announced: deque[Notice] = deque(maxlen=10_000)
     context = Context(
         agent_version=__version__,
         bootid=boot.id,
@@ -131,6 +134,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         clock=clock.now,
         monotonic_ns=lambda: int(clock.monotonic() * 1e9),
         counters=lambda: dict(totals),
+        announce=announced.append,
         metrics=metrics,
         health=health,
         tracer=tracer,
@@ -171,6 +175,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         wake=wake,
         bootid=boot.id,
         totals=totals,
+        announced=announced,
         incidents=IncidentWatch(
             store,
             config.store.path / FOLDER,

@@ -15,6 +15,7 @@ is away, the first successful post puts it right.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,12 +29,12 @@ import httpx
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from exporters.base import ExportError, Numbered, Standing
-from exporters.context import Context
+from exporters.context import Context, tell_nobody
 from exporters.deadline import Deadline
 from exporters.log import RateLimited, clean_text, get_logger
 from exporters.options import Duration, Options
 from exporters.published import Published
-from policies.model import Alert
+from policies.model import Alert, Notice
 
 LABELS = (
     "alertname",
@@ -161,9 +162,10 @@ class AlertmanagerExporter:
         clock: Callable[[], float] = time.time,
         transport: httpx.BaseTransport | None = None,
         published: Published | None = None,
+        announce: Callable[[Notice], None] = tell_nobody,
     ) -> None:
         self._options, self._base = options, base
-        self._published = published
+        self._published, self._announce = published, announce
         self._clock, self._transport = clock, transport
         self._members = [_Member(url) for url in options.url]
         self._known: dict[tuple[str, ...], _Known] = {}
@@ -283,6 +285,8 @@ class AlertmanagerExporter:
             if response.status_code in _REFUSED:
                 known.refused.add(member.url)
                 self._say_refused(member, known, response)
+            if member.url in known.missing:
+                self._announce(_receipt(member, known.alert, response.status_code, now))
             known.missing.discard(member.url)
 
     def _send(self, member: _Member, documents: list[dict[str, Any]]) -> httpx.Response:
@@ -398,6 +402,26 @@ class AlertmanagerExporter:
             ) from None
 
 
+def _receipt(member: _Member, alert: Alert, status: int, now: float) -> Notice:
+    """Return what the audit log says of a change that a member took or refused."""
+    told = [member.url, alert.change, alert.starts_at, *sorted(alert.labels.items())]
+    outcome = "refused" if status in _REFUSED else "delivered"
+    mark = hashlib.sha256(repr([*told, int(now)]).encode()).hexdigest()[:32]
+    return Notice(
+        name="alert.delivered",
+        id=f"alert.delivered/{mark}",
+        time=int(now),
+        system=alert.labels.get("system") or None,
+        data={
+            "exporter": "alertmanager",
+            "change": alert.change,
+            "outcome": outcome,
+            "status": status,
+            "labels": alert.labels,
+        },
+    )
+
+
 def _is_closed(alert: Alert) -> bool:
     return alert.change == "closed" or alert.resolved_at is not None
 
@@ -426,5 +450,9 @@ def _refusal(member: _Member, response: httpx.Response) -> str:
 def build(options: AlertmanagerOptions, context: Context) -> AlertmanagerExporter:
     """Return the exporter; files are relative to the configuration's folder."""
     return AlertmanagerExporter(
-        options, context.base, clock=context.clock, published=context.published
+        options,
+        context.base,
+        clock=context.clock,
+        published=context.published,
+        announce=context.announce,
     )

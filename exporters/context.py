@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporters.published import Published
+from policies.model import Notice
 
 if TYPE_CHECKING:
     from exporters.agent_metrics import AgentMetrics
@@ -29,6 +30,11 @@ def no_counters() -> Mapping[str, int]:
     return {}
 
 
+def tell_nobody(notice: Notice) -> None:
+    """Take a notice that nobody records."""
+    del notice
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The agent as its exporters see it.
@@ -38,7 +44,8 @@ class Context:
     epoch seconds, `monotonic_ns` nanoseconds that never step.  `counters` gives totals since the
     start of the program by name (`events`: events taken in); it may be called from any thread.
     `metrics` and `health` are what `/metrics` and `/readyz` tell of the agent itself.
-    `published` holds the audit log's newest checkpoint.
+    `announce` hands a notice to the audit log, from any thread.  `published` holds the audit log's
+    newest checkpoint.
     `tracer` makes spans where the environment asks for traces.
     """
 
@@ -50,6 +57,7 @@ class Context:
     clock: Callable[[], float] = time.time
     monotonic_ns: Callable[[], int] = time.monotonic_ns
     counters: Callable[[], Mapping[str, int]] = no_counters
+    announce: Callable[[Notice], None] = tell_nobody
     published: Published = field(default_factory=Published)
     metrics: AgentMetrics | None = None
     health: Health | None = None

@@ -41,17 +41,20 @@ class Liveness:
 
     def due(self) -> list[Draft]:
         """Return the records that are due now; each is returned once."""
-        return [*self._clock_step(), *self._heartbeat()]
+        steps = self._clock_step()
+        return [*steps, *self._heartbeat(before=len(steps))]
 
-    def _heartbeat(self) -> list[Draft]:
+    def _heartbeat(self, before: int) -> list[Draft]:
+        """Return the heartbeat; `before` records are written just before it and count, too."""
         now, since, events = self._monotonic(), self._since, self._events()
         if now - since.monotonic < self._interval:
             return []
-        self._since = _Since(now, events)
+        # They are noted only afterwards, with the heartbeat.
+        self._since = _Since(now, events, records=-before)
         told = events is not None and since.events is not None
         data = {
             "interval_seconds": round(now - since.monotonic, 3),
-            "records": since.records,
+            "records": since.records + before,
             "reports": since.reports,
             "alerts": since.alerts,
             "events": (events or 0) - (since.events or 0) if told else None,

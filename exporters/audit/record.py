@@ -279,7 +279,16 @@ def _notice_draft(notice: Notice) -> Draft:
         data=notice.data,
         sev=_NOTICE_SEVERITY.get(notice.name, "info"),
         system=notice.system,
+        alert=_receipt_of(notice),
     )
+
+
+def _receipt_of(notice: Notice) -> str | None:
+    """Return which alert a receipt is for: the id that the alert's own records carry."""
+    labels = notice.data.get("labels")
+    if notice.name != "alert.delivered" or not isinstance(labels, dict):
+        return None
+    return _hash(["alert", {key: _named(text) for key, text in labels.items()}])
 
 
 def _bound_subject(row: dict[str, Any]) -> None:

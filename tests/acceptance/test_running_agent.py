@@ -19,6 +19,7 @@ from agent.run import Parts, assemble, start, stop
 from exporters.base import ExportError, Numbered, Standing
 from policies.model import rfc3339
 from tests.support.audit_records import records, reports
+from tests.support.audit_tree import verify_against_itself
 from tests.support.decisions import SYSTEM, as_lines, decisions
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -131,7 +132,7 @@ def test_a_step_of_the_wall_clock_is_recorded_and_closes_no_window(place: Place)
     assert steps == pytest.approx([7_200, -14_400], abs=1)
     events = [d["coverage"]["events"] for d in place.named("window.signals")]
     assert events == [200, 200, 201, 201, 201, 201]
-    assert main(["audit", "verify", str(place.audit)]) == 0
+    assert main(verify_against_itself(place.audit)) == 0
 
 
 def test_heartbeats_tell_how_many_events_came_in(place: Place) -> None:
@@ -151,7 +152,7 @@ def test_an_audit_log_that_was_deleted_begins_anew_and_still_verifies(place: Pla
     assert len(place.named("policy.change")) == 1
     assert len(place.named("config.change")) == 1
     assert {d["window"]["end"] for d in place.named("window.signals")} == {end}
-    assert main(["audit", "verify", str(place.audit)]) == 0
+    assert main(verify_against_itself(place.audit)) == 0
 
 
 def test_what_has_not_changed_is_not_recorded_again(place: Place) -> None:

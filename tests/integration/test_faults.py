@@ -18,6 +18,7 @@ from policies.model import rfc3339
 from tests.real.kafka_broker import SASL_USER, KafkaBroker
 from tests.support.agent_process import AgentProcess, free_port, write_config
 from tests.support.audit_records import records, reports
+from tests.support.audit_tree import verify_against_itself
 from tests.support.decisions import SYSTEM, as_lines, decisions, write_lines
 from tests.support.produce import fill
 from tests.support.small_disk import SmallDisk, small_disk
@@ -102,7 +103,7 @@ class Fed:
         assert self.recorded() == dict(zip(ends, events, strict=True))
         found = records(self.audit)
         assert len({r["id"] for r in found}) == len(found)
-        assert main(["audit", "verify", str(self.audit)]) == 0
+        assert main(verify_against_itself(self.audit)) == 0
 
 
 def ready(agent: AgentProcess) -> tuple[int, dict[str, str]]:
@@ -260,7 +261,7 @@ def test_a_damaged_input_is_3_and_what_was_read_of_it_is_judged(tmp_path: Path) 
         assert agent.wait() == 3
     assert "live.jsonl.gz" in fed.log.read_text().splitlines()[-1]
     assert 200 < sum(fed.recorded().values()) < 300
-    assert main(["audit", "verify", str(fed.audit)]) == 0
+    assert main(verify_against_itself(fed.audit)) == 0
 
 
 # Full disks.
@@ -391,7 +392,7 @@ def test_a_topic_that_does_not_exist_is_3_and_names_topic_and_brokers(
     assert "Traceback" not in streaming.log.read_text()
     stopped = [r for r in records(streaming.audit) if r["type"].endswith("agent.stop.v1")]
     assert [r["data"]["clean"] for r in stopped] == [False]
-    assert main(["audit", "verify", str(streaming.audit)]) == 0
+    assert main(verify_against_itself(streaming.audit)) == 0
 
 
 def test_brokers_that_do_not_answer_are_named(tmp_path: Path) -> None:
@@ -476,7 +477,7 @@ def test_a_broker_that_goes_away_and_returns_loses_nothing(
         assert (coverage["events"], coverage["duplicates"]) == (302, 0)
         assert coverage["complete"] is True
         assert agent.terminate() == 0
-    assert main(["audit", "verify", str(streaming.audit)]) == 0
+    assert main(verify_against_itself(streaming.audit)) == 0
 
 
 @pytest.mark.slow
@@ -511,4 +512,4 @@ def test_a_deleted_store_is_read_again_and_what_is_gone_is_not_assessable(
     verdicts = json.loads(reports(streaming.audit)["policy.verdict", "*", "5m", start, "0", "1"])
     states = {v["state"] for v in verdicts["verdicts"]}
     assert (states == {"not_assessable"}) is not kept
-    assert main(["audit", "verify", str(streaming.audit)]) == 0
+    assert main(verify_against_itself(streaming.audit)) == 0

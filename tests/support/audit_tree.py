@@ -62,3 +62,8 @@ def folders(log: Path) -> list[Path]:
 def names(records: list[dict[str, Any]]) -> list[str]:
     """Return the records' names."""
     return [r["type"].removeprefix("io.pantau.audit.").removesuffix(".v1") for r in records]
+
+
+def verify_against_itself(log: Path) -> list[str]:
+    """Return the arguments that verify a log as somebody does who kept its newest checkpoint."""
+    return ["audit", "verify", str(log), "--against", str(log / "checkpoint")]

@@ -389,6 +389,21 @@ def test_heartbeats_count_what_happened_since(tmp_path: Path) -> None:
     ]
 
 
+def test_a_heartbeat_counts_the_clock_step_that_is_written_just_before_it(tmp_path: Path) -> None:
+    hands = Hands()
+    exporter = writer(tmp_path, hands)
+    exporter.start(NOTHING)
+    hands.pass_time(60)
+    hands.wall += 5
+    exporter.tick(hands.wall)
+    hands.pass_time(60)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    assert names(tmp_path / "audit")[1:] == ["clock.step", "heartbeat", "heartbeat"]
+    beats = [r["data"]["records"] for r in records(tmp_path / "audit") if "heartbeat" in r["type"]]
+    assert beats == [2, 1]
+
+
 @pytest.mark.parametrize(("step", "noted"), [(3.5, [3_500]), (-3.5, [-3_500]), (1.5, [])])
 def test_a_step_of_the_clock_is_noted(tmp_path: Path, step: float, noted: list[int]) -> None:
     hands = Hands()

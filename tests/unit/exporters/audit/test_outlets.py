@@ -14,7 +14,9 @@ from exporters.alertmanager import AlertmanagerExporter, AlertmanagerOptions
 from exporters.audit.checkpoint_topic import TopicSender
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.options import AuditOptions, CheckpointTopic
-from tests.support.audit_tree import newest
+from exporters.base import ExportError
+from policies.model import Notice
+from tests.support.audit_tree import newest, require_whole
 from tests.unit.exporters.audit.logs import NOTHING, ORIGIN, Hands, context, number
 from tests.unit.exporters.samples import START, alert
 
@@ -73,6 +75,35 @@ def test_every_alert_carries_the_newest_checkpoint(tmp_path: Path) -> None:
     said = given.published.newest()
     assert said is not None
     assert f'"audit_checkpoint":"{said}"'.encode() in posted[-1].content.replace(b": ", b":")
+
+
+def test_what_became_of_an_alert_is_recorded_beside_it(tmp_path: Path) -> None:
+    answers = [httpx.Response(503), httpx.Response(200), httpx.Response(200)]
+    told: list[Notice] = []
+    alerts = AlertmanagerExporter(
+        AlertmanagerOptions.model_validate({"url": "http://alertmanager.test"}),
+        clock=lambda: START + 60.0,
+        transport=httpx.MockTransport(lambda _: answers.pop(0)),
+        announce=told.append,
+    )
+    alerts.start(NOTHING)
+    alerts.export(number([alert()]))
+    with pytest.raises(ExportError):
+        alerts.tick(START + 60.0)
+    assert told == []
+    alerts.tick(START + 61.0)
+    alerts.tick(START + 180.0)  # repeated, which is no news
+    alerts.stop(1.0)
+    (receipt,) = told
+    audit = AuditExporter(AuditOptions(origin=ORIGIN), context(tmp_path, Hands()))
+    audit.start(NOTHING)
+    audit.export(number([alert(), receipt]))
+    audit.stop(1.0)
+    _, raised, delivered = require_whole(tmp_path / "audit")
+    assert delivered["data"]["outcome"] == "delivered"
+    assert delivered["data"]["status"] == 200
+    assert delivered["data"]["labels"] == raised["data"]["labels"]
+    assert delivered["corr"]["alert"] == raised["corr"]["alert"]
 
 
 class Broker:
