@@ -12,6 +12,9 @@ PENDING = 250_000
 DISK_EACH, MEMORY = 150, 50_000_000
 """Bytes on disk for each prediction in waiting, and bytes of memory for all of them."""
 
+WRITE_AHEAD = 16_000_000
+"""Bytes of SQLite's write-ahead log, which is there whatever the number of rows."""
+
 
 @pytest.mark.slow
 def test_a_prediction_in_waiting_costs_no_more_than_its_part_of_the_budget(tmp_path: Path) -> None:
@@ -19,5 +22,5 @@ def test_a_prediction_in_waiting_costs_no_more_than_its_part_of_the_budget(tmp_p
     assert found["pending"] == PENDING
     assert found["disk_bytes"] <= PENDING * DISK_EACH
     assert found["memory_bytes"] <= MEMORY
-    assert found["disk_bytes_labelled"] <= PENDING * DISK_EACH
+    assert found["disk_bytes_labelled"] <= PENDING * DISK_EACH + WRITE_AHEAD
     assert found["memory_bytes_labelled"] <= MEMORY
