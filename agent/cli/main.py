@@ -12,6 +12,7 @@ import typer
 from agent import __version__
 from agent.cli import exits
 from agent.cli.audit_compare import audit_compare, audit_consistency
+from agent.cli.audit_export import audit_export
 from agent.cli.audit_keys import audit_keys
 from agent.cli.audit_prove import audit_prove, audit_verify_proof
 from agent.cli.audit_pull import audit_pull
@@ -76,6 +77,7 @@ _audit.command("consistency", short_help="Prove that one checkpoint continues an
     audit_consistency
 )
 _audit.command("compare", short_help="Compare two copies of a log.")(audit_compare)
+_audit.command("export", short_help="Write records for tables and other systems.")(audit_export)
 _audit.command("keys", short_help="List a log's public keys.")(audit_keys)
 app.add_typer(_audit, name="audit")
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
-from exporters.audit import blobs, disk, place, upkeep
+from exporters.audit import blobs, disk, place, requests, upkeep
 from exporters.audit.liveness import Liveness
 from exporters.audit.opening import Opened, Terms, WrongOrigin, open_log
 from exporters.audit.options import AuditOptions
@@ -105,6 +105,7 @@ class AuditExporter:
             self._say(due)
             if self._monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
                 self._write_note(clean=False)
+            requests.record_all(self._place, self._writer)
             self._look_after()
         except (OSError, WalError) as error:
             raise self._failure(error) from error

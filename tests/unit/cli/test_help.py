@@ -36,6 +36,7 @@ COMMANDS = (
     "audit verify-proof",
     "audit consistency",
     "audit compare",
+    "audit export",
     "audit keys",
 )
 HEAVY = ("numpy", "pydantic", "kafka", "msgspec", "rich", "yaml", "httpx", "cryptography")

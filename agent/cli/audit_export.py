@@ -1,0 +1,52 @@
+"""`pantau audit export`: records for tables, notebooks and security systems."""
+
+from __future__ import annotations
+
+import enum
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from agent.cli.audit_options import LogFolder, Out
+
+
+class Form(enum.StrEnum):
+    """In which form records are written."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+    ocsf = "ocsf"
+
+
+FormOption = Annotated[Form, typer.Option("--format", help="In which form.")]
+
+
+def audit_export(log: LogFolder, form: FormOption, output: Out) -> int:
+    """Write every record with its origin, index and leaf hash, once the log's trees are checked.
+
+    On the agent's machine the export is recorded in the log (`export.made`); from a copy it cannot
+    be.  Exit codes: 0 written, 3 the log is damaged or cannot be read.
+    """
+    from agent.cli.progress import progress
+    from exporters.audit import place, requests
+    from exporters.audit.read.export import export, record_of
+    from exporters.audit.read.forms import FORMS
+
+    try:
+        with progress("records") as advance:
+            made = export(log, output, FORMS[form.value], advance)
+    except ImportError as error:
+        raise typer.BadParameter(
+            "parquet needs pyarrow: pip install 'pantau[parquet]'", param_hint="--format"
+        ) from error
+    print(f"wrote {made.records} records to {output} ({made.digest})", file=sys.stderr)
+    state = place.find(log).state
+    if place.is_state(state):
+        requests.ask(state, "export.made", time.time(), record_of(made, form.value))
+        print("the agent records this in the log, at once or at its next start", file=sys.stderr)
+    else:
+        print("not recorded in the log: this is a copy", file=sys.stderr)
+    return 0
