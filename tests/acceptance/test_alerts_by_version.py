@@ -34,14 +34,14 @@ def alerting_versions(scenario: Scenario) -> set[str]:
 
 
 def test_a_single_version_alerts_as_the_pool() -> None:
-    scenario = Scenario(START)
-    scenario.push(decisions(0, ["v1"]))
-    scenario.push(decisions(1, ["v1"]))
+    scenario = Scenario(START, now=START + 5 * 3_600)
+    for hour in range(4):  # of windows of an hour, three in a row have to show it
+        scenario.push(decisions(hour, ["v1"]))
     assert alerting_versions(scenario) == {"*"}
 
 
 def test_two_versions_alert_apart() -> None:
-    scenario = Scenario(START)
-    scenario.push(decisions(0, ["v1", "v2"]))
-    scenario.push(decisions(1, ["v1", "v2"]))
+    scenario = Scenario(START, now=START + 5 * 3_600)
+    for hour in range(4):  # of windows of an hour, three in a row have to show it
+        scenario.push(decisions(hour, ["v1", "v2"]))
     assert alerting_versions(scenario) == {"*", "v1", "v2"}
