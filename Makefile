@@ -25,6 +25,22 @@ help: ## Show this list
 demo: $(RUNTIME) ## Watch real loan decisions go wrong: the whole agent, no Kafka, no cluster
 	$(BIN)/pantau demo
 
+# Evidently needs pandas below 3, and never shares a process with the agent: it has its own.
+EVIDENTLY := $(PANTAU_CACHE)/evidently
+export PANTAU_EVIDENCE__PYTHON ?= $(wildcard $(EVIDENTLY)/bin/python)
+ifeq ($(PANTAU_EVIDENCE__PYTHON),)
+unexport PANTAU_EVIDENCE__PYTHON
+endif
+
+.PHONY: evidence
+evidence: $(EVIDENTLY)/.complete ## Install Evidently beside, for reports of breaches (300 MB)
+
+$(EVIDENTLY)/.complete: benchmarks/evidently.lock | $(BIN)/python
+	@echo "Installing Evidently into $(EVIDENTLY) ..." >&2
+	@$(BIN)/python -m venv --clear $(EVIDENTLY)
+	@$(EVIDENTLY)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r $<
+	@cp $< $@
+
 .PHONY: test
 test: lint ## Everything that is quick: lint, types, import rules, unit to integration tests
 	$(PYTEST) -m "not slow"

@@ -115,6 +115,8 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     counts = LabelCounts()
     known = ENDLESS if state.newest is None else state.newest
     _add_events(plan, state, batch, events, counts)
+    if state.reservoir is not None:
+        state.reservoir.add(batch, events, state.next_start)
     for name, rows in count_beside(batch, plan.layout.meanings, events, others):
         _note_times(state, batch.event_time[rows] // MICROSECONDS)
         _count_rows(plan, state, batch, rows, batch.event_time, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -15,14 +16,19 @@ from agent.config.load import load
 from agent.config.model import Config
 from agent.config.resolve import event_schema, favourable_texts
 from agent.demo_view import LiveView, Watcher, principle_table, small_groups
+from agent.evidence.compare import SUFFIX
+from agent.evidence.folder import Folder, evidence_folder
+from agent.evidence.from_file import sample_of_file, write_sample
 from agent.reference.from_file import build_from_file
 from agent.reference.profile import encode
 from agent.run import Parts, RunError, assemble, finished, start, stop
 from exporters.audit import place
+from exporters.deadline import Deadline
 from exporters.log import configure
 from policies.model import Report, encode_report, rfc3339
 
 FOLDER = Path("pantau-demo")
+EVIDENTLY = "PANTAU_EVIDENCE__PYTHON"
 SPEED = 14_000
 """Seconds of event time per second: 23 hours in about six seconds."""
 _MARK = "made by `pantau demo`; it is made anew each time\n"
@@ -80,7 +86,7 @@ def _lay_out(folder: Path, speed: int) -> tuple[Config, int, int]:
     demo_data.write_reference(folder / "reference.csv")
     rows, half = demo_data.write_stream(folder / "decisions.csv")
     demo_config.write_config(folder / "pantau.yaml", speed=speed, port=_free_port())
-    config = load(folder / "pantau.yaml", env={})
+    config = load(folder / "pantau.yaml", env=_renderer())
     system = config.systems[0]
     reference = build_from_file(
         folder / "reference.csv",
@@ -89,7 +95,19 @@ def _lay_out(folder: Path, speed: int) -> tuple[Config, int, int]:
         k_display=system.k_display,
     )
     (folder / "ref.json").write_bytes(encode(reference))
+    sample = sample_of_file(
+        folder / "reference.csv",
+        event_schema(system),
+        config.evidence.sample,
+        attributes=config.evidence.attributes,
+    )
+    write_sample(folder / f"ref.json{SUFFIX}", sample)
     return config, rows, half
+
+
+def _renderer() -> dict[str, str]:
+    """Return where Evidently is, if the environment says so; nothing else of it counts here."""
+    return {name: text for name, text in os.environ.items() if name == EVIDENTLY}
 
 
 def _free_port() -> int:
@@ -132,7 +150,9 @@ def _run(config: Config, watcher: Watcher, console: Console, rows: int) -> Parts
                 time.sleep(0.1)
             _show(view, parts)
             metrics = _metrics(parts)
-            stop(parts, "end of input")
+        with console.status("Rendering reports of the breaches ..."):
+            _await_evidence(parts)
+        stop(parts, "end of input")
         (config.folder / "metrics.txt").write_bytes(metrics)
     finally:
         parts.store.close()
@@ -156,6 +176,41 @@ def _metrics(parts: Parts) -> bytes:
     return page
 
 
+def _await_evidence(parts: Parts) -> None:
+    """Give the renderer time for the newest: at the stop it is killed."""
+    kept = Folder(evidence_folder(parts.config))
+    newest = next((entry.digest for entry in reversed(kept.entries()) if entry.rules), None)
+    deadline = Deadline(parts.config.evidence.timeout)
+    while newest is not None and not (kept.report(newest) or kept.failure(newest)):
+        if parts.keeper is None or deadline.expired() or parts.keeper.idle(0.1):
+            return
+
+
+def _evidence(folder: str, config: Config) -> str:
+    """Return where a report of a breach is, or loudly what is missing."""
+    kept = Folder(evidence_folder(config))
+    entries = [entry for entry in reversed(kept.entries()) if entry.rules]
+    for entry in entries:
+        if kept.report(entry.digest):
+            name = entry.digest.removeprefix("sha256:")
+            return (
+                f"[bold]Evidence:[/] {folder}/evidence/{name}/report.html; open it in a browser."
+                f" All: {_command()} report evidence -c {folder}/pantau.yaml"
+            )
+    whys = {failure.why for e in entries if (failure := kept.failure(e.digest)) is not None}
+    if "not_installed" in whys:
+        return (
+            "[bold red]Evidence: NO REPORT, because Evidently is not installed here.[/] The samples"
+            f" are in {folder}/evidence. To get reports: `make evidence` in a checkout, or"
+            f" pip install 'pantau\\[evidence]', or set {EVIDENTLY} to an interpreter that has"
+            " it; then run the demo again."
+        )
+    return (
+        f"[bold red]Evidence: NO REPORT ({', '.join(sorted(whys)) or 'not rendered in time'}).[/]"
+        f" See {folder}/agent.log."
+    )
+
+
 def _leave(folder: Path, reports: list[Report]) -> None:
     lines = b"".join(encode_report(report) + b"\n" for report in reports)
     (folder / "reports.jsonl").write_bytes(lines)
@@ -176,6 +231,7 @@ def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]
         f"""
 [bold]Audit log:[/] {folder}/audit; verify it with: {_command()} audit verify {folder}/audit
 [bold]Its public key:[/] {folder}/audit.vkey
+{_evidence(folder, parts.config)}
 [bold]Metrics:[/] {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics while it ran
 [bold]Reports:[/] {folder}/reports.jsonl, one line per window
 [bold]Agent's log:[/] {folder}/agent.log

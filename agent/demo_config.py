@@ -35,6 +35,7 @@ collectors:
   - {{type: file, path: decisions.csv, speed: {speed}, system: boston-mortgages}}
 policies: {{packs: [asean-guide]}}
 store: {{path: state}}
+evidence: {{enabled: true, path: evidence, attributes: true}}
 exporters:
   - {{type: prometheus, host: 127.0.0.1, port: {port}}}
   - {{type: audit, path: audit}}

@@ -15,6 +15,7 @@ from agent.config.packs import chosen_packs, packs_of
 from agent.config.resolve import brings_labels, event_schema, favourable_texts
 from agent.config.system import System
 from agent.dedup import DedupIndex
+from agent.evidence import stored as samples
 from agent.field_settings import grid_of_system, meanings_of, midnight, uncertain_range
 from agent.inventory import inventory_of
 from agent.labels.settings import LabelSettings
@@ -195,6 +196,14 @@ def opener(
         plan = make_plan(config, system, schema)
         index = DedupIndex(plan.time.dedup_horizon, config.store.dedup_max_ids)
         state = restore(store, system.id, plan.layout, index, plan.labels)
+        state.reservoir = samples.restore(
+            store,
+            system.id,
+            schema,
+            plan.lengths,
+            config.evidence,
+            expires={name: a.expires for name, a in system.audit_attributes.items()},
+        )
         now = clock.now()
         state.opened_at = state.silence_told_at = now
         for partition in state.partitions.values():

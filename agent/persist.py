@@ -6,6 +6,7 @@ import msgspec
 
 from agent import persist_labels as labels
 from agent.dedup import DedupIndex
+from agent.evidence import stored as samples
 from agent.labels.settings import LabelSettings
 from agent.layout import Layout
 from agent.state import Dirty, OpenWindow, PaneKey, Source, SystemState, WindowKey
@@ -75,6 +76,8 @@ def collect(system: str, layout: Layout, state: SystemState, changes: Changes) -
         _put(changes, system, "core", "", msgspec.json.encode(_core(layout, state)))
     if state.labels is not None:
         labels.collect(system, state.labels, changes)
+    if state.reservoir is not None:
+        samples.collect(system, state.reservoir, changes)
 
 
 def mark_clean(state: SystemState) -> None:
@@ -82,6 +85,8 @@ def mark_clean(state: SystemState) -> None:
     state.dirty = Dirty()
     if state.labels is not None:
         labels.mark_clean(state.labels)
+    if state.reservoir is not None:
+        state.reservoir.dirty.clear()
 
 
 def restore(

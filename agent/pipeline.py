@@ -46,6 +46,7 @@ from policies.complaint import PackError
 from policies.model import Notice, Outgoing, Report
 
 if TYPE_CHECKING:
+    from agent.evidence.keeper import Keeper
     from agent.tracing import PipelineTracing
 
 _log = structlog.get_logger("agent.pipeline")
@@ -140,6 +141,7 @@ class Pipeline:
         audit_failure: str = "degrade",
         audit_failure_after: float = 60.0,
         tracing: PipelineTracing | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._store = store
         self._systems = {s.system: s for s in systems}
@@ -159,6 +161,7 @@ class Pipeline:
         self._announced = deque[Notice]() if announced is None else announced
         self._stopping: Deadline | None = None
         self._tracing = tracing
+        self._keeper = keeper
         self._pending: list[Outgoing] = []
         self._refs: dict[int, TraceRef] = {}
         self._changes = Changes()
@@ -240,6 +243,8 @@ class Pipeline:
         try:
             self._pending += self._quarantine.due(self._clock.now(), all_of_it=True)
             self._take_announced()
+            if self._keeper is not None:
+                self._pending += self._keeper.told()
             self.announce(last)
             self._commit()
             for delivery in self._deliveries:
@@ -396,6 +401,9 @@ class Pipeline:
             self._metrics.label_delays(running.system, absorbed.labels.delays)
 
     def _emit(self, running: Running, outcome: Outcome) -> None:
+        if self._keeper is not None and outcome.samples:
+            # Before the commit that makes the reports durable which name them.
+            self._keeper.keep(outcome.samples)
         refs = self._trace(running, outcome)
         self._pending += outcome.items
         if self._programme is not None and outcome.items:
@@ -438,6 +446,8 @@ class Pipeline:
             self._programme.look(self._clock.now())
         self._pending += self._quarantine.due(self._clock.now())
         self._take_announced()
+        if self._keeper is not None:
+            self._pending += self._keeper.told()
         self._metrics.store_size(self._store.size())
         self._watch_required()
 

@@ -27,6 +27,8 @@ from agent.config.load import digest
 from agent.config.model import Config
 from agent.config.packs import packs_of
 from agent.incidents import FOLDER, IncidentWatch
+from agent.evidence.folder import Folder, evidence_folder
+from agent.evidence.keeper import Keeper
 from agent.inputs import CollectorThread, build_inputs
 from agent.inventory import inventory_of
 from agent.notices import Announced, Boot, change, started, stopped
@@ -79,6 +81,7 @@ class Parts:
     wake: threading.Event
     api: Api | None = None
     telemetry: Telemetry | None = None
+    keeper: Keeper | None = None
     thread: threading.Thread | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -139,6 +142,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         health=health,
         tracer=tracer,
     )
+    keeper = make_keeper(config, metrics, clock)
     wake = threading.Event()
     exporters = [exporter_table.build(options, context) for options in exporter_options(config)]
     exporters += more
@@ -187,6 +191,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,
         tracing=_pipeline_tracing(telemetry, follow=asked.follow),
+        keeper=keeper,
     )
     for collector in collectors:
         collector.input.channel.traced = asked.traces or asked.metrics
@@ -205,6 +210,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         wake=wake,
         api=_api(config),
         telemetry=telemetry,
+        keeper=keeper,
     )
 
 
@@ -245,6 +251,15 @@ def _pipeline_tracing(telemetry: Telemetry | None, *, follow: bool) -> PipelineT
     return PipelineTracing(telemetry.tracer, messaging, follow=follow)
 
 
+def make_keeper(config: Config, metrics: AgentMetrics, clock: Clock) -> Keeper | None:
+    """Return what keeps evidence; None where none is kept."""
+    if not config.evidence.enabled:
+        return None
+    profiles = {s.id: None if s.reference is None else s.reference.path for s in config.systems}
+    folder = Folder(evidence_folder(config))
+    return Keeper(config.evidence, folder, metrics, profiles=profiles, clock=clock.now)
+
+
 def exporter_options(config: Config) -> list[BaseModel]:
     """Return the exporters to run: with `alerts.route: prometheus` the agent sends no alerts."""
     return [
@@ -278,6 +293,8 @@ def start(parts: Parts) -> None:
     settle_interpreter()
     parts.thread = threading.Thread(target=parts.pipeline.run, name="pipeline", daemon=True)
     parts.thread.start()
+    if parts.keeper is not None:
+        parts.keeper.start()
     for collector in parts.collectors:
         collector.start()
     parts.health.started()
@@ -315,6 +332,8 @@ def stop(parts: Parts, reason: str) -> None:
         collector.stop()
     for collector in parts.collectors:
         collector.join(deadline)
+    if parts.keeper is not None:
+        parts.keeper.stop(deadline)
     parts.pipeline.stop(deadline)
     if parts.thread is not None:
         parts.thread.join(deadline.remaining())

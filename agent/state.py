@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent.dedup import DedupIndex
+from agent.evidence.reservoir import Reservoir
 from agent.labels.state import LabelState
 from agent.summary import Summary
 from agent.watermark import Partition
@@ -82,7 +83,7 @@ class SystemState:
     hole in event time was too long.  `degraded`: why nothing can be judged at present.  `labels`:
     what belongs to them, None where none can come.  `opened_at`: clock time from
     which silence counts, None where no clock is looked at (backtest); `silence_told_at`: clock time
-    of the last look at it.
+    of the last look at it.  `reservoir`: samples of the open windows, None where none are kept.
     """
 
     dedup: DedupIndex
@@ -105,6 +106,7 @@ class SystemState:
     labels: LabelState | None = None
     opened_at: float | None = None
     silence_told_at: float = 0.0
+    reservoir: Reservoir | None = None
     dirty: Dirty = field(default_factory=Dirty)
 
     def oldest_open(self, lengths: Sequence[str]) -> int | None:

@@ -13,6 +13,7 @@ from itertools import groupby
 
 from agent.absorb import Absorbed, absorb, count_lost, joined, parts_of
 from agent.close import Due, due_at_end, due_by_time
+from agent.evidence.cite import Found, cite
 from agent.labels.intake import expire
 from agent.plan import Plan
 from agent.relabel import Look
@@ -35,6 +36,8 @@ class Outcome:
     absorbed: Absorbed | None = None
     closings: list[tuple[int, int]] = field(default_factory=list)
     """Begin and end of judging each of the reports, Unix nanoseconds: for traces only."""
+    samples: list[Found] = field(default_factory=list)
+    """Samples of the windows that were closed, where such are kept."""
 
     def reports(self) -> list[Report]:
         """Return the reports among the items."""
@@ -50,6 +53,7 @@ def take(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Outco
         closed = tick(plan, state, now)
         outcome.items += closed.items
         outcome.closings += closed.closings
+        outcome.samples += closed.samples
     outcome.absorbed = joined(done)
     return outcome
 
@@ -99,8 +103,13 @@ def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> O
             if found is not None:
                 judged.append(found)
                 outcome.closings.append((began, time.time_ns()))
-        outcome.items += [one.report for one in judged]
-        outcome.items += fold_alerts(plan, state, [one.judged for one in judged])
+        reports = [one.report for one in judged]
+        alerts = fold_alerts(plan, state, [one.judged for one in judged])
+        if state.reservoir is not None:
+            reports, alerts, samples = cite(state.reservoir, reports, alerts)
+            outcome.samples += samples
+        outcome.items += reports
+        outcome.items += alerts
         outcome.items += retire_versions(plan, state, end)
     if plan.labels is not None and state.labels is not None:
         expire(plan.labels, state.labels, state.labels.matured_to)

@@ -169,6 +169,9 @@ class AgentMetrics:
         self._duration = self._histogram(
             "exporter_duration_seconds", "Time of one successful delivery.", "exporter"
         )
+        self._evidence = self._counter(
+            "evidence_reports", "Reports rendered from samples, by how that ended.", "result"
+        )
         self._sent = self._counter(
             "telemetry_items_delivered", "Spans, metrics and log records sent by OTLP.", "signal"
         )
@@ -355,6 +358,10 @@ class AgentMetrics:
         """Set the queue's length and whether the exporter fails at present."""
         self._waiting.labels(exporter).set(waiting)
         self._failing.labels(exporter).set(failing)
+
+    def evidence(self, result: str) -> None:
+        """Count a report that was rendered (`made`) or was not, with the reason in a word."""
+        self._evidence.labels(result).inc()
 
     def telemetry_delivered(self, signal: str, items: int) -> None:
         """Count what an OTLP endpoint took; `signal` is `traces`, `metrics` or `logs`."""

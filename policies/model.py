@@ -116,8 +116,11 @@ class Because(msgspec.Struct, frozen=True):
     subject: Subject
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule's judgement of one subject in one window (contract C10)."""
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule's judgement of one subject in one window (contract C10).
+
+    `evidence`: digest of the sample of the window's events, where one is kept of a breach.
+    """
 
     rule: str
     principle: str
@@ -129,6 +132,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     since: int
     policy: str
+    evidence: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ from agent.cli.policy_list import policy_list
 from agent.cli.policy_show import policy_show
 from agent.cli.policy_test import policy_test
 from agent.cli.reference_build import reference_build
+from agent.cli.report_erase import report_erase
+from agent.cli.report_evidence import report_evidence
 from agent.cli.run import run
 
 
@@ -80,6 +82,11 @@ _audit.command("compare", short_help="Compare two copies of a log.")(audit_compa
 _audit.command("export", short_help="Write records for tables and other systems.")(audit_export)
 _audit.command("keys", short_help="List a log's public keys.")(audit_keys)
 app.add_typer(_audit, name="audit")
+
+_report = _group("What is kept as evidence.")
+_report.command("evidence", short_help="List evidence of breaches.")(report_evidence)
+_report.command("erase", short_help="Remove samples of events.")(report_erase)
+app.add_typer(_report, name="report")
 
 
 def _print_version(wanted: bool) -> None:

@@ -25,6 +25,17 @@ InputFile = Annotated[
 OutFile = Annotated[
     Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write the profile.")
 ]
+SampleSize = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        metavar="N",
+        min=1,
+        max=20_000,
+        help="Also keep N events beside the profile (FILE.sample), for reports of evidence.",
+        show_default=False,
+    ),
+]
 
 
 def reference_build(
@@ -33,6 +44,7 @@ def reference_build(
     out: OutFile,
     output: OutputForm = Output.table,
     system: SystemId = None,
+    sample: SampleSize = None,
 ) -> int:
     """Build the profile that a stream is compared with, from past events.
 
@@ -47,7 +59,8 @@ def reference_build(
     from agent.reference.from_file import Reading, build_from_file
     from agent.reference.load import save
 
-    chosen = choose_system(load(config), system)
+    loaded = load(config)
+    chosen = choose_system(loaded, system)
     with progress("records") as advance:
         reading = Reading(advance)
         reference = build_from_file(
@@ -62,6 +75,13 @@ def reference_build(
     for note in reading.notes:
         print(f"note: {note}", file=sys.stderr)
     save(reference, out)
+    if sample is not None:
+        from agent.evidence.compare import SUFFIX
+        from agent.evidence.from_file import sample_of_file, write_sample
+
+        attributes = loaded.evidence.attributes
+        body = sample_of_file(input, event_schema(chosen), sample, attributes=attributes)
+        write_sample(out.with_name(out.name + SUFFIX), body)
     _print(reference, reading.rejected, out, output)
     return 0
 

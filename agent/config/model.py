@@ -87,6 +87,55 @@ class Store(Section):
     )
 
 
+class Evidence(Section):
+    """Samples of events kept as evidence of a breach, and reports rendered from them.
+
+    Off by default: a sample holds values of single events.
+    """
+
+    enabled: bool = Field(
+        default=False,
+        description="Keep a sample of each window, and have an Evidently report made of each "
+        "window that breaches a rule. Samples hold values of features and predictions of single "
+        "events (no ids), on this machine only.",
+    )
+    sample: Annotated[int, Field(ge=1, le=20_000)] = Field(
+        default=2_000, description="Most events of a window's sample."
+    )
+    ttl: PositiveDuration = Field(
+        default=7 * 86_400,
+        description="How long a sample and its report are kept; then they are removed.",
+    )
+    max_windows: Count = Field(
+        default=200, description="Most windows kept; beyond it the oldest go first."
+    )
+    attributes: bool = Field(
+        default=False,
+        description="Whether samples hold protected attributes too, until the day that "
+        "`audit_attributes.<name>.expires` names.",
+    )
+    path: Path | None = Field(
+        default=None,
+        description="Private folder of samples and reports; default `evidence` in `store.path`.",
+    )
+    python: Path | None = Field(
+        default=None,
+        description="Python interpreter of an environment that has Evidently; default the agent's "
+        "own.",
+    )
+    timeout: PositiveDuration = Field(
+        default=120, description="How long rendering one report may take."
+    )
+    memory_mb: Annotated[int, Field(ge=64)] = Field(
+        default=2_048, description="Most address space of the rendering process, in MiB."
+    )
+    free_mb: Annotated[int, Field(ge=0)] = Field(
+        default=600,
+        description="Rendering waits until this much memory is free on the machine and in the "
+        "agent's control group, in MiB; it takes some 350.",
+    )
+
+
 class Agent(Section):
     """The running program."""
 
@@ -126,6 +175,9 @@ class Config(Section):
     agent: Agent = Field(default=Agent(), description="The running program.")
     api: Api | None = Field(
         default=None, description="The API port, for auditors; without this there is none."
+    )
+    evidence: Evidence = Field(
+        default=Evidence(), description="Samples and reports as evidence of a breach."
     )
 
     _folder: Path = PrivateAttr(default_factory=Path)

@@ -134,6 +134,7 @@ class VerdictData(Listed, frozen=True, kw_only=True):
     reason: Text | None
     since: Moment
     policy: Digest
+    evidence: Digest | None = None
 
 
 class WindowData(Listed, frozen=True, kw_only=True):
@@ -362,12 +363,29 @@ class DecisionData(Listed, frozen=True, kw_only=True):
 
 
 class ErasureData(Listed, frozen=True, kw_only=True):
-    """A key or a sealed blob was destroyed: what it protected can no longer be read or linked."""
+    """A key, a sealed blob or a sample was destroyed: nobody can read or link it any more."""
 
-    what: Literal["actor", "blob"]
+    what: Literal["actor", "blob", "evidence"]
+    evidence: Digest | None = None
     blob: Digest | None = None
     key: Word | None = None
     request: Word | None = None
+
+
+class EvidenceData(Listed, frozen=True, kw_only=True):
+    """What came of a sample that verdicts name as `evidence`: a report, or why there is none.
+
+    `html` and `json` are digests of the report's files, which are kept outside the log; `against`
+    is `reference`, or the digest of the sample of another window.
+    """
+
+    evidence: Digest
+    result: Word
+    window: Span
+    rules: list[Name] = []
+    against: Name | None = None
+    html: Digest | None = None
+    json: Digest | None = None
 
 
 class ExportData(Listed, frozen=True, kw_only=True):
@@ -425,6 +443,7 @@ RECORDS: dict[str, type[Listed]] = {
     "clock.step": ClockData,
     "incident.clock": IncidentClockData,
     "privacy.erasure": ErasureData,
+    "evidence.made": EvidenceData,
     "export.made": ExportData,
 }
 

@@ -77,6 +77,7 @@ def everything(metrics: AgentMetrics) -> None:
     metrics.duplicates("loan-approval", 4)
     metrics.conflicts("loan-approval", 1)
     metrics.dedup("loan-approval", 990)
+    metrics.evidence("made")
     metrics.telemetry_delivered("traces", 500)
     metrics.telemetry_dropped("logs", "queue_full", 7)
     metrics.watermark("loan-approval", START)
