@@ -26,9 +26,9 @@ from agent.clock import Clock, SystemClock
 from agent.config.load import digest
 from agent.config.model import Config
 from agent.config.packs import packs_of
-from agent.incidents import FOLDER, IncidentWatch
 from agent.evidence.folder import Folder, evidence_folder
 from agent.evidence.keeper import Keeper
+from agent.incidents import FOLDER, IncidentWatch
 from agent.inputs import CollectorThread, build_inputs
 from agent.inventory import inventory_of
 from agent.notices import Announced, Boot, change, started, stopped
