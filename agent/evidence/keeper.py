@@ -62,8 +62,11 @@ class Keeper:
         self._log = RateLimited(_logger)
         self._told: deque[Notice] = deque()
         self._wake, self._idle = threading.Event(), threading.Event()
+        self._lock = threading.Lock()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="evidence", daemon=True)
+        # Now, and never beside a `keep`, whose half-made folder looks the same.
+        folder.sweep()
 
     def keep(self, found: Sequence[Found]) -> None:
         """Keep the samples of windows that have just been judged; never raises."""
@@ -73,8 +76,9 @@ class Keeper:
             except OSError as error:
                 self._failed_to_keep(error)
         if found:
-            self._idle.clear()
-            self._wake.set()
+            with self._lock:
+                self._idle.clear()
+                self._wake.set()
 
     def told(self) -> list[Notice]:
         """Return what happened since the last call, for the audit log."""
@@ -110,12 +114,12 @@ class Keeper:
                 self.look()
             except Exception as error:  # noqa: BLE001 - evidence must not end anything else
                 self._failed_to_keep(error)
-            if not self._wake.is_set():
-                self._idle.set()
+            with self._lock:
+                if not self._wake.is_set():
+                    self._idle.set()
 
     def look(self) -> None:
         """Remove what has expired, tell what was erased, render what is waiting, newest first."""
-        self._folder.sweep()
         for digest in self._folder.take_erased():
             data = {"what": "evidence", "evidence": digest}
             self._tell("privacy.erasure", digest, None, data)
