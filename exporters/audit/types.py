@@ -383,7 +383,7 @@ class EvidenceData(Listed, frozen=True, kw_only=True):
     result: Word
     window: Span
     rules: list[Name] = []
-    against: Name | None = None
+    against: Word | None = None
     html: Digest | None = None
     json: Digest | None = None
 

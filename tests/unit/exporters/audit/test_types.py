@@ -80,6 +80,7 @@ WORDS = {
     "clock.step": "",
     "incident.clock": "by source",
     "privacy.erasure": "",
+    "evidence.made": "rules[]",
     "export.made": "",
 }
 """Every field whose text has no fixed form: names from the configuration, fixed words of the
