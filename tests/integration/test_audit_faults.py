@@ -32,7 +32,7 @@ CHANGING: tuple[str, ...] = (
     *("unlink", "unlinkat", "mkdir", "rmdir", "ftruncate", "flock", "chmod", "fchmod"),
 )
 READING = ("read", "close", "getdents64", "pread64", "newfstatat", "lseek")
-MOST = int(os.environ.get("PANTAU_FAULT_PLACES", "8"))
+MOST = int(os.environ.get("PANTAU_FAULT_PLACES", "6"))
 """Places tried for one call and fault, spread evenly; a call with fewer is tried at each."""
 
 
@@ -61,13 +61,12 @@ class Forker:
             os.write(fifo, b"x")
             code = int(self._line("ended"))
         if tracer is not None:
-            tracer.wait()
+            tracer.communicate()
         return code
 
     def close(self) -> None:
         """End it."""
-        self._in.close()
-        self._process.wait()
+        self._process.communicate()
 
     @property
     def _in(self) -> IO[str]:
@@ -187,7 +186,7 @@ def test_a_fault_at_any_call_loses_nothing_and_signs_nothing_twice(
             except AssertionError as error:
                 raise AssertionError(f"{inject}: {error}") from error
             tried += 1
-    assert tried >= 8
+    assert tried >= 6
 
 
 def test_short_writes_are_continued(tmp_path: Path, forker: Forker) -> None:
