@@ -22,6 +22,7 @@ _CODES = {
     "exporters.telemetry.wanted.TelemetryError": USAGE,
     "exporters.audit.logged.LogUnreadable": RUNTIME,
     "exporters.audit.read.evidence.EvidenceError": USAGE,
+    "exporters.audit.vault.NotInVault": USAGE,
     "exporters.audit.read.source.SourceError": RUNTIME,
     "exporters.audit.format.merkle.ProofError": RUNTIME,
     "agent.layout.LayoutError": USAGE,

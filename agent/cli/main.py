@@ -12,6 +12,7 @@ import typer
 from agent import __version__
 from agent.cli import exits
 from agent.cli.audit_compare import audit_compare, audit_consistency
+from agent.cli.audit_erase import audit_erase
 from agent.cli.audit_export import audit_export
 from agent.cli.audit_keys import audit_keys
 from agent.cli.audit_prove import audit_prove, audit_verify_proof
@@ -80,6 +81,7 @@ _audit.command("consistency", short_help="Prove that one checkpoint continues an
 )
 _audit.command("compare", short_help="Compare two copies of a log.")(audit_compare)
 _audit.command("export", short_help="Write records for tables and other systems.")(audit_export)
+_audit.command("erase", short_help="Destroy a person's keys or a sealed text.")(audit_erase)
 _audit.command("keys", short_help="List a log's public keys.")(audit_keys)
 app.add_typer(_audit, name="audit")
 

@@ -154,6 +154,10 @@ class Lab:
         """Return all records."""
         return [json.loads(entry) for entry in self.entries()]
 
+    def records_now(self) -> list[dict[str, Any]]:
+        """Return all records of the log as it is now, also if an agent went on writing."""
+        return Lab(self.base, self.other).records()
+
     def flip(self, path: str, at: int) -> None:
         """Change one bit of a file."""
         content = bytearray((self.log / path).read_bytes())

@@ -37,6 +37,7 @@ COMMANDS = (
     "audit consistency",
     "audit compare",
     "audit export",
+    "audit erase",
     "audit keys",
 )
 HEAVY = ("numpy", "pydantic", "kafka", "msgspec", "rich", "yaml", "httpx", "cryptography")

@@ -1,0 +1,135 @@
+"""Keys whose destruction makes what they protected unreadable or unlinkable: crypto-shredding.
+
+    <state>/vault/names.key                   keeps account names out of the file names below
+    <state>/vault/actors/<account>/<quarter>  HMAC key of one person for one quarter
+    <state>/vault/blobs/<sha256>              AES-256-GCM key of one sealed blob
+
+The log holds pseudonyms and the digests of sealed blobs only, so nothing in it has to change when
+a key is destroyed, and every proof stays valid.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from exporters.audit import blobs, disk
+
+FOLDER = "vault"
+_NONCE = 12
+
+
+class NotInVault(Exception):
+    """There is no key for what was asked for: it was destroyed, or never was."""
+
+
+class _ActorKey(msgspec.Struct, frozen=True):
+    id: str
+    key: str
+
+
+def pseudonym(state: Path, account: str, now: float) -> str:
+    """Return the name under which a person stands in the log this quarter.
+
+    `hmac-sha256:<key id>:<64 hex digits>`: the same for all of a quarter, another in the next.
+    Raises OSError.
+    """
+    moment = dt.datetime.fromtimestamp(now, tz=dt.UTC)
+    quarter = f"{moment.year}q{(moment.month + 2) // 3}"
+    path = _actor(state, account) / quarter
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=_ActorKey)
+    except FileNotFoundError:
+        secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        kept = _ActorKey(f"{quarter}-{secrets.token_hex(8)}", secret)
+        disk.make_directory(path.parent, 0o700)
+        disk.write_whole(path, msgspec.json.encode(kept), 0o600)
+    key = base64.b64decode(kept.key)
+    digest = hmac.new(key, account.encode(), hashlib.sha256).hexdigest()
+    return f"hmac-sha256:{kept.id}:{digest}"
+
+
+def seal(state: Path, public: Path, content: bytes) -> str:
+    """Publish `content` encrypted under a key of its own; return `sha256:<hex>` of that.
+
+    Raises OSError.
+    """
+    key, nonce = AESGCM.generate_key(256), secrets.token_bytes(_NONCE)
+    sealed = nonce + AESGCM(key).encrypt(nonce, content, None)
+    path = _blob(state, f"sha256:{hashlib.sha256(sealed).hexdigest()}")
+    disk.make_directory(path.parent, 0o700)
+    disk.write_whole(path, key, 0o600)
+    return blobs.put(public, sealed)
+
+
+def unseal(state: Path, public: Path, digest: str) -> bytes:
+    """Return what was sealed. Raises `NotInVault` if its key or the blob is gone or damaged."""
+    try:
+        key = _blob(state, digest).read_bytes()
+        sealed = (public / blobs.FOLDER / digest.removeprefix("sha256:")).read_bytes()
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+    except (FileNotFoundError, InvalidTag, ValueError) as error:
+        raise NotInVault(f"{digest} cannot be read any more") from error
+
+
+def erase_actor(state: Path, account: str) -> list[str]:
+    """Destroy all keys of a person; return the keys' ids. Raises `NotInVault` if there is none."""
+    folder = _actor(state, account)
+    if not folder.is_dir():
+        raise NotInVault("there is no key of this account: it never acted, or was erased before")
+    ids = []
+    for path in sorted(folder.iterdir()):
+        with suppress(msgspec.MsgspecError):
+            ids.append(msgspec.json.decode(path.read_bytes(), type=_ActorKey).id)
+        _destroy(path)
+    folder.rmdir()
+    disk.sync_directory(folder.parent)
+    return ids
+
+
+def erase_blob(state: Path, public: Path, digest: str) -> None:
+    """Destroy a sealed blob and its key. Raises `NotInVault` if it is not a sealed blob."""
+    path = _blob(state, digest)
+    if not path.is_file():
+        raise NotInVault(f"{digest} is no sealed blob of this log, or was erased before")
+    with suppress(FileNotFoundError):
+        (public / blobs.FOLDER / digest.removeprefix("sha256:")).unlink()
+    _destroy(path)
+
+
+def _destroy(path: Path) -> None:
+    """Overwrite and remove a key; copies that backups or the file system made are not reached."""
+    with disk.descriptor(path, os.O_WRONLY) as fd:
+        disk.write_all(fd, bytes(path.stat().st_size), 0)
+        os.fsync(fd)
+    path.unlink()
+    disk.sync_directory(path.parent)
+
+
+def _actor(state: Path, account: str) -> Path:
+    path = state / FOLDER / "names.key"
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = secrets.token_bytes(32)
+        disk.make_directory(path.parent, 0o700)
+        disk.write_whole(path, key, 0o600)
+    name = hmac.new(key, account.encode(), hashlib.sha256).hexdigest()
+    return state / FOLDER / "actors" / name
+
+
+def _blob(state: Path, digest: str) -> Path:
+    name = digest.removeprefix("sha256:")
+    if len(name) != 64 or not all(c in "0123456789abcdef" for c in name):
+        raise NotInVault(f"{digest[:80]!r} is no digest of a blob")
+    return state / FOLDER / "blobs" / name
