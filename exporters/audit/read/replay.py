@@ -200,7 +200,8 @@ def _differences(
             if logged is not None:
                 who = "the log has a verdict, the engine none"
             found.append((name[0], "verdict_missing", f"{what}: {who}"))
-        elif msgspec.structs.replace(logged, since=judged.since) != judged:
+        # What a verdict names as its evidence is no part of the judgement.
+        elif msgspec.structs.replace(logged, since=judged.since, evidence=None) != judged:
             detail = f"{what}: logged {_brief(logged)}, the signals give {_brief(judged)}"
             found.append((name[0], "verdict_differs", detail))
         elif logged.since != judged.since:
