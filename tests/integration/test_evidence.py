@@ -101,6 +101,9 @@ def test_verdict_alert_record_and_file_name_the_same_evidence(
     assert named == {made["evidence"]}
 
     capsys.readouterr()
+    main(["audit", "verify", str(tmp_path / "audit"), "--replay", "--json"])
+    codes = {f["code"] for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert not codes & {"verdict_differs", "verdict_missing"}, "evidence is no part of a judgement"
     assert (
         main(["report", "evidence", "-c", str(config), made["evidence"], "--output", "json"]) == 0
     )
