@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from agent.signals.quiet import silence_interval
 from agent.state import SystemState
 from agent.windows import LENGTHS
 from policies.alerts import Judged, alerts
@@ -76,7 +77,9 @@ def watch(
     if not rules:
         return []
     end = int(now // EVERY * EVERY)
-    signals = [measured(NAME, {}, silent, silent, silent, n=0, method="exact")]
+    history = state.history.get((ALL_VERSIONS, length), [])
+    low, high = silence_interval(silent, history, LENGTHS[length])
+    signals = [measured(NAME, {}, silent, low, high, n=0, method="poisson_gaps")]
     evaluation = evaluate(
         msgspec.structs.replace(policy, rules=rules),
         model_version=ALL_VERSIONS,

@@ -10,6 +10,7 @@ from agent.reference.profile import OutlierProfile
 from agent.signals.context import SignalContext
 from agent.signals.extra import missing, too_few
 from agent.signals.intervals import count_ratio, log_ratio, wilson
+from agent.signals.quiet import silence_interval
 from policies.model import Signal, measured, unmeasured
 
 FEWEST_WINDOWS = 3
@@ -90,13 +91,15 @@ def _outliers(
 def silence(context: SignalContext) -> list[Signal]:
     """Whole minutes since an event was last read, by the clock; only in `run` (contract C12).
 
-    Known exactly; told at the system's shortest window length.  n: the events of the window.
+    `low` is what usual traffic does not explain, see `agent.signals.quiet`.  Told at the system's
+    shortest window length.  n: the events of the window.
     """
-    name, method, n = "anomaly.silence", "exact", context.events
+    name, method, n = "anomaly.silence", "poisson_gaps", context.events
     published = context.settings.silence_window
     if context.silence is None:
         return [missing(name, "only_in_run", n, method)]
     if published is not None and context.window.length != published:
         return [missing(name, f"published_at:{published}", n, method)]
-    value = context.silence
-    return [measured(name, {}, value, value, value, n=n, method=method)]
+    length = context.window.end - context.window.start
+    low, high = silence_interval(context.silence, context.history, length)
+    return [measured(name, {}, context.silence, low, high, n=n, method=method)]

@@ -7,7 +7,7 @@ for each window, so that many policies can judge the same windows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -20,6 +20,7 @@ from agent.dedup import DedupIndex
 from agent.layout import build_layout
 from agent.plan import Plan, TimeSettings
 from agent.reference.build import build
+from agent.signals.card import Inventory
 from agent.signals.context import Settings
 from agent.state import SystemState
 from agent.system import finish, take
@@ -69,7 +70,7 @@ class World:
 
 @dataclass(frozen=True)
 class Look:
-    """What the engine is given for one window of one model version."""
+    """What the engine is given for one window of all model versions together."""
 
     arguments: Mapping[str, Any]
 
@@ -107,14 +108,20 @@ def looked_at(world: World, days: int) -> list[Look]:
         schema=SCHEMA,
         layout=build_layout(SCHEMA, reference, favourable=("1",)),
         reference=reference,
-        settings=Settings(registered=frozenset({"v1"})),
+        settings=Settings(
+            registered=frozenset({"v1"}),
+            inventory=Inventory(assessed_until=START + 365 * DAY),
+            reviewed_at=START,
+            owned=True,
+        ),
         policy=Policy(id="none", rules=(), digest="sha256:0", text=b"{}"),
     )
     state = SystemState(dedup=DedupIndex(plan.time.dedup_horizon, 1_000_000))
     seen: list[Look] = []
 
     def remember(policy: Policy, **arguments: Any) -> Any:
-        seen.append(Look(dict(arguments, memory=None)))
+        if arguments["model_version"] == "*":
+            seen.append(Look(dict(arguments, memory=None)))
         return evaluate(policy, **arguments)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +134,7 @@ def looked_at(world: World, days: int) -> list[Look]:
     return seen
 
 
-def judged_by(policy: Policy, looks: list[Look]) -> Told:
+def judged_by(policy: Policy, looks: Sequence[Look]) -> Told:
     """Judge the windows by a policy, one after the other, and fold the findings into alerts."""
     memory: dict[str, Memory] = {}
     standing: dict[str, Cause] = {}
@@ -135,8 +142,6 @@ def judged_by(policy: Policy, looks: list[Look]) -> Told:
     for _, together in groupby(looks, key=lambda look: look.end):
         judged = []
         for look in together:
-            if look.arguments["model_version"] != "*":
-                continue
             found = evaluate(policy, **{**look.arguments, "memory": memory})
             memory.update(found.memory)
             signals = look.arguments["signals"]
