@@ -38,6 +38,11 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
         )
     if system.reference is None:
         yield "no reference: drift is not assessed; build one and name it in `reference.path`"
+    if not plan.has_labels:
+        yield (
+            "no label: neither performance nor fairness by true outcomes is assessed; name one in "
+            "`event.label`, or add a collector with `labels`"
+        )
     yield from _fairness(plan)
     yield from _small_groups(plan)
     yield from _expired(system, dt.datetime.now(dt.UTC).date())

@@ -9,6 +9,7 @@ from agent.cli.check_sample import Sample
 from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.config.model import Config
 from agent.config.packs import chosen_packs, packs_of
+from agent.config.resolve import brings_labels
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.inventory import tier_of
@@ -24,7 +25,10 @@ from policies.select import Chosen
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A system as it would run; `schema` is None if its fields could not be found out."""
+    """A system as it would run; `schema` is None if its fields could not be found out.
+
+    `labels_elsewhere`: a source of labels of their own is configured.
+    """
 
     system: System
     sample: Sample
@@ -33,23 +37,33 @@ class Planned:
     reference: Reference | None
     chosen: tuple[Chosen, ...] = ()
     tier: Tier = "high"
+    labels_elsewhere: bool = False
+
+    @property
+    def has_labels(self) -> bool:
+        """Tell whether labels can come, as far as the fields are known."""
+        return self.labels_elsewhere or self.schema is None or self.schema.label is not None
 
 
 def planned(config: Config, system: System, sample: Sample) -> Planned:
     """Put together what would run.  Raises what starting the agent would raise."""
     chosen = tuple(chosen_packs(config, system))
     tier = tier_of(system, packs_of(config, system))
+    apart = system.event.label is None and brings_labels(config, system)
     if sample.schema is None or not sample.schema.is_resolved():
-        return Planned(system, sample, None, policy_of(config, system), None, chosen, tier)
+        policy = policy_of(config, system)
+        return Planned(system, sample, None, policy, None, chosen, tier, apart)
     plan = make_plan(config, system, sample.schema)
-    return Planned(system, sample, sample.schema, plan.policy, plan.reference, chosen, tier)
+    policy, reference = plan.policy, plan.reference
+    return Planned(system, sample, sample.schema, policy, reference, chosen, tier, apart)
 
 
 def stream_of(plan: Planned) -> Stream:
     """Return how much comes in, from the sample or else from the reference."""
     sample, reference = plan.sample, plan.reference
     if sample.events > 1 and sample.seconds > 0:
-        labelled = sample.labelled / sample.events
+        # No label in the sample: they come later or elsewhere, and nobody knows yet how many.
+        labelled = sample.labelled / sample.events if sample.labelled else None
         groups = {a: _shares(dict(c), sample.events) for a, c in sample.groups.items()}
         return Stream("sample", sample.events / sample.seconds, labelled, groups)
     if reference is not None and reference.data_end > reference.data_start:
@@ -71,6 +85,7 @@ def plan_documents(plan: Planned) -> list[dict[str, Any]]:
             has_reference=plan.system.reference is not None,
             schema=plan.schema,
             warn=rule.threshold.warn,
+            labels_elsewhere=plan.labels_elsewhere,
         )
         documents.append(_rule_document(plan.system, rule, need, stream))
     return documents

@@ -9,16 +9,33 @@ from statistics import NormalDist
 from typing import Literal
 
 from agent.config.system import System
-from agent.signals.table import all_signals
+from agent.signals.table import all_signals, label_based
 from agent.windows import LENGTHS
 from collectors.schema import EventSchema
 
 _AGAINST_REFERENCE = (
+    "anomaly.low_confidence_ratio",
+    "anomaly.low_confidence_share",
+    "anomaly.outlier_ratio",
+    "anomaly.outlier_share",
+    "anomaly.prediction_concentration",
+    "fairness.equal_opportunity_worsening",
+    "fairness.false_positive_rate_worsening",
+    "fairness.representation_gap",
+    "fairness.statistical_parity_worsening",
     "governance.reference_age_days",
+    "performance.accuracy_drop",
+    "performance.ece_rise",
+    "performance.mae_rise",
+    "performance.recall_drop",
+    "performance.rmse_rise",
+    "performance.roc_auc_drop",
     "quality.missing_rate_rise",
     "quality.new_category_rate",
     "quality.out_of_range_rate",
 )
+
+Of = Literal["events", "people per group", "labelled events", "labelled people per group"]
 
 NONE, UNKNOWN = "none", "unknown"
 
@@ -28,7 +45,7 @@ class Need:
     """How many observations of which sort a signal takes, or why it cannot be had at all."""
 
     n: int
-    of: Literal["events", "people per group", "labelled events"]
+    of: Of
     impossible: str | None = None
 
     def text(self) -> str:
@@ -38,7 +55,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """How much comes in: events per second, the share that is labelled, the groups' shares."""
+    """How much comes in: events per second, the share that is labelled, the groups' shares.
+
+    `labelled` is None where labels come later or from a source of their own.
+    """
 
     source: Literal["sample", "reference"] | None
     rate: float | None
@@ -53,8 +73,11 @@ def need_of(
     has_reference: bool,
     schema: EventSchema | None,
     warn: float | None = None,
+    labels_elsewhere: bool = False,
 ) -> Need:
     """Return what a rule on a signal, with that `warn` limit, needs in this system.
+
+    `labels_elsewhere`: labels come from a source of their own, whatever `schema` says.
 
     A rate can be told to be inside its limit only from so many events on that the interval of a
     rate of zero lies below it; with fewer the verdict stays inconclusive.
@@ -69,12 +92,18 @@ def need_of(
         return Need(events_to_clear(warn), "events", impossible)
     if impossible is not None:
         return Need(1, "events", impossible)
+    no_label = None
+    if signal in label_based() and schema is not None and schema.label is None:
+        no_label = None if labels_elsewhere else "no label in the stream"
     if family == "fairness":
-        return Need(system.min_group_n, "people per group", _no_fairness(system))
+        reason = _no_fairness(system) or no_label
+        by_label = signal in label_based()
+        of: Of = "labelled people per group" if by_label else "people per group"
+        return Need(system.min_group_n, of, reason)
     if family == "performance":
-        labelless = schema is not None and schema.label is None
-        reason = "no label in the stream" if labelless else None
-        return Need(system.min_performance_n, "labelled events", reason)
+        return Need(system.min_performance_n, "labelled events", no_label)
+    if no_label is not None:
+        return Need(1, "labelled events", no_label)
     if signal == "governance.unregistered_version" and system.versions is None:
         return Need(1, "events", "no registered versions")
     return Need(1, "events")
@@ -115,6 +144,8 @@ def _no_fairness(system: System) -> str | None:
 def _share(need: Need, system: System, stream: Stream) -> float | None:
     if need.of == "events":
         return 1.0
+    if need.of != "people per group" and stream.labelled is None:
+        return None
     if need.of == "labelled events":
         return stream.labelled
     pairs = [
@@ -122,7 +153,9 @@ def _share(need: Need, system: System, stream: Stream) -> float | None:
         for attribute, groups in stream.groups.items()
         if attribute in system.audit_attributes
     ]
-    return max(pairs, default=None)
+    if not pairs:
+        return None
+    return max(pairs) * ((stream.labelled or 0.0) if need.of == "labelled people per group" else 1)
 
 
 def _easiest_pair(groups: Mapping[str, float], privileged: str | None) -> float:

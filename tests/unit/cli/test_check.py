@@ -12,6 +12,7 @@ from agent.cli.main import main
 from agent.config.system import System
 from agent.signals.intervals import wilson
 from tests.unit.cli import stream
+from tests.unit.statistics.cases import case
 
 GROUND = {"lawful_basis": "consent", "purpose": "p", "dpia_ref": "D", "expires": "2027-12-31"}
 HOURLY_60 = 60 / 3_600
@@ -85,6 +86,7 @@ def test_each_gap_says_what_to_add(tmp_path: Path, capsys: pytest.CaptureFixture
         "`versions`",
         "`owner`",
         "`alertmanager`",
+        "`event.label`",
     ):
         assert key in notes
 
@@ -229,6 +231,8 @@ def test_a_gap_needs_both_of_its_groups(
     [
         ("drift.psi", {}, "no reference"),
         ("quality.out_of_range_rate", {}, "no reference"),
+        ("performance.accuracy_drop", {}, "no reference"),
+        ("fairness.statistical_parity_worsening", {}, "no reference"),
         ("fairness.disparate_impact_ratio", {}, "no audit attribute"),
         (
             "fairness.disparate_impact_ratio",
@@ -262,3 +266,58 @@ def test_an_expired_basis_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     config.write_text(text, encoding="utf-8")
     (note,) = [n for n in _notes(config, capsys) if "expired" in n]
     assert "expired on 2020-01-31" in note
+
+
+LABELLED = ("fairness.equal_opportunity_difference", "performance.accuracy_drop")
+
+
+def _rules(config: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    text = config.read_text(encoding="utf-8")
+    later = text.replace("favourable: 1", "favourable: 1\n    maturity: intermediate", 1)
+    config.write_text(later, encoding="utf-8")
+    found = _documents(config, capsys)
+    return {d["signal"]: d for d in found if d["kind"] == "rule" and d["signal"] in LABELLED}
+
+
+def test_rules_on_labels_ask_for_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = stream.write(tmp_path)
+    rules = _rules(config, capsys)
+    assert set(rules) == set(LABELLED)
+    assert {d["because"] for d in rules.values()} == {"no label in the stream"}
+    assert {d["smallest_window"] for d in rules.values()} == {"none"}
+    assert any(n.startswith("no label: neither performance") for n in _notes(config, capsys))
+
+
+def test_labels_of_a_source_of_their_own_are_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    (tmp_path / "labels.csv").write_text("id,repaid\n2-1,1\n", encoding="utf-8")
+    text = config.read_text(encoding="utf-8").replace(
+        "  - {type: file, path: live.csv}\n",
+        "  - {type: file, path: live.csv}\n"
+        "  - {type: file, path: labels.csv, labels: {id: id, label: repaid}}\n",
+    )
+    config.write_text(text, encoding="utf-8")
+    rules = _rules(config, capsys)
+    assert {d["because"] for d in rules.values()} == {None}
+    # How many of the events will have one is not known.
+    assert {d["smallest_window"] for d in rules.values()} == {"unknown"}
+    assert rules["fairness.equal_opportunity_difference"]["needs"] == (
+        "100 labelled people per group"
+    )
+    assert not [n for n in _notes(config, capsys) if n.startswith("no label")]
+
+
+@pytest.mark.parametrize(("labelled", "window"), [(1.0, "1d"), (0.1, "none"), (None, "unknown")])
+def test_a_gap_in_outcomes_needs_labelled_people(labelled: float | None, window: str) -> None:
+    system = system_with(audit_attributes={"gender": GROUND}, favourable=1)
+    stream_ = Stream("sample", HOURLY_60, labelled, {"gender": {"a": 0.6, "b": 0.4}})
+    assert smallest_window(Need(100, "labelled people per group"), system, stream_) == window
+
+
+def test_every_signal_that_says_no_reference_is_known_to_need_one() -> None:
+    lacking = {s.name for s in case("pensions").without_reference if s.status == "no_reference"}
+    for name in lacking:
+        need = need_of(name, system_with(), has_reference=False, schema=None)
+        assert need.impossible == "no reference", name

@@ -104,6 +104,11 @@ class Case:
     continuous: tuple[str, ...] = ()
 
     @cached_property
+    def without_reference(self) -> list[Signal]:
+        """Every published signal of the window where nothing is known of the past."""
+        return list(compute(context_of(self.now.events(), settings=SETTINGS)).published)
+
+    @cached_property
     def found(self) -> list[Signal]:
         """Every published signal of the window."""
         reference = reference_of(self.past.events())
