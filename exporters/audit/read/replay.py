@@ -44,6 +44,7 @@ class _Report:
     revision: int
     coverage: Coverage
     where: str
+    shortened: bool = False
     signals: list[Signal] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
@@ -96,6 +97,7 @@ class Replay:
                 data.revision,
                 _as(data.coverage, Coverage),
                 where,
+                bool(data.shortened),
             )
         if self._open is not None:
             self._open.signals += [_as(row, Signal) for row in data.signals]
@@ -117,6 +119,10 @@ class Replay:
             self._judge(report)
 
     def _judge(self, report: _Report) -> None:
+        if report.shortened:
+            detail = "the signals were left out: the disk was full"
+            self._findings.add("verdict_not_replayed", report.where, detail, "UNKNOWN")
+            return
         policy = self._policies.get(report.system, self._policies.get("", "no policy was logged"))
         if isinstance(policy, str):
             self._findings.add("verdict_not_replayed", report.where, policy, "UNKNOWN")
