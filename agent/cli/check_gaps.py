@@ -49,6 +49,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _card(plan)
     yield from _kept_too_short(config, plan)
     yield from _optional_fields(system)
+    yield from _decisions_apart(plan)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -97,6 +98,24 @@ def _optional_fields(system: System) -> Iterator[str]:
         yield "what humans decide is not watched; add `event.human`"
     if event.feedback is None:
         yield "complaints and appeals are not watched; add `event.feedback`"
+
+
+def _decisions_apart(plan: Planned) -> Iterator[str]:
+    human, sample = plan.system.event.human, plan.sample
+    if human is None or human.decision is None or sample.decided > sample.decided_apart == 0:
+        return
+    seen = (
+        f"{sample.decided_apart} of {sample.decided} sampled human decisions came in records"
+        " without their prediction"
+        if sample.decided_apart
+        else "no human decision is in the sample"
+    )
+    yield (
+        f"{seen}: `oversight.override_rate`, `reviewed_share` and `review_seconds` see only "
+        "decisions in the same record as the prediction; one that comes later by itself is not "
+        "joined by its id, only counted in `oversight.unmatched_decisions`. Send a prediction's "
+        "record once, with the decision, when the review is done"
+    )
 
 
 def _card(plan: Planned) -> Iterator[str]:

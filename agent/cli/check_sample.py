@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydantic import BaseModel
 
+from agent.beside import beside
 from agent.cli.check_connections import ID_KEY, Connection
 from agent.config.model import Config
 from agent.config.resolve import event_schema, labels_of
 from agent.config.system import System
 from agent.inputs import system_of
+from agent.outcomes import present
 from collectors import table
 from collectors.base import Channel, Collector, CollectorError, EndOfInput, Resume, SchemaResolved
 from collectors.batch import Categorical, EventBatch
+from collectors.decoders.columns import DECISION
 from collectors.schema import EventSchema
 
 MOST_EVENTS = 20_000
@@ -33,7 +36,8 @@ class Sample:
 
     `schema` is None if nothing could be read, `problem` says why.  `seconds` is the event time
     between the first and the last of the `events`.  `groups`: audit attribute -> group -> events.
-    `rejected`: reason -> records.  `predictions`: the classes seen, None for numbers.
+    `rejected`: reason -> records.  `decided`: human decisions, `decided_apart` those of them that
+    came in records without a prediction.  `predictions`: the classes seen, None for numbers.
     """
 
     schema: EventSchema | None = None
@@ -41,6 +45,8 @@ class Sample:
     events: int = 0
     labelled: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    decided: int = 0
+    decided_apart: int = 0
     predictions: set[str] | None = None
     first: int | None = None
     last: int | None = None
@@ -68,6 +74,11 @@ class Sample:
             self.labelled += int((batch.label.codes >= 0).sum())
         elif batch.label is not None:
             self.labelled += int((~np.isnan(batch.label)).sum())
+        decision = batch.extra.get(DECISION)
+        if decision is not None:
+            decided = present(decision)
+            self.decided += int(decided.sum())
+            self.decided_apart += int((decided & beside(batch)).sum())
         for attribute, column in batch.audit.items():
             counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
             known = self.groups.setdefault(attribute, Counter())

@@ -11,6 +11,7 @@ from agent.beside import UNMATCHED
 from agent.extras import AGREED, OVERRIDDEN, UNNAMED
 from agent.signals.context import SignalContext
 from agent.signals.extra import missing, share_of, timed, unmapped
+from agent.signals.intervals import wilson
 from agent.signals.reliability import quantile
 from collectors.decoders.columns import DECISION, REVIEW_SECONDS, REVIEWER
 from policies.model import Signal, measured
@@ -36,12 +37,23 @@ def override_rate(context: SignalContext) -> list[Signal]:
 
 
 def reviewed_share(context: SignalContext) -> list[Signal]:
-    """Share of the events that carry a human decision; Wilson interval.  n: the events."""
+    """Share of the events that carry a human decision; Wilson interval.  n: the events.
+
+    A decision in a record of its own may be about any event, so it could be one more that was
+    reviewed: `high` counts it as one (worst-case bounds; Manski, Partial Identification of
+    Probability Distributions, 2003).  Where decisions come in no other way nothing is known.
+    """
     name, block = "oversight.reviewed_share", context.optional(DECISION)
     if block is None:
         return [unmapped(name, _KEY, "wilson")]
     reviewed = int(block[OVERRIDDEN]) + int(block[AGREED]) + int(block[INVALID])
-    return [share_of(name, reviewed, context.events)]
+    apart, n = context.count(UNMATCHED), context.events
+    if apart == 0 or n == 0:
+        return [share_of(name, reviewed, n)]
+    if reviewed == 0:
+        return [missing(name, WITHOUT_PREDICTION, 0, "wilson")]
+    low, high = wilson(reviewed, n)[0], wilson(min(reviewed + apart, n), n)[1]
+    return [measured(name, {}, reviewed / n, low, high, n=n, method="wilson")]
 
 
 def review_seconds(context: SignalContext) -> list[Signal]:

@@ -228,11 +228,12 @@ def test_a_decision_without_its_prediction_is_counted_and_judges_nothing(tmp_pat
     assert report["coverage"]["events"] == PER_HOUR
     assert (report["coverage"]["duplicates"], report["coverage"]["conflicts"]) == (0, 0)
     assert signal(report, "oversight.unmatched_decisions")["value"] == 40
-    override = signal(report, "oversight.override_rate")
-    assert (override["status"], override["reason"]) == (
-        "insufficient_data",
-        "decisions_without_prediction",
-    )
+    for name in ("oversight.override_rate", "oversight.reviewed_share"):
+        found = signal(report, name)
+        assert (found["status"], found["reason"]) == (
+            "insufficient_data",
+            "decisions_without_prediction",
+        )
 
 
 def test_a_complaint_about_a_decision_is_no_second_decision(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.cli.main import main
 from agent.config.system import System
 from agent.signals.intervals import wilson
+from tests.support.decisions import SYSTEM, as_lines, decisions, write_lines
 from tests.unit.cli import stream
 from tests.unit.statistics.cases import case
 
@@ -143,6 +144,31 @@ def test_a_favourable_value_that_never_occurs_is_told_with_those_that_do(
     config.write_text(text, encoding="utf-8")
     (note,) = [n for n in _notes(config, capsys) if "sampled predictions" in n]
     assert note.startswith("`favourable: approved` is none of the sampled predictions (0, 1)")
+
+
+@pytest.mark.parametrize(
+    ("apart", "start"),
+    [
+        (None, "no human decision is in the sample: `oversight.override_rate`"),
+        (0, None),
+        (3, "3 of 43 sampled human decisions came in records without their prediction: "),
+    ],
+)
+def test_decisions_that_come_after_their_prediction_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], apart: int | None, start: str | None
+) -> None:
+    rows = decisions(100, start=1_767_225_600, every=60)
+    if apart is not None:
+        rows = [{**row, "human": row["approve"]} if i < 40 else row for i, row in enumerate(rows)]
+        rows += [{"id": row["id"], "at": row["at"], "human": 1} for row in rows[90:][:apart]]
+    write_lines(tmp_path / "live.jsonl", as_lines(rows))
+    config = tmp_path / "pantau.yaml"
+    text = SYSTEM.replace(
+        "model_version: version}", "model_version: version, human: {decision: human}}"
+    )
+    config.write_text(text + "collectors: [{type: file, path: live.jsonl}]\n", encoding="utf-8")
+    told = [n for n in _notes(config, capsys) if "oversight.unmatched_decisions" in n]
+    assert [n[: len(start or "")] for n in told] == ([] if start is None else [start])
 
 
 def test_a_stream_without_prediction_is_told(

@@ -140,6 +140,20 @@ def test_decisions_that_no_prediction_stands_beside_are_told() -> None:
     found = signals(new, counts={UNMATCHED: 4})["oversight.override_rate"]
     assert (found.status, found.reason) == ("insufficient_data", "decisions_without_prediction")
     assert signals(new)["oversight.override_rate"].reason == "no_values"
+    reviewed = signals(new, counts={UNMATCHED: 4})["oversight.reviewed_share"]
+    assert (reviewed.value, reviewed.reason) == (None, "decisions_without_prediction")
+    assert signals(new)["oversight.reviewed_share"].value == 0
+
+
+def test_a_decision_that_comes_by_itself_may_be_about_any_event() -> None:
+    new = batch(prediction=["1"] * 100, extra={"human.decision": ["1"] * 60 + [None] * 40})
+    for apart, most in ((0, 60), (30, 90), (1_000, 100)):
+        found = signals(new, counts={UNMATCHED: apart})["oversight.reviewed_share"]
+        low, _ = stats.binomtest(60, 100).proportion_ci(method="wilson")
+        _, high = stats.binomtest(most, 100).proportion_ci(method="wilson")
+        assert (found.value, found.n) == (0.6, 100)
+        assert found.low == pytest.approx(low)
+        assert found.high == pytest.approx(high)
 
 
 def test_the_median_time_of_a_review_tells_a_rubber_stamp() -> None:
