@@ -125,6 +125,7 @@ def settings_of(system: System) -> Settings:
         ),
         registered=None if system.versions is None else frozenset(system.versions),
         label_observed=system.label_observed,
+        score_for=favourable_texts(system.event.score_for),
         min_field_n=system.min_field_n,
         uncertain=uncertain_range(system),
         latency_slo=system.latency_slo,
@@ -170,7 +171,11 @@ def reference_of(system: System, schema: EventSchema) -> Reference | None:
 
 def baseline_of(system: System) -> Baseline:
     """Return what a reference keeps of the labels in its data."""
-    ask = Ask(observed=system.label_observed, least=system.min_performance_n)
+    ask = Ask(
+        observed=system.label_observed,
+        least=system.min_performance_n,
+        score_for=favourable_texts(system.event.score_for),
+    )
     return partial(outcome_profile, ask=ask)
 
 

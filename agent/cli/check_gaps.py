@@ -44,6 +44,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
             "`event.label`, or add a collector with `labels`"
         )
     yield from _fairness(plan)
+    yield from _whom_the_score_is_for(plan)
     yield from _small_groups(plan)
     yield from _expired(system, dt.datetime.now(dt.UTC).date())
     yield from _card(plan)
@@ -143,6 +144,20 @@ def _fairness(plan: Planned) -> Iterator[str]:
         yield (
             f"`favourable: {system.favourable}` is none of the sampled predictions{seen}: fairness "
             "is not assessed until it occurs; correct `favourable` or `event.prediction`"
+        )
+
+
+def _whom_the_score_is_for(plan: Planned) -> Iterator[str]:
+    """Say how a score is read where that could be the wrong way round."""
+    system, schema = plan.system, plan.schema
+    if schema is None or schema.score is None or not plan.has_labels or system.favourable is None:
+        return
+    texts = favourable_texts(system.favourable)
+    if system.event.score_for is None and schema.task != "regression" and "1" not in texts:
+        taken = 1 if "0" in texts else system.favourable
+        yield (
+            f"a high score is taken to speak for {taken}: if it speaks for the other class, ROC "
+            "AUC and calibration come out turned around; name that class in `event.score_for`"
         )
 
 

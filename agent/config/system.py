@@ -131,6 +131,11 @@ class EventPaths(Section):
         description="Path of the true outcome; may also arrive later under the same id. "
         "Default: inferred.",
     )
+    score_for: Scalar | None = Field(
+        default=None,
+        description="Class that a high score speaks for, such as default or 1, where it is not the "
+        "favourable one. Default: `favourable`; of 0 and 1 always 1.",
+    )
     model_version: DottedPath | None = Field(
         default=None, description="Path of the model's version. Default: inferred."
     )
@@ -174,6 +179,16 @@ class EventPaths(Section):
         description="IANA time zone of event times that carry no offset, such as Asia/Singapore; "
         "without it such times are rejected.",
     )
+
+    @model_validator(mode="after")
+    def _score_makes_ones(self) -> EventPaths:
+        made = self.score is not None and self.prediction is None
+        if made and self.score_for not in (None, 1, "1"):
+            raise refuse(
+                "`score_for` needs `prediction`: without one, a score from the threshold on is "
+                "taken for a prediction of 1"
+            )
+        return self
 
     @field_validator("timezone")
     @classmethod

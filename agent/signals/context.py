@@ -27,7 +27,8 @@ class Settings:
 
     `groups` are the configured groups of an audit attribute, reported even when unseen.
     `registered` are the model versions of the inventory, None when nobody listed them.
-    `label_observed` tells whose outcome can become known at all.
+    `label_observed` tells whose outcome can become known at all.  `score_for`: texts of the class
+    that a high score speaks for, empty for the usual one.
     `uncertain`: scores from the first to below the second number are of low confidence.
     `latency_slo` in seconds; `complaint_rate` and `appeal_rate`, the usual ones, per 10,000
     predictions; `reviewed_at`, the last governance review, in epoch seconds; `grid_intensity` in
@@ -57,6 +58,7 @@ class Settings:
     grid_intensity: float | None = None
     grid_origin: str | None = None
     silence_window: str | None = None
+    score_for: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class SignalContext:
             return None
         profile = None if self.reference is None else self.reference.prediction
         known = tuple(profile.categories) if isinstance(profile, CategoricalProfile) else ()
-        return Labelled(self.outcomes, self.layout.favourable, known)
+        score_for = self.settings.score_for
+        return Labelled(self.outcomes, self.layout.favourable, known, score_for)
 
     @cached_property
     def measures(self) -> dict[str, Found]:
@@ -131,6 +134,7 @@ class SignalContext:
             has_score=self.layout.column("output", SCORE) is not None,
             observed=self.settings.label_observed,
             least=self.settings.min_performance_n,
+            score_for=self.settings.score_for,
         )
 
     @property

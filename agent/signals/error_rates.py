@@ -21,7 +21,7 @@ from agent.signals.labelled_groups import (
     labelled_attributes,
     scored_attributes,
 )
-from agent.signals.measures import NO_PROBABILITY
+from agent.signals.measures import NO_PROBABILITY, SCORE_FOR
 from agent.signals.scored import Estimate, are_probabilities
 from policies.model import Signal, measured
 
@@ -79,6 +79,8 @@ def _calibration(g: ScoredGroup, p: ScoredGroup, z: float | None = None) -> Esti
 
 
 def _no_probability(g: ScoredGroup, p: ScoredGroup) -> str | None:
+    if g.labelled.scores_for_nothing:
+        return SCORE_FOR
     fine = all(are_probabilities(one.scores) for one in (g, p))
     return None if fine else NO_PROBABILITY
 

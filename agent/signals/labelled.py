@@ -81,12 +81,14 @@ class Labelled:
     """The rows of a window with what `favourable` (texts of the favourable class) makes of them.
 
     A text of `favourable` is the class `min(favourable)`, however it is spelled.  `known` are the
-    classes that the reference knows, empty without one.
+    classes that the reference knows, empty without one.  `score_for` are the texts of the class
+    that a high score speaks for; empty for the positive class, but of 0 and 1 for 1 (C13).
     """
 
     rows: OutcomeRows
     favourable: frozenset[str]
     known: tuple[str, ...] = ()
+    score_for: frozenset[str] = frozenset()
 
     @property
     def is_regression(self) -> bool:
@@ -163,7 +165,7 @@ class Labelled:
     def scores(self, attribute: str | None = None, group: str | None = None) -> Scores:
         """Return the scores of all rows with a label, or of one group's, for the positive class.
 
-        A score is one for the positive class, except that between 0 and 1 it is one for 1 (C13).
+        Scores for the other class (see `score_for`) are turned around: 1 - score.
         """
         states = _states(self.rows.label, self._positive_texts)
         there = ~np.isnan(self.rows.score)
@@ -172,7 +174,7 @@ class Labelled:
             there &= column.codes == column.values.index(group or "")
         positives = self.rows.score[there & (states == FAVOURABLE)]
         negatives = self.rows.score[there & (states == UNFAVOURABLE)]
-        if "0" in self._positive_texts:
+        if self._is_for_the_other:
             positives, negatives = 1 - positives, 1 - negatives
         positives.sort()
         negatives.sort()
@@ -194,6 +196,21 @@ class Labelled:
     @cached_property
     def _groups(self) -> dict[str, tuple[dict[str, GroupOutcome], GroupOutcome]]:
         return {}
+
+    @property
+    def scores_for_nothing(self) -> bool:
+        """Tell whether both classes of a binary task are known and `score_for` is neither."""
+        matrix = self.confusion
+        classes = {self.name(text) for text in (*self.known, *self.favourable)}
+        classes |= set(matrix.classes if matrix is not None else ())
+        named = {self.name(text) for text in self.score_for}
+        return bool(named) and len(classes) > 1 and not (named & classes)
+
+    @property
+    def _is_for_the_other(self) -> bool:
+        if not self.score_for:
+            return "0" in self._positive_texts
+        return not (self.score_for & self._positive_texts)
 
     @property
     def _positive_texts(self) -> frozenset[str]:

@@ -21,6 +21,7 @@ SEVERAL = "not_applicable: one score cannot tell several classes"
 SELECTIVE = "selective_labels"
 NO_LABELS = "no_labels"
 NO_SCORES = "no_scores"
+SCORE_FOR = "not_configured: event.score_for is no class of these predictions"
 TOO_FEW = "below_min_performance_n"
 ONE_CLASS = "one_class"
 ONE_ROW = "one_row"
@@ -49,11 +50,13 @@ class Ask(NamedTuple):
     """What is asked of the rows.
 
     `has_score` tells whether events have a score at all.  `least` is `min_performance_n`.
+    `score_for` goes by `Labelled`.
     """
 
     has_score: bool = True
     observed: Literal["all", "favourable_only"] = "all"
     least: int = 100
+    score_for: frozenset[str] = frozenset()
 
 
 class _Measure(NamedTuple):
@@ -165,6 +168,8 @@ def _of_scores(labelled: Labelled, ask: Ask, positive: str | None) -> dict[str, 
     elif positive is None:
         several = labelled.favourable or matrix is None or len(matrix.classes) > 2
         reason = SEVERAL if several else NO_POSITIVE
+    elif labelled.scores_for_nothing:
+        reason = SCORE_FOR
     if reason is not None:
         return {name: _found(0, method, None, reason) for name, (method, _) in _OF_SCORES.items()}
     scores = labelled.scores()

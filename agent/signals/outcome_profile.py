@@ -16,7 +16,7 @@ def outcome_profile(
     Groups with fewer than `k_display` labelled rows are left out, and all groups where labels are
     selective.
     """
-    labelled = Labelled(rows, favourable)
+    labelled = Labelled(rows, favourable, score_for=ask.score_for)
     if labelled.n == 0:
         return None
     groups: dict[str, dict[str, GroupOutcomeProfile]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,28 @@ def test_numbers_of_a_week_equal_scikit_learn_and_fairlearn(
     assert shown >= 3
     assert found["fairness.representation_gap sex*household"]["status"] == "ok"
     assert not np.isnan([s["value"] for s in found.values() if s["value"] is not None]).any()
+
+
+def test_a_score_for_the_other_class_gives_the_same_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = modelled("pensions")
+    turned = replace(model, score=1 - model.score)
+    found = []
+    for folder, rows, key in (("plain", model, ""), ("turned", turned, ", score_for: 0")):
+        home = tmp_path / folder
+        home.mkdir()
+        write(home, rows)
+        text = (home / "pantau.yaml").read_text(encoding="utf-8")
+        text = text.replace("score: score", "score: score" + key)
+        text = text.replace("{path: ref.json}", "{data: past.csv}")
+        (home / "pantau.yaml").write_text(text, encoding="utf-8")
+        options = ["--input", str(home / "live.csv"), "--output", "json", "--fail-on", "never"]
+        assert main(["backtest", "-c", str(home / "pantau.yaml"), *options]) == 0
+        found.append(week(capsys.readouterr().out))
+    plain, other = found
+    for name in ("roc_auc", "roc_auc_drop", "brier", "log_loss", "ece", "ece_rise"):
+        value = plain[f"performance.{name}"]["value"]
+        assert other[f"performance.{name}"]["value"] == pytest.approx(value, abs=1e-3), name
+    name = "fairness.calibration_difference sex"
+    assert other[name]["value"] == pytest.approx(plain[name]["value"], abs=5e-3)

@@ -347,3 +347,31 @@ def test_every_signal_that_says_no_reference_is_known_to_need_one() -> None:
     for name in lacking:
         need = need_of(name, system_with(), has_reference=False, schema=None)
         assert need.impossible == "no reference", name
+
+
+def test_whom_a_score_speaks_for_is_told_where_it_may_be_the_other_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    text = config.read_text(encoding="utf-8")
+    scored = text.replace(
+        "prediction: approve", "prediction: approve, score: income, label: purpose"
+    )
+    scored = scored.replace("features: {income: numeric, purpose: categorical}", "features: {}")
+    for favourable, score_for, taken in ((1, None, None), (0, None, "1"), (0, "0", None)):
+        changed = scored.replace("favourable: 1", f"favourable: {favourable}")
+        if score_for is not None:
+            changed = changed.replace("score: income", f"score: income, score_for: {score_for}")
+        config.write_text(changed, encoding="utf-8")
+        notes = [n for n in _notes(config, capsys) if "`event.score_for`" in n]
+        assert len(notes) == (taken is not None)
+        assert all(n.startswith(f"a high score is taken to speak for {taken}:") for n in notes)
+
+
+def test_a_score_that_makes_the_predictions_is_one_for_1() -> None:
+    for score_for in (1, "1"):
+        assert system_with(event={"score": "s", "score_for": score_for}).event.score == "s"
+    beside = system_with(event={"score": "s", "prediction": "p", "score_for": 0})
+    assert beside.event.score_for == 0
+    with pytest.raises(ValueError, match="`score_for` needs `prediction`"):
+        system_with(event={"score": "s", "score_for": 0})

@@ -7,9 +7,12 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from agent.signals.context import Settings
+from agent.signals.measures import Ask
 from tests.support.public_data import modelled
 from tests.unit.statistics.outcomes import (
     context_of,
+    events_of,
     modelled_events,
     one,
     reference_of,
@@ -103,3 +106,44 @@ def test_regression_equals_scikit_learn(name: str) -> None:
     mae = one(found, "performance.mae")
     assert (mae.low, mae.high) == pytest.approx((low, high))
     assert one(found, "performance.accuracy").reason == "not_applicable: predictions are quantities"
+
+
+OF_SCORES = ("roc_auc", "log_loss", "brier", "ece")
+
+
+@pytest.mark.parametrize("favourable", ["repaid", "default"])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_score_for_the_other_class_is_read_as_such(favourable: str, told: bool) -> None:
+    model = modelled("loans")
+    words = np.array(["default", "repaid"])
+    y, p = words[model.label], words[model.prediction]
+    # The score is the chance of a default.
+    events = events_of(p, y, 1 - model.score, {"race": model.groups["race"]})
+    score_for = frozenset({"default"}) if told else frozenset[str]()
+    favourables = frozenset({favourable})
+    reference = reference_of(events, favourable=favourables, ask=Ask(score_for=score_for))
+    settings = Settings(score_for=score_for, min_group_n=20)
+    context = context_of(events, settings=settings, reference=reference, favourable=favourables)
+    found = signals_of(context).published
+    right = told or favourable == "default"
+    happened = y == favourable
+    chance = model.score if favourable == "repaid" else 1 - model.score
+    expected = metrics.roc_auc_score(happened, chance if right else 1 - chance)
+    assert value_of(one(found, "performance.roc_auc")) == pytest.approx(expected)
+    assert (expected > 0.6) == right
+    expected = metrics.brier_score_loss(happened, chance if right else 1 - chance)
+    assert value_of(one(found, "performance.brier")) == pytest.approx(expected)
+    assert value_of(one(found, "performance.roc_auc_drop")) == pytest.approx(0.0)
+
+
+def test_a_score_for_a_class_that_does_not_exist_is_not_turned_around() -> None:
+    model = modelled("loans")
+    settings = Settings(score_for=frozenset({"aproved"}), min_group_n=20)
+    found = signals_of(context_of(modelled_events(model), settings=settings)).published
+    reason = "not_configured: event.score_for is no class of these predictions"
+    for name in OF_SCORES:
+        assert one(found, f"performance.{name}").reason == reason
+    gaps = [s for s in found if s.name == "fairness.calibration_difference"]
+    assert gaps
+    assert {s.status for s in gaps} == {"insufficient_data"}
+    value_of(one(found, "performance.accuracy"))
