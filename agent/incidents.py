@@ -17,9 +17,11 @@ import structlog
 from agent.notices import Announced
 from agent.store import Document, Store
 from exporters.agent_metrics import AgentMetrics
+from exporters.open_clocks import OpenClock, OpenClocks
 from policies.clocks import EVENTS, MOMENTS, ClockState, Incident, Ticking, ticking
 from policies.effective import Clock
 from policies.model import Notice, rfc3339
+from policies.nearest import did_you_mean
 
 FOLDER = "incidents"
 MAX_FILE = 65_536
@@ -40,13 +42,14 @@ def check(incident: Incident) -> Incident:
     if not _ID.fullmatch(incident.id):
         raise IncidentError("an incident's id needs 1 to 64 letters, digits, dots or dashes")
     if incident.event not in EVENTS:
-        raise IncidentError(f"the event {incident.event!r} is not one of {', '.join(EVENTS)}")
+        hint = did_you_mean(incident.event, EVENTS)
+        raise IncidentError(f"{incident.event!r} is no kind of event{hint}")
     said = (*incident.by.values(), incident.closed_by or "", incident.reason or "")
     if any(len(text) > MAX_WORDS for text in said):
         raise IncidentError(f"a name or reason is longer than {MAX_WORDS} characters")
     strange = sorted(set(incident.moments) - set(MOMENTS))
     if strange:
-        raise IncidentError(f"{strange[0]!r} is not one of {', '.join(MOMENTS)}")
+        raise IncidentError(f"{strange[0]!r} is no moment{did_you_mean(strange[0], MOMENTS)}")
     return incident
 
 
@@ -59,6 +62,9 @@ def path_of(folder: Path, incident_id: str) -> Path:
 
 def read(file: Path) -> Incident:
     """Return the incident in a file; raises `IncidentError`."""
+    if not file.exists():
+        known = [one.stem for one in sorted(file.parent.glob("*.json"))]
+        raise IncidentError(f"there is no incident {file.stem!r}{did_you_mean(file.stem, known)}")
     try:
         if file.stat().st_size > MAX_FILE:
             raise IncidentError(f"{file}: is larger than {MAX_FILE} bytes")
@@ -104,7 +110,9 @@ class IncidentWatch:
         folder: Path,
         clocks: Mapping[str, Sequence[Clock]],
         metrics: AgentMetrics,
+        open_clocks: OpenClocks | None = None,
     ) -> None:
+        self._open_clocks = OpenClocks() if open_clocks is None else open_clocks
         self._folder = folder
         self._clocks = clocks
         self._metrics = metrics
@@ -157,6 +165,7 @@ class IncidentWatch:
 
     def _count(self, announced: Announced, now: float) -> None:
         least: dict[tuple[str, str], float] = {}
+        still_open: dict[str, list[OpenClock]] = {}
         for incident in self._open.values():
             if incident.id in self._done:
                 continue
@@ -166,10 +175,14 @@ class IncidentWatch:
                 if self._told.get(key) != told:
                     self._told[key] = told
                     announced.items.append(_notice(incident, one, int(now)))
+                if one.state != "closed":
+                    clock = OpenClock(incident.id, one.clock.title, one.clock.starts, one.due)
+                    still_open.setdefault(incident.system, []).append(clock)
                 if one.left is not None:
                     series = (incident.system, one.clock.id)
                     least[series] = min(one.left, least.get(series, one.left))
         self._metrics.incident_clocks(least)
+        self._open_clocks.set(still_open)
 
 
 def _notice(incident: Incident, one: Ticking, now: int) -> Notice:

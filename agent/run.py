@@ -185,6 +185,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
             config.store.path / FOLDER,
             {system: policy.clocks for system, policy in policies.items()},
             metrics,
+            context.open_clocks,
         ),
         programme=_programme(config, policies, store, metrics),
         commit_interval=config.store.commit_interval,

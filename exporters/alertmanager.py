@@ -32,6 +32,7 @@ from exporters.base import ExportError, Numbered, Standing
 from exporters.context import Context, tell_nobody
 from exporters.deadline import Deadline
 from exporters.log import RateLimited, clean_text, get_logger
+from exporters.open_clocks import OpenClocks
 from exporters.options import Duration, Options
 from exporters.published import Published
 from policies.model import Alert, Notice
@@ -48,6 +49,7 @@ LABELS = (
 """The labels of an alert, and nothing else (contract C15)."""
 
 CHECKPOINT_ANNOTATION = "audit_checkpoint"
+CLOCKS_ANNOTATION = "incident_clocks_open"
 
 _ADDRESSES = {
     "anyOf": [
@@ -162,10 +164,12 @@ class AlertmanagerExporter:
         clock: Callable[[], float] = time.time,
         transport: httpx.BaseTransport | None = None,
         published: Published | None = None,
+        open_clocks: OpenClocks | None = None,
         announce: Callable[[Notice], None] = tell_nobody,
     ) -> None:
         self._options, self._base = options, base
         self._published, self._announce = published, announce
+        self._open_clocks = open_clocks
         self._clock, self._transport = clock, transport
         self._members = [_Member(url) for url in options.url]
         self._known: dict[tuple[str, ...], _Known] = {}
@@ -308,7 +312,9 @@ class AlertmanagerExporter:
         ends = now + self._options.ends_after if known.closed_at is None else known.closed_at
         document: dict[str, Any] = {
             "labels": {label: alert.labels[label] for label in LABELS if alert.labels.get(label)},
-            "annotations": alert.annotations | self._remembered(),
+            "annotations": alert.annotations
+            | self._running(alert.labels.get("system", ""), now)
+            | self._remembered(),
             # Event time may be ahead of the clock; Alertmanager refuses an end before the start.
             "startsAt": _instant(min(float(alert.starts_at), now, ends)),
             "endsAt": _instant(ends),
@@ -316,6 +322,11 @@ class AlertmanagerExporter:
         if self._options.generator_url is not None:
             document["generatorURL"] = self._options.generator_url
         return document
+
+    def _running(self, system: str, now: float) -> dict[str, str]:
+        """Return the annotation that says how long there is to notify somebody, as of this post."""
+        text = "" if self._open_clocks is None else self._open_clocks.words(system, now)
+        return {CLOCKS_ANNOTATION: text} if text else {}
 
     def _remembered(self) -> dict[str, str]:
         """Return the annotation that lets every receiver of an alert hold the audit log to account.
@@ -454,5 +465,6 @@ def build(options: AlertmanagerOptions, context: Context) -> AlertmanagerExporte
         context.base,
         clock=context.clock,
         published=context.published,
+        open_clocks=context.open_clocks,
         announce=context.announce,
     )

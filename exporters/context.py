@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exporters.open_clocks import OpenClocks
 from exporters.published import Published
 from policies.model import Notice
 
@@ -45,7 +46,7 @@ class Context:
     start of the program by name (`events`: events taken in); it may be called from any thread.
     `metrics` and `health` are what `/metrics` and `/readyz` tell of the agent itself.
     `announce` hands a notice to the audit log, from any thread.  `published` holds the audit log's
-    newest checkpoint.
+    newest checkpoint, `open_clocks` the incident clocks that run.
     `tracer` makes spans where the environment asks for traces.
     """
 
@@ -59,6 +60,7 @@ class Context:
     counters: Callable[[], Mapping[str, int]] = no_counters
     announce: Callable[[Notice], None] = tell_nobody
     published: Published = field(default_factory=Published)
+    open_clocks: OpenClocks = field(default_factory=OpenClocks)
     metrics: AgentMetrics | None = None
     health: Health | None = None
     tracer: Tracer | None = None

@@ -16,6 +16,8 @@ from policies.model import rfc3339
 
 ClockState = Literal["waiting", "running", "overdue", "closed"]
 EVENTS = ("ai_incident", "data_breach")
+_IN_DAYS = 4 * 1_440
+"""Minutes from which time is told in days: the clocks of law mostly run for 72 hours."""
 MOMENTS = ("detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at")
 
 
@@ -53,6 +55,15 @@ class Ticking(msgspec.Struct, frozen=True, kw_only=True):
 def ticking(clocks: Sequence[Clock], incident: Incident, now: float) -> list[Ticking]:
     """Return the clocks that this kind of incident has, as they stand at `now`."""
     return [_one(clock, incident, now) for clock in clocks if clock.event == incident.event]
+
+
+def left_words(left: float) -> str:
+    """Return `71 h 5 min left`, or `overdue by 3 h 0 min`; from four days on in days and hours."""
+    minutes = int(abs(left) // 60)
+    text = f"{minutes // 60} h {minutes % 60} min"
+    if minutes >= _IN_DAYS:
+        text = f"{minutes // 1_440} d {minutes % 1_440 // 60} h"
+    return f"overdue by {text}" if left < 0 else f"{text} left"
 
 
 def draft(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -> str:

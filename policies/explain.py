@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,10 +16,16 @@ from policies.rule_spec import RuleSpec
 
 
 def explain(
-    policy: Policy, packs: Sequence[Pack], *, oversight: Oversight, maturity: Maturity
+    policy: Policy,
+    packs: Sequence[Pack],
+    *,
+    oversight: Oversight,
+    maturity: Maturity,
+    today: dt.date,
 ) -> list[dict[str, Any]]:
     """Return JSON-able documents: one per rule in force, one per rule that is not, then the rest.
 
+    `today` tells which waivers have expired.
     Kinds: `rule`, `not_in_force`, `requirement`, `attributes`, `clock`, `retention`, `waiver`.
     """
     composition = compose(packs, frameworks=frameworks())
@@ -44,6 +51,8 @@ def explain(
         for part in parts:
             document = {name: getattr(part, name) for name in part.__struct_fields__}
             document["from"] = document.pop("pack")
+            if kind == "waiver":
+                document["expired"] = dt.date.fromisoformat(document["expires"]) < today
             documents.append({"kind": kind, **document})
     return documents
 
@@ -190,7 +199,8 @@ def _line(document: dict[str, Any]) -> str:
     if kind == "retention":
         return f"{document['what']} {document['days']} days{setter}: {document['reason']}"
     loosens = "; ".join(document["loosens"])
+    expired = ", EXPIRED" if document["expired"] else ""
     return (
-        f"{document['rule']} ({loosens}) until {document['expires']}, by {document['by']}: "
-        f"{document['reason']}{setter}"
+        f"{document['rule']} ({loosens}) until {document['expires']}{expired}, by "
+        f"{document['by']}: {document['reason']}{setter}"
     )

@@ -114,9 +114,7 @@ def _absolute(name: str) -> str:
 
 
 def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:
-    if name in path:
-        circle = " -> ".join((*path[path.index(name) :], name))
-        raise PackError(f"the packs include each other in a circle: {circle}; take one out")
+    """Load a pack after those that it includes; `path`: those that are being loaded."""
     if name in loaded:
         return
     pack = load_pack(name)
@@ -129,8 +127,18 @@ def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:
             raise PackError(
                 pack.complain(("include", i), f"there is no policy pack {other!r}{hint}")
             )
+        if target in (*path, name):
+            raise PackError(pack.complain(("include", i), _circle((*path, name), target, other)))
         _include(target, loaded, (*path, name))
     loaded[name] = pack
+
+
+def _circle(path: tuple[str, ...], target: str, said: str) -> str:
+    names = " -> ".join(Path(one).stem for one in (*path[path.index(target) :], target))
+    return (
+        f"the packs include each other in a circle: {names}; take {said!r} out of `include`, or "
+        "break it at another of them"
+    )
 
 
 def _line(document: Document, where: str, place: Place, message: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from policies.load import load_pack, pack_files
 from policies.model import PRINCIPLES
 from policies.pack import OVERSIGHT, Limits, Pack, RuleSpec
+from policies.show_overlay import overlay_lines
 
 
 def list_packs() -> list[dict[str, Any]]:
@@ -23,6 +24,9 @@ def list_packs() -> list[dict[str, Any]]:
                 "version": pack.version,
                 "voluntary": pack.voluntary,
                 "rules": len(pack.rules),
+                "changes": len(pack.changes),
+                "clocks": len(pack.clocks),
+                "laws": len(pack.laws),
                 "principles": sorted({rule.principle for rule in pack.rules}),
             }
         )
@@ -44,13 +48,16 @@ def list_text() -> str:
 
 
 def show_text(name: str) -> str:
-    """Return a pack as text for a person: header, then rules under their principle."""
+    """Return a pack as text for a person: header, rules under their principle, the rest."""
     pack = load_pack(name)
     lines = [f"{pack.title}  ({pack.id} {pack.version})", pack.disclaimer or "", ""]
+    if pack.include:
+        lines += [f"laid over {', '.join(pack.include)}, whose rules hold as well", ""]
     for principle, title in PRINCIPLES.items():
-        lines.append(f"{principle} {title}")
-        lines.extend(_rule_lines(pack, principle))
-        lines.append("")
+        rules = _rule_lines(pack, principle)
+        if rules:
+            lines += [f"{principle} {title}", *rules, ""]
+    lines += overlay_lines(pack)
     return "\n".join(lines).rstrip()
 
 

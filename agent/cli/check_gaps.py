@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from agent.cli.check_plan import Planned, stream_of
 from agent.cli.rejected_text import rejected_words
 from agent.config.model import Config
+from agent.config.packs import packs_of
 from agent.config.resolve import favourable_texts
 from agent.config.system import System
 from agent.config.values import format_duration
+from agent.inventory import inventory_of
 from agent.windows import LENGTHS
 from policies.nearest import did_you_mean
+from policies.part import OVERSIGHT
 from policies.select import unknown_sector
 
 _DAY = 86_400
@@ -46,7 +49,8 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _fairness(plan)
     yield from _whom_the_score_is_for(plan)
     yield from _small_groups(plan)
-    yield from _expired(system, dt.datetime.now(dt.UTC).date())
+    yield from _expired(plan, dt.datetime.now(dt.UTC).date())
+    yield from _too_little_oversight(config, plan)
     yield from _card(plan)
     yield from _kept_too_short(config, plan)
     yield from _optional_fields(system)
@@ -69,13 +73,45 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
         )
 
 
-def _expired(system: System, today: dt.date) -> Iterator[str]:
+def _expired(plan: Planned, today: dt.date) -> Iterator[str]:
+    """Give what has run out; the running agent says the same of each window as a verdict."""
+    system = plan.system
     for name, attribute in system.audit_attributes.items():
         if attribute.expires < today:
             yield (
                 f"the lawful basis of {name} expired on {attribute.expires}: renew it and set "
                 f"`audit_attributes.{name}.expires`, or take the attribute out"
             )
+    assessment = system.impact_assessment
+    if assessment is not None and assessment.expires < today:
+        yield (
+            f"the impact assessment {assessment.reference} expired on {assessment.expires}: hold "
+            "it again and set `impact_assessment`"
+        )
+    for name, attribute in system.audit_attributes.items():
+        waiver = attribute.waiver
+        if waiver is not None and waiver.expires < today:
+            yield (
+                f"the waiver of {waiver.by} for {name} expired on {waiver.expires}: renew it on "
+                "advice, or take the attribute out"
+            )
+    for waived in plan.policy.waivers:
+        if dt.date.fromisoformat(waived.expires) < today:
+            yield (
+                f"the waiver of {waived.by} for {waived.rule} in the pack {waived.pack} expired on "
+                f"{waived.expires}: it still holds; renew it, or take the change out of the pack"
+            )
+
+
+def _too_little_oversight(config: Config, plan: Planned) -> Iterator[str]:
+    system = plan.system
+    card = inventory_of(system, packs_of(config, system), plan.policy)
+    if card.shortfall:
+        least = OVERSIGHT[OVERSIGHT.index(system.oversight) - card.shortfall]
+        yield (
+            f"the risk's tier is {card.tier}, which asks for {least}; this system has "
+            f"{system.oversight}: bring a human in and set `oversight`, or assess the `risk` again"
+        )
 
 
 def _kept_too_short(config: Config, plan: Planned) -> Iterator[str]:

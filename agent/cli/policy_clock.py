@@ -204,8 +204,21 @@ def _print(policy: Policy, rows: list[dict[str, Any]], output: Output) -> None:
     for clock in policy.clocks:
         hours = clock.seconds // 3_600
         print(f"{clock.id}: {hours} h from {clock.starts} ({clock.event}), to {clock.recipient}")
+        print(
+            f"  {clock.source}, verified {clock.verified_on}, confidence {clock.confidence}; check "
+            "it before relying on it"
+        )
     if rows:
         names = ("incident", "clock", "state", "started", "due")
-        cells = [[str(row[name] or "") for name in names] for row in rows]
-        print_table([name.upper() for name in names], cells)
+        cells = [[*(str(row[name] or "-") for name in names), _left(row)] for row in rows]
+        print_table([*(name.upper() for name in names), "LEFT"], cells)
     print("Whether something must be notified is for a human to decide; nothing is sent.")
+
+
+def _left(row: dict[str, Any]) -> str:
+    """Return how long there is, or what a waiting clock waits for."""
+    from policies.clocks import left_words
+
+    if row["state"] == "waiting":
+        return f"waits for {row['starts']}"
+    return "-" if row["left_seconds"] is None else left_words(row["left_seconds"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 import typer
@@ -37,6 +38,7 @@ def policy_explain(
         packs_of(loaded, chosen),
         oversight=chosen.oversight,
         maturity=chosen.maturity,
+        today=dt.datetime.now(dt.UTC).date(),
     )
     if rule is not None:
         documents = _only(rule, documents)

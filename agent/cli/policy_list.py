@@ -15,6 +15,10 @@ def policy_list(output: OutputForm = Output.table) -> int:
         for pack in packs:
             print_json(pack)
         return 0
-    rows = [[p["id"], p["kind"], p["version"], str(p["rules"]), p["title"]] for p in packs]
-    print_table(("PACK", "KIND", "VERSION", "RULES", "TITLE"), rows)
+    counted = ("rules", "changes", "clocks", "laws")
+    rows = [
+        [p["id"], p["kind"], p["version"], *(str(p[part] or "-") for part in counted), p["title"]]
+        for p in packs
+    ]
+    print_table(("PACK", "KIND", "VERSION", *(part.upper() for part in counted), "TITLE"), rows)
     return 0

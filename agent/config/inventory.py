@@ -70,7 +70,11 @@ def _attributes(system: System, packs: Sequence[Pack], at: Place) -> Iterator[tu
 def _refusal(name: str, attribute: AuditAttribute, rule: AttributeRule, pack: Pack) -> str | None:
     if attribute.waiver is not None or rule.processing == "safeguards":
         return None
-    category = category_of(name, attribute.category)
+    category = attribute.category
+    if category is None or category not in rule.categories:
+        # What a name says is not undone by another category.
+        category = category_of(name, None) or category
+    by_name = " by its name" if category != attribute.category and attribute.category else ""
     what = f"{pack.title} ({rule.source}; confidence {rule.confidence}, {rule.verified_on})"
     if category is None:
         return (
@@ -81,8 +85,8 @@ def _refusal(name: str, attribute: AuditAttribute, rule: AttributeRule, pack: Pa
         return None
     if rule.processing == "forbidden":
         return (
-            f"is about {category}, which is off in {what}: {rule.reason} Take it out, or answer "
-            "for it with a `waiver: {by, reason, expires}` on legal advice"
+            f"is about {category}{by_name}, which is off in {what}: {rule.reason} Take it out, or "
+            "answer for it with a `waiver: {by, reason, expires}` on legal advice"
         )
     if "consent" in attribute.lawful_basis.casefold():
         return None

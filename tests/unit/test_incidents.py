@@ -15,6 +15,7 @@ from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
 from exporters.audit.record import Author, drafts, seal
 from exporters.audit.types import read as read_record
+from exporters.open_clocks import OpenClocks
 from policies.clocks import Incident
 from policies.effective import effective
 from policies.load import load_packs
@@ -144,10 +145,16 @@ def test_a_second_statement_adds_to_the_first(config: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--at", "confirmed=2026-11-22T08:00:00Z"], "'confirmed' is not one of detected_at"),
+        (
+            ["--at", "confirmed=2026-11-22T08:00:00Z"],
+            "'confirmed' is no moment; did you mean 'confirmed_at'?",
+        ),
         (["--at", "confirmed_at=yesterday"], "--at confirmed_at=yesterday: "),
         ([*CONFIRMED, "--by", "x" * 600], "is longer than 500 characters"),
-        ([*CONFIRMED, "--event", "fire"], "the event 'fire' is not one of"),
+        (
+            [*CONFIRMED, "--event", "fire"],
+            "'fire' is no kind of event; one of: ai_incident, data_breach",
+        ),
     ],
 )
 def test_a_statement_that_cannot_be_meant_is_refused(
@@ -188,3 +195,48 @@ def test_clocks_are_listed(config: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "72 h from confirmed_at (ai_incident)" in out
     assert "INC-1" in out
     assert "nothing is sent" in out
+
+
+def test_an_unknown_incident_gets_the_nearest(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    close = ["policy", "clock", "close", "INC-11", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config)]) == 2
+    assert "there is no incident 'INC-11'; did you mean 'INC-1'?" in capsys.readouterr().err
+
+
+def test_the_list_says_how_long_is_left_and_what_a_clock_waits_for(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = "confirmed_at=2099-01-01T00:00:00Z"
+    assert main([*STATE, "--at", far, "-c", str(config)]) == 0
+    seen = ["--at", "detected_at=2026-11-22T07:00:00Z"]
+    assert main(["policy", "clock", "state", "INC-2", "--by", "a", *seen, "-c", str(config)]) == 0
+    capsys.readouterr()
+    assert main(["policy", "clock", "list", "-c", str(config)]) == 0
+    text = capsys.readouterr().out
+    first, second = (line for line in text.splitlines() if line.startswith("INC-"))
+    assert " running " in first
+    assert first.endswith(" h left")
+    assert second.endswith("waits for confirmed_at")
+    assert "VN-D142:19.3.a, verified 2026-11-22, confidence medium" in text
+
+
+def test_what_is_open_reaches_the_exporters_until_it_is_closed(
+    config: Path, store: Store, tmp_path: Path
+) -> None:
+    clocks = OpenClocks()
+    folder = tmp_path / "state" / "incidents"
+    watched = IncidentWatch(store, folder, {"loan": CLOCKS}, AgentMetrics("1"), clocks)
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    watched.look(AT)
+    due = "due 2026-11-25T08:00:00Z, "
+    title = "INC-1: Serious incident of an AI system, preliminary report: "
+    assert clocks.words("loan", AT) == f"{title}running, {due}72 h 0 min left"
+    assert clocks.words("loan", AT + 73 * HOUR) == f"{title}overdue, {due}overdue by 1 h 0 min"
+    assert clocks.words("other", AT) == ""
+    close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config)]) == 0
+    watched.look(AT + HOUR)
+    assert clocks.words("loan", AT + HOUR) == ""

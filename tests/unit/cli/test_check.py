@@ -375,3 +375,64 @@ def test_a_score_that_makes_the_predictions_is_one_for_1() -> None:
     assert beside.event.score_for == 0
     with pytest.raises(ValueError, match="`score_for` needs `prediction`"):
         system_with(event={"score": "s", "score_for": 0})
+
+
+PAST_CARD = """\
+systems:
+  - id: loan
+    country: LA
+    risk: {probability: high, severity: high}
+    oversight: human_over_the_loop
+    impact_assessment: {date: 2020-01-01, reference: A-1, expires: 2020-06-30}
+    audit_attributes:
+      religion:
+        {lawful_basis: b, purpose: p, dpia_ref: d, expires: 2099-12-31,
+         waiver: {by: counsel, reason: advice, expires: 2020-05-31}}
+policies: {packs: [asean-guide, ours.yaml]}
+collectors: [{type: file, path: live.csv}]
+"""
+OUR_PACK = """\
+id: ours
+kind: team
+title: Ours
+version: 1.0.0
+include: [asean-guide]
+changes:
+  - rule: DR-1
+    severity: {breach: info}
+    reason: it is retrained
+    waiver: {by: cro, reason: each week, expires: 2020-04-30}
+"""
+
+
+def test_a_card_that_has_run_out_or_has_too_little_oversight_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream.write(tmp_path)
+    (tmp_path / "ours.yaml").write_text(OUR_PACK, encoding="utf-8")
+    config = tmp_path / "card.yaml"
+    config.write_text(PAST_CARD, encoding="utf-8")
+    notes = _notes(config, capsys)
+    assert [n.split(":")[0] for n in notes if "expired" in n] == [
+        "the impact assessment A-1 expired on 2020-06-30",
+        "the waiver of counsel for religion expired on 2020-05-31",
+        "the waiver of cro for DR-1 in the pack ours expired on 2020-04-30",
+    ]
+    assert any(
+        n.startswith("the risk's tier is high, which asks for human_in_the_loop; this system has ")
+        for n in notes
+    )
+    config.write_text(PAST_CARD.replace(": 2020-", ": 2098-"), encoding="utf-8")
+    (tmp_path / "ours.yaml").write_text(OUR_PACK.replace(": 2020", ": 2098"), encoding="utf-8")
+    assert not [n for n in _notes(config, capsys) if "expired" in n]
+
+
+def test_an_expired_waiver_is_marked_where_the_policy_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ours.yaml").write_text(OUR_PACK, encoding="utf-8")
+    config = tmp_path / "card.yaml"
+    config.write_text(PAST_CARD, encoding="utf-8")
+    assert main(["policy", "explain", "loan", "-c", str(config)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "until 2020-04-30, EXPIRED, by cro" in last

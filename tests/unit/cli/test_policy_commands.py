@@ -13,8 +13,10 @@ from policies.load import load_packs
 def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "list"]) == 0
     headings, *rows = capsys.readouterr().out.splitlines()
-    assert headings.split() == ["PACK", "KIND", "VERSION", "RULES", "TITLE"]
+    assert headings.split() == "PACK KIND VERSION RULES CHANGES CLOCKS LAWS TITLE".split()
     assert rows[0].startswith("asean-guide ")
+    vietnam = next(row.split() for row in rows if row.startswith("country-vn "))
+    assert vietnam[3:7] == ["-", "-", "2", "2"]
 
 
 def test_packs_are_listed_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

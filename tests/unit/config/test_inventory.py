@@ -45,6 +45,12 @@ def test_a_name_that_does_not_tell_needs_a_category_there(tmp_path: Path) -> Non
     assert load(card(tmp_path, "gender")).systems[0].id == "loan"
 
 
+def test_another_category_does_not_hide_what_the_name_says(tmp_path: Path) -> None:
+    told = refusal(card(tmp_path, "ethnicity", ", category: other"))
+    assert "is about ethnicity by its name" in told
+    assert "is about religion" in refusal(card(tmp_path, "race", ", category: religion"))
+
+
 def test_a_waiver_on_the_card_answers_for_it(tmp_path: Path) -> None:
     waiver = ", waiver: {by: counsel, reason: advice of 3 May, expires: 2027-01-31}"
     assert load(card(tmp_path, "ethnicity", waiver)).systems[0].audit_attributes["ethnicity"].waiver

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from exporters.alertmanager import LABELS, AlertmanagerExporter, AlertmanagerOptions
 from exporters.base import ExportError, Numbered, Standing
+from exporters.open_clocks import OpenClock, OpenClocks
 from policies.model import Alert
 from tests.unit.exporters.samples import START, alert, report
 
@@ -33,12 +34,14 @@ class Cluster:
         self.status: dict[str, int] = {}
         self.refused_rule = ""
         self.numbers = 0
+        self.clocks = OpenClocks()
         base = options.pop("base", Path())
         self.exporter = AlertmanagerExporter(
             AlertmanagerOptions.model_validate({"url": A, **options}),
             base,
             clock=lambda: self.now,
             transport=httpx.MockTransport(self._answer),
+            open_clocks=self.clocks,
         )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -294,6 +297,26 @@ def test_a_clock_that_was_set_back_does_not_silence_it() -> None:
     cluster.tick()
     cluster.tick(-7_200)
     assert len(cluster.posts[A]) == 2
+
+
+def test_each_post_says_how_long_is_left_to_notify_somebody() -> None:
+    cluster = started()
+    due = int(NOW) + 3 * 3_600
+    open_clocks = [OpenClock("INC-1", "To the authority", "confirmed_at", due)]
+    open_clocks.append(OpenClock("INC-2", "To the authority", "confirmed_at", None))
+    cluster.clocks.set({alert().labels["system"]: open_clocks})
+    cluster.send(alert())
+    cluster.tick()
+    said = cluster.last()["annotations"]["incident_clocks_open"]
+    assert said == (
+        "INC-1: To the authority: running, due 2026-01-01T03:01:40Z, 3 h 0 min left; "
+        "INC-2: To the authority: waits for confirmed_at"
+    )
+    cluster.tick(60)
+    assert "2 h 59 min left" in cluster.last()["annotations"]["incident_clocks_open"]
+    cluster.clocks.set({"another": open_clocks})
+    cluster.tick(60)
+    assert "incident_clocks_open" not in cluster.last()["annotations"]
 
 
 def test_large_pictures_go_in_parts() -> None:

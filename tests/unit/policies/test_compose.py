@@ -271,7 +271,8 @@ def test_includes_come_along_once_and_circles_are_refused(tmp_path: Path) -> Non
     two = _write(tmp_path, "two", "[asean-guide]")
     assert [pack.id for pack in load_packs([one, two])] == ["asean-guide", "two", "one"]
     _write(tmp_path, "two", "[one.yaml]")
-    with pytest.raises(PackError, match=r"in a circle: .*one.yaml -> .*two.yaml -> .*one.yaml"):
+    circle = r"^two.yaml:7: the packs include each other in a circle: one -> two -> one; "
+    with pytest.raises(PackError, match=circle + "take 'one.yaml' out of `include`, or break it"):
         load_packs([one])
     three = _write(tmp_path, "three", "[asean-giude]")
     with pytest.raises(PackError, match=r"three.yaml:7: .*'asean-giude'; did you mean 'asean-gui"):
@@ -287,7 +288,7 @@ def test_one_file_is_one_pack_however_it_is_spelled(tmp_path: Path) -> None:
 
 
 def test_a_pack_that_includes_itself_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PackError, match="in a circle"):
+    with pytest.raises(PackError, match=r"^self.yaml:7: the packs .* in a circle: self -> self; "):
         load_packs([_write(tmp_path, "self", "[self.yaml]")])
 
 

@@ -12,6 +12,7 @@ import policies.load
 from policies.complaint import PackError
 from policies.load import load_file, load_pack, load_text
 from policies.pack import Pack
+from policies.regime import AttributeRule, ClockSpec, Law, Retention
 from policies.show import list_packs, list_text, show_pack, show_text
 from policies.table import PACKS
 
@@ -203,3 +204,41 @@ def test_the_texts_carry_the_disclaimer_each_rule_and_where_numbers_come_from() 
     assert "human_in_the_loop: < 0.9 (ours) warns, < 0.8 (law_elsewhere) breaches" in text
     assert "human_out_of_the_loop: not run" in text
     assert list_text().startswith("asean-guide  ")
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_a_pack_shown_hides_nothing_that_it_says(name: str) -> None:
+    pack, text = load_pack(name), show_text(name)
+    for change in pack.changes:
+        assert f"  {change.rule}: " in text
+        assert change.reason in text
+    for clock in pack.clocks:
+        length = f"{clock.hours} h" if clock.hours else f"{clock.days} days"
+        assert f"{clock.id}: {length} from {clock.starts}" in text
+        assert clock.note is None or clock.note in text
+    looked_up: list[Law | ClockSpec | AttributeRule | Retention] = []
+    for parts in (pack.laws, pack.clocks, pack.attributes, pack.retention):
+        looked_up.extend(parts)
+    for part in looked_up:
+        assert f"{part.source}, verified {part.verified_on}, confidence {part.confidence}" in text
+    for rule in pack.attributes:
+        assert f"{rule.processing}: {', '.join(rule.categories)}" in text
+    for need in pack.requires:
+        assert f"at least {need.oversight or need.maturity}: {need.reason}" in text
+    if not pack.rules:
+        assert "P1 Transparency" not in text
+
+
+def test_a_waiver_is_shown_with_who_answers_and_until_when(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(
+        "id: ours\nkind: team\ntitle: Ours\nversion: 1.0.0\ninclude: [asean-guide]\nchanges:\n"
+        "  - rule: DR-1\n    severity: {breach: info}\n    reason: it is retrained\n"
+        "    waiver: {by: cro, reason: each week, expires: 2027-06-30}\n"
+        "  - rule: DR-3\n    disable: true\n    reason: not for us\n"
+        "    waiver: {by: cro, reason: so, expires: 2027-06-30}\n"
+    )
+    text = show_text(str(file))
+    assert "DR-1: severity of breach info" in text
+    assert "waiver until 2027-06-30, by cro: each week" in text
+    assert "DR-3: disabled" in text
