@@ -90,3 +90,12 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"pantau {__version__}\n"
+
+
+def test_the_contract_names_each_command() -> None:
+    contract = (Path(__file__).parents[3] / "docs" / "contract.md").read_text(encoding="utf-8")
+    usage = contract.split("```")[1].splitlines()
+    for command in filter(None, COMMANDS):
+        group, *rest = command.split()
+        lines = [line for line in usage if line.startswith(f"pantau {group}")]
+        assert any(set(rest) <= set(line.split()) for line in lines), command

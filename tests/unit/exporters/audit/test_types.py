@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -177,3 +179,9 @@ def test_an_unknown_record_type_is_named() -> None:
         types.SchemaError, match=r"unknown record type 'io\.pantau\.audit\.clock\.tick"
     ):
         types.read(payload)
+
+
+def test_the_contract_names_each_record() -> None:
+    contract = (Path(__file__).parents[4] / "docs" / "contract.md").read_text(encoding="utf-8")
+    names = contract.split("`io.pantau.audit.<name>.v1`, names:")[1].split("CloudEvents")[0]
+    assert set(re.findall(r"`([a-z.]+)`", names)) >= set(types.RECORDS)
