@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from agent import __version__, outbox
 from agent.api import Api
 from agent.clock import Clock, SystemClock
-from agent.config.load import digest
+from agent.config import told
 from agent.config.model import Config
 from agent.config.packs import packs_of
 from agent.evidence.folder import Folder, evidence_folder
@@ -121,7 +121,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     store = Store(config.store.path, quarantine_rows=config.store.quarantine_max_records)
     policies = {system.id: policy_of(config, system) for system in config.systems}
     metrics, health = AgentMetrics(__version__, clock=clock.now), Health()
-    config_digest = digest(config)
+    config_digest = told.digest(config)
     metrics.config(config_digest)
     boot = Boot.new(config_digest, clock)
     telemetry = _telemetry(asked, metrics, boot)
@@ -355,7 +355,14 @@ def stop(parts: Parts, reason: str) -> None:
 def configuration_in_force(parts: Parts) -> Announced:
     """Return the record of the configuration that this start runs by."""
     at = int(parts.clock.now())
-    return change(parts.store, "config.change", None, parts.boot.config_digest, at)
+    return change(
+        parts.store,
+        "config.change",
+        None,
+        parts.boot.config_digest,
+        at,
+        told.text(parts.config),
+    )
 
 
 def _start_exporters(parts: Parts, stands: Standing) -> None:

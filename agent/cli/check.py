@@ -17,7 +17,8 @@ def check(config: ConfigFile, output: OutputForm = Output.table) -> int:
 
     Exit codes: 0 fine, 2 the configuration is wrong, 3 a connection failed.
     """
-    from agent.config.load import digest, load
+    from agent.config.load import load
+    from agent.config.told import digest
 
     loaded = load(config)
     from agent.cli.check_connections import probe_collectors, probe_exporters

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent import __version__
-from agent.config.load import digest
 from agent.config.model import Config
 from agent.config.resolve import source_schema
+from agent.config.told import digest
 from agent.inputs import system_of
 from agent.run import exporter_options
 from collectors import table as collectors

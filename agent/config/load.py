@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agent.config.environment import overrides_from, put, value_of
 from agent.config.inventory import refused
@@ -18,7 +16,7 @@ from agent.config.problems import ConfigError, Problem, of_file
 from agent.config.wording import describe, place_of
 from agent.config.yaml_tree import Place, Tree, read_tree
 
-__all__ = ["ConfigError", "digest", "load", "require_collector"]
+__all__ = ["ConfigError", "load", "require_collector"]
 
 
 def load(
@@ -51,12 +49,6 @@ def load(
     if found_by_packs:
         raise ConfigError(_in_order(found_by_packs))
     return anchored
-
-
-def digest(config: Config) -> str:
-    """Return `sha256:...` of everything configured; secrets and the file's folder do not count."""
-    text = json.dumps(_plain(config, config.folder), sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def require_collector(config: Config, path: Path | str) -> None:
@@ -197,23 +189,3 @@ def _resolve(value: Any, folder: Path) -> Any:
     if isinstance(value, dict):
         return {key: _resolve(inner, folder) for key, inner in value.items()}
     return value
-
-
-def _plain(value: Any, folder: Path) -> Any:
-    if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
-        return {k: _plain(v, folder) for k, v in fields.items() if not _hidden(v)}
-    if isinstance(value, Path):
-        return str(value.relative_to(folder) if value.is_relative_to(folder) else value)
-    if isinstance(value, tuple | list | set | frozenset):
-        items = [_plain(inner, folder) for inner in value]
-        return items if isinstance(value, tuple | list) else sorted(items, key=str)
-    if isinstance(value, dict):
-        return {str(key): _plain(inner, folder) for key, inner in value.items()}
-    if isinstance(value, str):
-        return value.removeprefix(f"{folder}/")
-    return value if isinstance(value, int | float | bool | None) else str(value)
-
-
-def _hidden(value: Any) -> bool:
-    return isinstance(value, SecretStr | SecretBytes)

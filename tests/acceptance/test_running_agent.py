@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import socket
 import time
@@ -163,6 +165,18 @@ def test_what_has_not_changed_is_not_recorded_again(place: Place) -> None:
     assert len(place.named("config.change")) == 1
     assert len(place.named("agent.start")) == 2
     assert len(reports(place.audit)) == 2 * 2 * 2
+
+
+def test_the_configuration_in_force_lies_beside_the_log_word_for_word(place: Place) -> None:
+    with place.agent():
+        place.await_window(place.feed(0))
+    (change,) = place.named("config.change")
+    assert change["blob"] == change["digest"]
+    content = (place.audit / "blobs" / change["blob"].removeprefix("sha256:")).read_bytes()
+    assert change["digest"] == "sha256:" + hashlib.sha256(content).hexdigest()
+    assert change["bytes"] == len(content)
+    assert [s["id"] for s in json.loads(content)["systems"]] == ["loans"]
+    assert {start["config_digest"] for start in place.named("agent.start")} == {change["digest"]}
 
 
 def test_an_exporter_that_cannot_start_stops_those_before_it(place: Place) -> None:

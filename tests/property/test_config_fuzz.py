@@ -11,9 +11,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agent.config.load import ConfigError, digest, load
+from agent.config.load import ConfigError, load
 from agent.config.model import Config
 from agent.config.system import System
+from agent.config.told import digest
 from agent.config.yaml_tree import read_tree
 
 KEYS = sorted({*Config.model_fields, *System.model_fields, "path", "type", "time", "gender", "x"})

@@ -280,6 +280,20 @@ def swap_policy(lab: Lab, *, record: bool) -> None:
     lab.resign(change)
 
 
+def name_another_text(lab: Lab) -> None:
+    """Let a record keep its digest and name a text that is there, but another one."""
+    lax = POLICY.text.replace(b'"breach":0.2', b'"breach":0.9')
+    (lab.log / "blobs" / _digest(lax).removeprefix("sha256:")).write_bytes(lax)
+
+    def change(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for document in documents:
+            if ".policy.change." in document["type"]:
+                document["data"] |= {"blob": _digest(lax)}
+        return documents
+
+    lab.resign(change)
+
+
 def swap_policy_everywhere(lab: Lab) -> None:
     swap_policy(lab, record=True)
     text = json.dumps(lab.records())
@@ -433,6 +447,8 @@ def table() -> list[Tampering]:
         _line("an old checkpoint put back, everything later removed", "checkpoint", "rollback",
               restore_newest),
         _line("the same", "key", _MEMORY, lambda lab: restore_old(lab, clean_up=True)),
+        _line("the holder of the key lets a change name another text", "key",
+              f"blob_altered {_MEMORY}", name_another_text),
         _line("the holder of the key flips a verdict", "checkpoint", "fork",
               lambda lab: lab.resign(flip_verdict)),
         _line("the same", "replay", f"verdict_differs {_MEMORY}",

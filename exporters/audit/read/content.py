@@ -121,6 +121,9 @@ class ContentChecks:
         problem = self._blob_problem(data.blob)
         if problem is not None:
             self._findings.add(f"blob_{problem}", where, f"blobs/{data.blob[7:]} is {problem}")
+        elif data.blob != data.digest:
+            detail = f"blobs/{data.blob[7:]} is not the text of {data.digest}"
+            self._findings.add("blob_altered", where, detail)
 
     def _name_place(self, number: int) -> str:
         start, epoch = next(p for p in reversed(self._places) if p[0] <= number)

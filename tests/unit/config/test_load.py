@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from agent.config.load import ConfigError, digest, load, require_collector
+from agent.config.load import ConfigError, load, require_collector
 from agent.config.model import Config
+from agent.config.told import digest, text
 
 SYSTEM = "systems:\n  - id: loan\n"
 GENDER = (
@@ -361,6 +364,31 @@ def test_a_secret_does_not_change_the_digest(tmp_path: Path) -> None:
     config = with_password("first")
     assert digest(config) == digest(with_password("second"))
     assert "first" not in repr(config)
+
+
+def test_what_is_told_of_the_configuration_holds_no_credentials(tmp_path: Path) -> None:
+    """Its digest is of the very bytes, so whoever has them can check it."""
+    security = (
+        "{protocol: SASL_SSL, mechanism: PLAIN, username: me, password: hush12345, "
+        "ca_file: /etc/ca.pem}"
+    )
+    link = "https://me:hush12345@grafana.example/d?var=1&token=hush12345#hush12345"
+    config = read(
+        tmp_path,
+        f"{SYSTEM}collectors: [{{type: kafka, {KAFKA}, security: {security}}}]\n"
+        f"exporters: [{{type: alertmanager, url: 'http://127.0.0.1:9093', generator_url: '{link}', "
+        "username: me, password_file: secrets/alertmanager}]\n",
+    )
+    told = text(config)
+    assert b"hush12345" not in told
+    assert str(tmp_path).encode() not in told
+    assert digest(config) == "sha256:" + hashlib.sha256(told).hexdigest()
+    found = json.loads(told)
+    assert found["collectors"][0]["security"]["username"] == "me"
+    (exporter,) = [e for e in found["exporters"] if e["type"] == "alertmanager"]
+    assert exporter["password_file"] == "secrets/alertmanager"
+    assert exporter["generator_url"] == "https://***@grafana.example/d?var=***&token=***#***"
+    assert found["systems"][0]["windows"]
 
 
 def test_paths_of_collectors_start_from_the_files_folder(tmp_path: Path) -> None:

@@ -119,7 +119,10 @@ TAMPERINGS: dict[str, tuple[Tamper, set[str]]] = {
         on_record(3, data__verdicts__0__policy=OTHER),
         {"policy_unknown"},
     ),
-    "the policy's digest swapped": (on_record(1, data__digest=OTHER), {"policy_unknown"}),
+    "the policy's digest swapped": (
+        on_record(1, data__digest=OTHER),
+        {"policy_unknown", "blob_altered"},
+    ),
     "an alert's labels changed": (on_record(8, data__labels__rule="other"), {"id_mismatch"}),
     "an alert's text changed": (on_record(8, data__annotations__summary="Fine"), {"id_mismatch"}),
     "a record of another log": (on_record(4, source="other/log/1"), {"wrong_origin"}),

@@ -1,0 +1,62 @@
+"""The configuration as the agent may tell it to others: everything in force but its secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from agent.config.model import Config
+
+REDACTED = "***"
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
+_PARAMETER = re.compile(r"([?&][^=&#\s]*=)[^&#\s]+")
+_FRAGMENT = re.compile(r"#\S+")
+
+
+def text(config: Config) -> bytes:
+    """Return the configuration in force, defaults included, as JSON with sorted keys.
+
+    Left out are secrets and the file's folder.  Credentials in an address, the values in its
+    query and its fragment read `***`; files of secrets are named, not read.  ASCII.
+    """
+    plain = _plain(config, config.folder)
+    return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(config: Config) -> str:
+    """Return `sha256:<hex>` of `text(config)`."""
+    return "sha256:" + hashlib.sha256(text(config)).hexdigest()
+
+
+def _plain(value: Any, folder: Path) -> Any:
+    if isinstance(value, BaseModel):
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return {k: _plain(v, folder) for k, v in fields.items() if not _hidden(v)}
+    if isinstance(value, Path):
+        return str(value.relative_to(folder) if value.is_relative_to(folder) else value)
+    if isinstance(value, tuple | list | set | frozenset):
+        items = [_plain(inner, folder) for inner in value]
+        return items if isinstance(value, tuple | list) else sorted(items, key=str)
+    if isinstance(value, dict):
+        return {str(key): _plain(inner, folder) for key, inner in value.items()}
+    if isinstance(value, str):
+        return _redacted(value.removeprefix(f"{folder}/"))
+    return value if isinstance(value, int | float | bool | None) else _redacted(str(value))
+
+
+def _hidden(value: Any) -> bool:
+    return isinstance(value, SecretStr | SecretBytes)
+
+
+def _redacted(value: str) -> str:
+    """Return a text without what lets somebody in, where it is an address."""
+    if "://" not in value:
+        return value
+    value = _CREDENTIALS.sub(f"{REDACTED}@", value)
+    value = _PARAMETER.sub(rf"\1{REDACTED}", value)
+    return _FRAGMENT.sub(f"#{REDACTED}", value)
