@@ -22,6 +22,7 @@ from kafka.net.compat import KafkaNetClient
 from collectors.base import CollectorError
 from collectors.kafka_network import speed_up
 from collectors.kafka_options import KafkaOptions
+from collectors.kafka_sockets import close_failed
 
 _AUTHENTICATION = (
     SaslAuthenticationFailedError,
@@ -37,6 +38,7 @@ def connect(options: KafkaOptions) -> KafkaConsumer:
     """
     _quiet()
     speed_up()
+    close_failed()
     clients: list[KafkaNetClient] = []
     failures: list[BaseException] = []
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +82,19 @@ def test_a_source_that_is_not_there_is_a_clear_error(collector: Collector) -> No
     with pytest.raises(CollectorError) as raised:
         collector.check()
     assert "none" in str(raised.value) or "127.0.0.1" in str(raised.value)
+
+
+def test_a_source_that_is_not_there_leaves_nothing_open(collector: Collector) -> None:
+    def attempt() -> None:
+        with contextlib.suppress(CollectorError):
+            collector.check()
+
+    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        attempt()
+        gc.collect()
+    assert [str(w.message) for w in told if issubclass(w.category, ResourceWarning)] == []
 
 
 def test_stop_before_run_and_twice_ends_the_run_at_once(collector: Collector) -> None:
