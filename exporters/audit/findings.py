@@ -60,7 +60,7 @@ PUBLISHED: Checks = {
     ),
     "history": (
         "every checkpoint that the log kept is of this tree",
-        ("kept_checkpoint_altered", "history_forked"),
+        ("kept_checkpoint_altered", "history_forked", "checkpoint_behind"),
     ),
     "memory": (
         "the log continues what others remember of it",
@@ -148,6 +148,10 @@ class Findings:
         self._listed: list[Finding] = []
         self._counts: Counter[tuple[str, Result]] = Counter()
         self.prefix = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was found."""
+        return bool(self._counts)
 
     def add(self, code: str, where: str, detail: str, result: Result = "FAIL") -> None:
         """Add a finding; `prefix` goes before its place."""

@@ -442,10 +442,13 @@ def table() -> list[Tampering]:
         _line("replaced by another agent's log", "key", f"key_unknown {_MEMORY}",
               replace_by_another),
         _line("the same", "checkpoint", "wrong_log", replace_by_another),
-        _line("an old checkpoint put back", "key", f"rollback {_MEMORY}",
+        _line("the checkpoint before put back", "key", f"checkpoint_behind {_MEMORY}",
               lambda lab: restore_old(lab, clean_up=False)),
+        _line("the same", "checkpoint", "checkpoint_behind rollback",
+              lambda lab: restore_newest(lab, clean_up=False)),
+        _line("an older checkpoint put back", "key", f"rollback {_MEMORY}", restore_first),
         _line("an old checkpoint put back, everything later removed", "checkpoint", "rollback",
-              restore_newest),
+              lambda lab: restore_newest(lab, clean_up=True)),
         _line("the same", "key", _MEMORY, lambda lab: restore_old(lab, clean_up=True)),
         _line("the holder of the key lets a change name another text", "key",
               f"blob_altered {_MEMORY}", name_another_text),
@@ -482,10 +485,17 @@ def flip_in_checkpoint(lab: Lab, line: int) -> None:
     lab.put("checkpoint", "".join(f"{text}\n" for text in lines).encode())
 
 
-def restore_newest(lab: Lab) -> None:
+def restore_first(lab: Lab) -> None:
+    """Put back the first checkpoint, behind which there is more than one that was kept."""
+    first, *later = sorted((lab.log / "checkpoints").iterdir())
+    assert len(later) > 1
+    lab.put("checkpoint", first.read_bytes())
+
+
+def restore_newest(lab: Lab, *, clean_up: bool) -> None:
     """Roll back behind the checkpoint that was kept elsewhere: keep the newest one there."""
     shutil.copy(lab.log / "checkpoint", lab.base / "newest")
-    restore_old(lab, clean_up=True)
+    restore_old(lab, clean_up=clean_up)
     shutil.copy(lab.base / "newest", lab.base / "kept")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from exporters.audit import blobs, place
 from exporters.audit.findings import PUBLISHED, REPLAY, Findings, Verification
 from exporters.audit.format import checkpoint, note
-from exporters.audit.format.checkpoint import CheckpointError
+from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.note import Vkey
 from exporters.audit.read.content import ContentChecks
 from exporters.audit.read.continuity import ContinuityChecks
@@ -41,6 +41,8 @@ class _Checked:
     kept: list[int] = field(default_factory=list)
     known: list[Vkey] = field(default_factory=list)
     believed: set[Vkey] = field(default_factory=set)
+    unshown: Checkpoint | None = None
+    """The next checkpoint, which is kept and whose records are here, but which is not exposed."""
 
     @property
     def size(self) -> int:
@@ -200,14 +202,31 @@ class _Run:
                 detail = f"it is of size {said.size} of {said.origin}"
                 self._findings.add("kept_checkpoint_altered", where, detail)
             elif size > checked.size:
-                if self._grew(checked, size):
-                    continue
-                detail = f"the log was {size} records long; now it says {checked.size}"
-                self._findings.add("rollback", where, detail)
+                self._beyond(checked, said, where)
             elif checked.root_at(size) not in (None, said.root):
                 detail = f"the log signed another root for its first {size} records"
                 self._findings.add("history_forked", where, detail)
         return seen
+
+    def _beyond(self, checked: _Checked, kept: Checkpoint, where: str) -> None:
+        """Say what it means that the log kept a checkpoint beyond the one that it shows.
+
+        A writer that ends between keeping one and exposing it leaves one, with all its records.
+        """
+        if self._grew(checked, kept.size):
+            return
+        alone = [size for size in checked.kept if size > checked.size] == [kept.size]
+        if alone and _is_here(checked.epoch, kept):
+            checked.unshown = kept
+            detail = (
+                f"{kept.size} records are here and signed ({where}), of which it covers "
+                f"{checked.size} and only these were checked: the agent ended before it showed the "
+                "rest, and does so when it starts again; or the checkpoint before was put back"
+            )
+            self._findings.add("checkpoint_behind", "checkpoint", detail, "UNKNOWN")
+        else:
+            detail = f"the log was {kept.size} records long; now it says {checked.size}"
+            self._findings.add("rollback", where, detail)
 
     def _grew(self, checked: _Checked, size: int) -> bool:
         """Tell whether the log was being written while it was read."""
@@ -289,6 +308,12 @@ class _Run:
         here = checked.root_at(remembered.size)
         if remembered.size > checked.size:
             detail = f"it is of {remembered.size} records; the log has {checked.size}"
+            kept = checked.unshown
+            if kept and (kept.size, kept.root) == (remembered.size, remembered.root):
+                detail += (
+                    "; it is kept there with all its records, though: witnesses see a checkpoint "
+                    "a moment before it is shown, everybody else afterwards"
+                )
             self._findings.add("rollback", remembered.where, detail)
         elif here is not None and here != remembered.root:
             detail = f"the log had another root at size {remembered.size}{self._proof(remembered)}"
@@ -321,6 +346,13 @@ class _Run:
         except note.NoteError:
             pass
         return ""
+
+
+def _is_here(epoch: Epoch, said: Checkpoint) -> bool:
+    """Tell whether the files of an epoch hold the whole tree of a checkpoint."""
+    aside = Findings()
+    tree = check_tree(epoch.source, said, (), aside)
+    return tree.holds and not aside
 
 
 def _nothing_in(directory: Path) -> str:

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"log"
@@ -14,22 +13,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-func read(path string) []byte {
-	if !strings.Contains(os.Args[1], "://") {
-		return must(os.ReadFile(os.Args[1] + "/" + path))
-	}
-	request := must(http.NewRequest("GET", strings.TrimRight(os.Args[1], "/")+"/"+path, nil))
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("TOKEN"))
-	answer := must(http.DefaultClient.Do(request))
-	if answer.StatusCode != 200 {
-		log.Fatal(path, ": ", answer.Status)
-	}
-	return must(io.ReadAll(answer.Body))
-}
-
 func main() {
-	verifier := must(note.NewVerifier(os.Args[2]))
-	signed := must(note.Open(read("checkpoint"), note.VerifierList(verifier)))
+	signed := must(note.Open(read("checkpoint"), note.VerifierList(must(note.NewVerifier(os.Args[2])))))
 	var origin, root string
 	var size, number int64
 	must(fmt.Sscanf(signed.Text, "%s\n%d\n%s\n", &origin, &size, &root))
@@ -40,24 +25,37 @@ func main() {
 		}
 		return found, nil
 	})
-	for number < size {
-		tile := tlog.Tile{H: 8, L: -1, N: number / 256, W: int(min(256, size-number/256*256))}
-		path := strings.Replace(tile.Path(), "tile/8/data/", "tile/entries/", 1)
-		for bundle := read(path); len(bundle) > 0; number++ {
-			end := 2 + binary.BigEndian.Uint16(bundle)
+	for first := int64(0); first < size; first += 256 {
+		tile := tlog.Tile{H: 8, L: -1, N: first / 256, W: int(min(256, size-first))}
+		for bundle := read(strings.Replace(tile.Path(), "8/data", "entries", 1)); len(bundle) > 0; number++ {
+			end := 2 + int(bundle[0])<<8 + int(bundle[1])
 			hashes = append(hashes, must(tlog.StoredHashes(number, bundle[2:end], stored))...)
 			bundle = bundle[end:]
 		}
 	}
-	if found := must(tlog.TreeHash(size, stored)); number != size || found.String() != root {
-		log.Fatalf("FAIL: %d entries with root %v, but %d with %s were signed", number, found, size, root)
+	if number != size || must(tlog.TreeHash(size, stored)).String() != root {
+		log.Fatalf("FAIL: these %d entries are not the %d with root %s that were signed", number, size, root)
 	}
-	fmt.Printf("PASS: the %d entries of %s are the ones that %s signed\n", size, origin, verifier.Name())
+	fmt.Printf("PASS: the %d entries of %s are the ones that %s signed\n", size, origin, signed.Sigs[0].Name)
+}
+
+func read(path string) []byte {
+	place := strings.TrimRight(os.Args[1], "/") + "/" + path
+	if !strings.Contains(place, "://") {
+		return must(os.ReadFile(place))
+	}
+	request := must(http.NewRequest("GET", place, nil))
+	request.Header.Set("Authorization", "Bearer "+os.Getenv("TOKEN"))
+	answer := must(http.DefaultClient.Do(request))
+	if answer.StatusCode != 200 {
+		log.Fatal(place, ": ", answer.Status)
+	}
+	return must(io.ReadAll(answer.Body))
 }
 
 func must[T any](value T, err error) T {
 	if err != nil {
-		log.Fatal(err)
+		log.Fatal("FAIL: ", err)
 	}
 	return value
 }
