@@ -94,15 +94,17 @@ def gate_of(
     if plan.labels is None:
         return None
     share, of = coverage.label_coverage, "predictions"
+    favourable = None if rows is None else _of_favourable(plan, rows)
     if rows is not None and plan.settings.label_observed == "favourable_only":
         # Of the others no outcome can ever become known.
-        share, of = _of_favourable(plan, rows), "favourable predictions"
+        share, of, favourable = favourable, "favourable predictions", None
     return LabelGate(
         signals=label_based(),
         mature=due.mature,
         coverage=share,
         needed=plan.labels.min_coverage,
         of=of,
+        favourable=favourable,
         only=only,
     )
 

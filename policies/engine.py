@@ -42,12 +42,14 @@ Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
 Action = Literal["raise", "keep", "clear"]
 Scope = Literal["rule", "window"]
 
+SELECTIVE = "selective_labels"
+
 LASTING_REASONS = (
     "not_applicable",
     "not_configured",
     "only_in_run",
     "published_at",
-    "selective_labels",
+    SELECTIVE,
 )
 """Reasons of signals that will not go away by waiting; they show, but call nobody."""
 
@@ -95,8 +97,10 @@ class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
 
     `signals` names these signals.  Before the window is `mature` their verdicts are provisional:
     nothing is remembered and nobody is told.  Then they are decided once, if the share `coverage`
-    of labelled predictions reaches `needed`; `of` says in words of what it is.  `only`: judge only
-    them, because everything else was judged before.
+    of labelled predictions reaches `needed`; `of` says in words of what it is.  `favourable` is
+    that share among favourable predictions, where labels were expected of all: if even these have
+    too few, labels that look selective are missing, which somebody has to know.  `only`: judge
+    only them, because everything else was judged before.
     """
 
     signals: frozenset[str]
@@ -104,6 +108,7 @@ class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float | None
     needed: float
     of: str = "predictions"
+    favourable: float | None = None
     only: bool = False
 
 
@@ -239,6 +244,14 @@ def _too_few_labels(scene: _Scene, rule: Rule) -> str | None:
     return f"label_coverage: {labels.coverage:.2f} of {labels.of}, needed {labels.needed:g}"
 
 
+def _whatever_labels_come(scene: _Scene, signal: Signal) -> bool:
+    """Tell whether a signal lacks something that more labels would not mend."""
+    labels = scene.labels
+    if labels is not None and (signal.reason or "").startswith(SELECTIVE):
+        return labels.favourable is None or labels.favourable >= labels.needed
+    return _why_unmeasured(scene, signal) == "permanent"
+
+
 def _by_name(signals: Sequence[Signal], hidden: Sequence[Signal]) -> dict[str, dict[str, Signal]]:
     found: dict[str, dict[str, Signal]] = {}
     for signal in (*signals, *hidden):
@@ -268,7 +281,7 @@ def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgeme
     if not scene.coverage.complete:
         return _incomplete(scene, rule, signal.subject, because)
     too_few = _too_few_labels(scene, rule)
-    if too_few is not None and _why_unmeasured(scene, signal) != "permanent":
+    if too_few is not None and not _whatever_labels_come(scene, signal):
         return _Judgement(
             subject=signal.subject,
             state="not_assessable",

@@ -9,7 +9,7 @@ import pytest
 
 from agent.labels.settings import LabelSettings
 from agent.signals.table import label_based
-from policies.model import Alert, Report, Verdict
+from policies.model import Alert, Report, Verdict, Window
 from tests.acceptance.scenario import Scenario
 from tests.support.events import seconds
 
@@ -215,12 +215,52 @@ def about_labels(scenario: Scenario, alert: Alert) -> bool:
     return rule is not None and rule.signal in label_based()
 
 
+def days(known: Sequence[int]) -> tuple[Report, set[str]]:
+    """Return the final report of the second half day, and the rules on labels that alert by then.
+
+    Of 960 decisions in one and a half days, favourable where `i % 10 < 7`, those of `known` have
+    labels.
+    """
+    scenario = scene()
+    scenario.push(events(960, 135))
+    scenario.push([label(i, recorded=START + 2 * DAY) for i in known])
+    move(scenario, START + 37 * HOUR)
+    reports = move(scenario, START + HORIZON + 40 * HOUR)
+    second = Window(start=START + 12 * HOUR, end=START + DAY, length="12h")
+    report = [r for r in reports if r.window == second and r.model_version == "*"][-1]
+    assert report.final
+    told = {a.labels["rule"] for a in scenario.alerts if about_labels(scenario, a)}
+    return report, told
+
+
+ACCEPTED = [i for i in range(960) if i % 10 < 7]
+OPPORTUNITY = "fairness.equal_opportunity_difference"
+
+
+def on_opportunity(report: Report) -> list[Verdict]:
+    return [v for v in report.verdicts if any(b.name == OPPORTUNITY for b in v.because)]
+
+
 def test_labels_of_accepted_cases_only_make_rates_not_assessable() -> None:
-    accepted = [label(i, recorded=START + DAY) for i in range(240) if i % 10 < 7]
-    report = mature_after(events(), accepted)
-    rates = [s for s in report.signals if s.name == "fairness.equal_opportunity_difference"]
-    assert rates
-    assert all(s.status != "ok" for s in rates)
+    report, told = days(ACCEPTED)
+    names = (OPPORTUNITY, "fairness.true_positive_rate")
+    rates = [s for s in report.signals if s.name in names]
+    assert {(s.status, s.reason) for s in rates} == {("insufficient_data", "selective_labels")}
+    assert {(v.state, v.reason) for v in on_opportunity(report)} == {
+        ("not_assessable", "insufficient_data: selective_labels")
+    }
+    assert told.isdisjoint(v.rule for v in on_opportunity(report))
+
+
+@pytest.mark.parametrize("one_in", [0, 20])
+def test_a_few_labels_of_accepted_cases_are_too_few_and_somebody_hears_of_it(one_in: int) -> None:
+    report, told = days(ACCEPTED[::one_in] if one_in else [])
+    assert (report.coverage.labelled > 0) == bool(one_in)
+    share = f"{report.coverage.label_coverage:.2f}"
+    assert {(v.state, v.reason) for v in on_opportunity(report)} == {
+        ("not_assessable", f"label_coverage: {share} of predictions, needed 0.8")
+    }
+    assert {v.rule for v in on_opportunity(report)} <= told
 
 
 @pytest.mark.parametrize("bound", [40, 100])
