@@ -7,6 +7,7 @@ records and the configuration.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -42,13 +43,17 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Result:
-    """What a backtest found.  `reports` in the order of contract C4, every revision."""
+    """What a backtest found.  `reports` in the order of contract C4, every revision.
+
+    `labels`: what became of labels, by `agent.labels.intake.OUTCOMES`.
+    """
 
     plan: Plan | None = None
     reports: list[Report] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     events: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    labels: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
 
     def last_revisions(self) -> list[Report]:
@@ -169,6 +174,7 @@ def _end(result: Result, plan: Plan, state: SystemState, clock: FrozenClock) -> 
         why = "a hole in event time holds more than max_empty_windows"
         result.notes = (*result.notes, f"{left_out}: {why}")
     if state.labels is not None:
+        result.labels += state.labels.settled
         state.labels.table.close()
 
 
@@ -195,6 +201,7 @@ def _note(result: Result, outcome: Outcome) -> None:
     result.reports += outcome.reports()
     if outcome.absorbed is not None:
         result.events += outcome.absorbed.events
+        result.labels += outcome.absorbed.labels.outcomes
         for reason, amount in outcome.absorbed.rejected.items():
             result.rejected[reason] = result.rejected.get(reason, 0) + amount
 

@@ -282,7 +282,7 @@ def labels_due(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> 
     labels = state.labels
     if labels is None or plan.labels is None:
         return []
-    labels.matured_to = max(labels.matured_to, _read_to(state))
+    labels.matured_to = max(labels.matured_to, _read_to(state, now))
     horizon = plan.labels.horizon
     mature: list[tuple[WindowKey, Waiting]] = []
     if at_once or (labels.earliest is not None and labels.earliest + horizon <= labels.matured_to):
@@ -312,10 +312,10 @@ def _waiting_due(key: WindowKey, waiting: Waiting, *, mature: bool) -> Due:
     return Due(key.version, window, None, waiting.revision + 1, mature, mature=mature)
 
 
-def _read_to(state: SystemState) -> int:
+def _read_to(state: SystemState, now: float) -> int:
     """Return the event time up to which labels have been read as well."""
     labels = state.labels
-    if labels is None or labels.held_open:
+    if labels is None or labels.held_open or (labels.awaited and now < labels.awaited_until):
         return 0
     least = state.closed_to or 0
     for partition in state.partitions_of_labels():

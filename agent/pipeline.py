@@ -205,9 +205,8 @@ class Pipeline:
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
         if opened.state.labels is not None:
-            opened.state.labels.sources = {
-                i.source for i in self._inputs if i.system == system and i.labels_only
-            }
+            alone = {i.source for i in self._inputs if i.system == system and i.labels_only}
+            opened.state.labels.expect(alone, self._now())
         running.skipped = opened.state.skipped
         silence.hand_over(running.unopened, opened.state)
         self.announce(opened.announced)
@@ -282,6 +281,8 @@ class Pipeline:
                 for partition in running.state.partitions.values() if running.state else ():
                     partition.active_at += step
                 silence.shift(running.state or running.unopened, step)
+                if running.state is not None and running.state.labels is not None:
+                    running.state.labels.awaited_until += step
         return now
 
     def _take_one(self) -> bool:

@@ -123,7 +123,7 @@ class SystemState:
         return [p for key, p in self.partitions.items() if _source(key) not in labels]
 
     def partitions_of_labels(self) -> list[Partition]:
-        """Return the partitions of sources that have brought labels and never an event."""
+        """Return the partitions of sources of labels: by configuration, or by what they bring."""
         labels = self._sources_of_labels()
         return [p for key, p in self.partitions.items() if _source(key) in labels]
 
@@ -131,9 +131,8 @@ class SystemState:
         if self.labels is None:
             return set()
         with_labels = {_source(k) for k, p in self.partitions.items() if p.labelled_to is not None}
-        return with_labels - {
-            _source(k) for k, p in self.partitions.items() if p.newest is not None
-        }
+        with_events = {_source(k) for k, p in self.partitions.items() if p.newest is not None}
+        return self.labels.sources | (with_labels - with_events)
 
     def coverage_of_partitions(self) -> Partitions:
         """Return how many partitions are read, of how many, over all sources."""

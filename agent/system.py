@@ -82,6 +82,8 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
         key = partition_key(status.source, name)
         partition = state.partitions.setdefault(key, Partition(active_at=now))
         partition.caught_up = name in status.caught_up
+    if state.labels is not None and 0 < status.total == len(status.assigned):
+        state.labels.awaited.discard(status.source)
     prefix = partition_key(status.source, "")
     for key, partition in state.partitions.items():
         if key.startswith(prefix) and key.removeprefix(prefix) not in status.assigned:

@@ -117,11 +117,14 @@ def _configured_file(config: Config, system: System, path: Path) -> Path:
 
 def _print(result: Result, reports: Sequence[Report], output: Output) -> None:
     from agent.cli.output import print_lines
+    from agent.cli.rejected_text import labels_words
     from agent.cli.report_table import report_lines
     from policies.model import encode_report
 
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
+    if words := labels_words(result.labels):
+        print(f"note: labels: {words}", file=sys.stderr)
     if output is Output.json:
         print_lines(encode_report(report) for report in reports)
         return

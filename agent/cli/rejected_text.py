@@ -1,4 +1,4 @@
-"""Counts of rejected records in words."""
+"""Counts of rejected records, and of labels, in words."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ def rejected_words(rejected: Mapping[str, int]) -> str:
     counts = ", ".join(f"{reason} {n}" for reason, n in sorted(rejected.items()))
     remedy = _REMEDIES.get(max(sorted(rejected), key=lambda reason: rejected[reason], default=""))
     return f"{counts}; {remedy}" if remedy else counts
+
+
+_LABELS = {
+    "repeated": "repeats",
+    "superseded": "disagree with another one: the later holds",
+    "late": "recorded before or after their time counts (time.pair_horizon, time.label_horizon)",
+    "orphan": "of ids without an event",
+    "not_sampled": "beyond labels.max_pending: outside the sample",
+}
+
+
+def labels_words(outcomes: Mapping[str, int]) -> str:
+    """Return what became of labels that are more or other than one for an event; may be empty."""
+    return "; ".join(f"{outcomes[n]} {words}" for n, words in _LABELS.items() if outcomes.get(n))

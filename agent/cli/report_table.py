@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from policies.model import Report, Signal, State, Verdict, rfc3339, subject_text
+from policies.model import Coverage, Report, Signal, State, Verdict, rfc3339, subject_text
 
 _ORDER: dict[State, int] = {"breach": 0, "warn": 1, "not_assessable": 2, "ok": 3}
 
@@ -17,7 +17,7 @@ def report_lines(report: Report) -> Iterator[str]:
     states = ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts[state])
     yield (
         f"{rfc3339(window.start)} {window.length}  {report.system} version {report.model_version}  "
-        f"events {coverage.events}  {states or 'no verdicts'}"
+        f"events {coverage.events}  {_labels(coverage)}{states or 'no verdicts'}"
         + ("" if coverage.complete else f"  incomplete: {coverage.incomplete_because}")
         + ("" if report.final else f"  revision {report.revision}, provisional")
     )
@@ -25,6 +25,12 @@ def report_lines(report: Report) -> Iterator[str]:
     for verdict in sorted(report.verdicts, key=lambda v: _ORDER[v.state]):
         if verdict.state != "ok":
             yield "  " + verdict_line(verdict, signals)
+
+
+def _labels(coverage: Coverage) -> str:
+    if coverage.label_coverage is None:
+        return ""
+    return f"labelled {coverage.labelled} ({coverage.label_coverage:.0%})  "
 
 
 def verdict_line(verdict: Verdict, signals: Mapping[tuple[str, str], Signal]) -> str:

@@ -12,6 +12,13 @@ from agent.labels.sample import Sample
 from agent.labels.table import Key, LabelTable
 from agent.labels.texts import Texts
 
+AWAITED_FOR = 300
+"""Seconds after a start that maturity waits for a source of labels to be assigned.
+
+As long as a Kafka group gives its members to come back by default; one that was killed counts as
+there until then.
+"""
+
 
 class Waiting(msgspec.Struct, array_like=True):
     """A reported window whose labels may still come; what it said is in the table.
@@ -36,8 +43,9 @@ class LabelState:
     `versions` and `touched` are ways into `waiting`, whose earliest end is at least `earliest`;
     `dirty_windows` are those whose document is behind.  `looked_at`: clock time of the last look
     for windows to restate.  `held_open`: no window is mature before the input ends.  `sources`
-    are those configured to bring labels alone.  `settled`:
-    what has become of labels since they were last counted.
+    are those configured to bring labels alone; `awaited` those of them of which not all
+    partitions have been assigned since the start: they hold maturity until `awaited_until` (clock
+    time).  `settled`: what has become of labels since they were last counted.
     """
 
     table: LabelTable
@@ -56,10 +64,18 @@ class LabelState:
     looked_at: float = 0.0
     held_open: bool = False
     sources: set[str] = field(default_factory=set)
+    awaited: set[str] = field(default_factory=set)
+    awaited_until: float = 0.0
     settled: Counter[str] = field(default_factory=Counter)
     dirty_windows: set[Key] = field(default_factory=set)
     stored_texts: int = 0
     dirty: bool = False
+
+    def expect(self, sources: Iterable[str], now: float) -> None:
+        """Note which sources bring labels alone, when they are about to be read."""
+        self.sources = set(sources)
+        self.awaited = set(self.sources)
+        self.awaited_until = now + AWAITED_FOR
 
     def touch(self, places: Iterable[tuple[str, int]]) -> None:
         """Note that labels came for windows of these lengths and starts."""

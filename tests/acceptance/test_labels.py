@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from agent.labels.settings import LabelSettings
+from agent.labels.state import AWAITED_FOR
 from agent.signals.table import label_based
+from agent.system import observe_status
+from collectors.base import SourceStatus
 from policies.model import Alert, Report, Verdict, Window
 from tests.acceptance.scenario import Scenario
 from tests.support.events import seconds
@@ -208,6 +211,42 @@ def test_a_provisional_verdict_calls_nobody_and_a_mature_one_does() -> None:
     assert any(v.state == "breach" for r in reports for v in on_labels(r))
     raised = [a for a in scenario.alerts if about_labels(scenario, a)]
     assert "PantauBreach" in {a.labels["alertname"] for a in raised}
+
+
+def test_labels_whose_source_is_assigned_late_after_a_start_are_not_passed_over() -> None:
+    scenario = scene()
+    assert scenario.state.labels is not None
+    now = scenario.clock.now()
+    scenario.state.labels.expect({"outcomes"}, now)
+    scenario.push(events())
+    # Its partitions of an earlier life count as another member's while nothing is assigned.
+    assert of_hour(move(scenario, START + HORIZON + 2 * HOUR))[0].final is False
+    nothing = SourceStatus("outcomes", frozenset(), 2, frozenset())
+    observe_status(scenario.plan, scenario.state, nothing, now)
+    assert [r for r in of_hour(scenario.wait(250)) if r.final] == []
+    both = frozenset({"0", "1"})
+    observe_status(
+        scenario.plan, scenario.state, SourceStatus("outcomes", both, 2, frozenset()), now
+    )
+    assert [r for r in of_hour(scenario.wait(5)) if r.final] == []
+    scenario.push(labels(), source="outcomes")
+    observe_status(scenario.plan, scenario.state, SourceStatus("outcomes", both, 2, both), now)
+    last = [r for r in of_hour(scenario.wait(5)) if r.final]
+    assert [r.coverage.label_coverage for r in last] == [1.0]
+
+
+def test_a_source_of_labels_that_is_never_assigned_holds_maturity_for_a_bounded_time() -> None:
+    scenario = scene()
+    assert scenario.state.labels is not None
+    scenario.state.labels.expect({"outcomes"}, scenario.clock.now())
+    scenario.push(events())
+    nothing = SourceStatus("outcomes", frozenset(), 2, frozenset())
+    observe_status(scenario.plan, scenario.state, nothing, scenario.clock.now())
+    assert of_hour(move(scenario, START + HORIZON + 2 * HOUR))[0].final is False
+    assert [r for r in of_hour(scenario.wait(AWAITED_FOR - 1)) if r.final] == []
+    last = [r for r in of_hour(scenario.wait(1)) if r.final]
+    assert [r.coverage.label_coverage for r in last] == [0.0]
+    assert last[0].coverage.incomplete_because == "partial_assignment"
 
 
 def about_labels(scenario: Scenario, alert: Alert) -> bool:
