@@ -148,3 +148,22 @@ def test_a_source_of_labels_rejects_records_without_an_id_or_a_label(
     rejected = [c["rejected"] for c in found if c["rejected"]]
     assert {"missing_id": 3, "missing_label": 2} in rejected
     assert sum(c["labelled"] for c in found) == 4 * 100
+
+
+def test_a_backtest_says_what_became_of_labels_that_do_not_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = events()
+    labels = later(rows)
+    late = [{**one, "recorded_at": rfc3339(START + 40 * 86_400)} for one in labels[:100]]
+    lost = [{**one, "id": f"nobody {i}"} for i, one in enumerate(labels[:7])]
+    write_lines(tmp_path / "live.jsonl", as_lines([*rows, *labels[100:], *late, *lost]))
+    (tmp_path / "pantau.yaml").write_text(ONE_FILE.replace("{size}", "5000"))
+    main(["backtest", "-c", str(tmp_path / "pantau.yaml"), "--fail-on", "never"])
+    told = capsys.readouterr()
+    why = "recorded before or after their time counts (time.pair_horizon, time.label_horizon)"
+    assert f"note: labels: 100 {why}; 7 of ids without an event" in told.err
+    assert "nobody" not in told.out + told.err
+    pooled = [one for one in told.out.splitlines() if " version *  events " in one]
+    assert "  events 30  labelled 0 (0%)  " in pooled[0]
+    assert "  labelled 30 (100%)  " in pooled[-3]
