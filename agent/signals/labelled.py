@@ -148,6 +148,25 @@ class Labelled:
             counts += np.bincount(actual * size + predicted, minlength=size * size)
         return Confusion(classes, counts.reshape(size, size))
 
+    def of_other_values(self, least: int) -> bool:
+        """Tell whether labels are other than predictions altogether, such as `paid` beside 1.
+
+        Then they do not share a value space (contract C9) and nothing can be said of errors.  With
+        one value on either side all predictions may simply be wrong, and so they may by chance in
+        fewer than `least` rows.
+        """
+        return self.n >= least and self._is_apart
+
+    @cached_property
+    def _is_apart(self) -> bool:
+        prediction, label = self.rows.prediction, self.rows.label
+        if not isinstance(prediction, Categorical) or not isinstance(label, Categorical):
+            return False
+        there = _present(prediction) & _present(label)
+        predicted = {self.name(text) for text in _used(prediction, there)}
+        actual = {self.name(text) for text in _used(label, there)}
+        return predicted.isdisjoint(actual) and len(predicted | actual) > 2
+
     def name(self, text: str) -> str:
         """Return the class that a text of the prediction or the label stands for."""
         return min(self.favourable) if text in self.favourable else text

@@ -10,7 +10,7 @@ from agent.signals.context import SignalContext
 from agent.signals.gaps import Attribute
 from agent.signals.groups import GroupRate, attributes
 from agent.signals.labelled import GroupOutcome, Labelled, Scores
-from agent.signals.measures import NO_LABELS, NO_SCORE, SELECTIVE, SEVERAL, selective
+from agent.signals.measures import NO_LABELS, NO_SCORE, OTHER_VALUES, SELECTIVE, SEVERAL, selective
 
 NO_LABEL = "not_configured: label"
 
@@ -94,4 +94,6 @@ def _without_labels(one: Attribute[GroupRate]) -> Attribute[GroupOutcome]:
 def _problem(context: SignalContext, labelled: Labelled, one: Attribute[GroupRate]) -> str | None:
     if selective(labelled, context.settings.label_observed):
         return SELECTIVE
+    if one.problem is None and labelled.of_other_values(max(1, one.least)):
+        return OTHER_VALUES
     return one.problem or (NO_LABELS if labelled.n == 0 else None)

@@ -19,6 +19,7 @@ REGRESSION = "not_applicable: predictions are quantities"
 CLASSES = "not_applicable: predictions are classes"
 SEVERAL = "not_applicable: one score cannot tell several classes"
 SELECTIVE = "selective_labels"
+OTHER_VALUES = "labels_of_other_values"
 NO_LABELS = "no_labels"
 NO_SCORES = "no_scores"
 SCORE_FOR = "not_configured: event.score_for is no class of these predictions"
@@ -168,6 +169,8 @@ def _of_scores(labelled: Labelled, ask: Ask, positive: str | None) -> dict[str, 
     elif positive is None:
         several = labelled.favourable or matrix is None or len(matrix.classes) > 2
         reason = SEVERAL if several else NO_POSITIVE
+        if labelled.of_other_values(ask.least):
+            reason = OTHER_VALUES
     elif labelled.scores_for_nothing:
         reason = SCORE_FOR
     if reason is not None:
@@ -195,6 +198,8 @@ def _of_score(
         reason = NO_SCORES
     else:
         reason = _too_few(scores.n, ask)
+        if reason is None and labelled.of_other_values(ask.least):
+            reason = OTHER_VALUES
     if reason is None and ranks and not (len(scores.positives) and len(scores.negatives)):
         reason = ONE_CLASS
     if reason is None and not ranks:
@@ -224,6 +229,8 @@ def _why_not(labelled: Labelled, ask: Ask, selective_matters: bool) -> str | Non
     if selective_matters and selective(labelled, ask.observed):
         return SELECTIVE
     reason = _too_few(labelled.n, ask)
+    if reason is None and labelled.of_other_values(ask.least):
+        reason = OTHER_VALUES
     return reason or (TOO_MANY if labelled.confusion is None else None)
 
 

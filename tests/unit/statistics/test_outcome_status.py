@@ -237,6 +237,28 @@ def test_classes_that_the_reference_does_not_know_are_not_named() -> None:
     value_of(one(bare, "performance.f1"))
 
 
+@pytest.mark.parametrize("countless", [False, True])
+def test_labels_that_are_no_value_of_a_prediction_are_not_compared_with_them(
+    countless: bool,
+) -> None:
+    n = 1000
+    label = [f"case {i}" if countless else ("paid", "default")[i % 2] for i in range(n)]
+    signals = found(label=label)
+    for name in (TPR, EOD, FPD, "performance.accuracy", "performance.brier", "performance.f1"):
+        assert {s.reason for s in signals if s.name == name} == {"labels_of_other_values"}, name
+    assert not [s for s in signals if s.name in LABEL_BASED and s.value is not None]
+
+
+def test_predictions_that_are_all_wrong_are_measured() -> None:
+    signals = found(prediction=np.ones(1000, int), label=np.zeros(1000, int))
+    assert value_of(one(signals, "performance.accuracy")) == 0.0
+
+
+def test_few_labels_of_other_values_are_too_few_first() -> None:
+    few = found(label=[("paid", "default")[i % 2] if i < 50 else None for i in range(1000)])
+    assert reason(few, "performance.accuracy") == "below_min_performance_n"
+
+
 def test_countless_classes_are_no_classes() -> None:
     texts = [f"id{i}" for i in range(1000)]
     signals = found(prediction=texts, label=texts)
