@@ -57,7 +57,7 @@ def outcomes_of(plan: Plan, state: SystemState, due: Due, look: Look) -> Outcome
         gathered = gather(plan.labels, state.labels, due.window.start, due.window.end)
         look.gathered[due.window] = gathered
     version = None if due.version == ALL_VERSIONS else due.version
-    return outcome_rows(plan.labels, state.labels, gathered, version=version, mature=due.mature)
+    return outcome_rows(state.labels, gathered, version=version, mature=due.mature)
 
 
 def with_labels(

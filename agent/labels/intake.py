@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.labels.gather import MICROSECONDS, in_time
 from agent.labels.ids import highest, rank, row_ids, stored
-from agent.labels.sample import ENDLESS, HOUR, Cut, admit, close, tighten, unclosed
+from agent.labels.sample import ENDLESS, HOUR, Cut, admit, close, relieve, tighten
 from agent.labels.settings import LabelSettings
 from agent.labels.state import LabelState
 from agent.labels.table import Known
@@ -91,8 +91,7 @@ def take_events(
         _add(settings, state, batch, kept, ids[keep], [versions[c] for c in kept_codes.tolist()])
         counts.outcomes["joined"] += int(own[kept].sum())
         state.dirty = True
-    if unclosed(state.sample) > 2 * settings.max_pending:
-        _remove(state, [tighten(state.sample, settings.max_pending)])
+    _remove(state, relieve(state.sample, settings.max_pending))
     lone: Flags = predicted & ~joinable
     return lone
 

@@ -170,6 +170,15 @@ def tighten(sample: Sample, most: int) -> Cut:
             return Cut(first, ENDLESS, sample.cut)
 
 
+def relieve(sample: Sample, most: int) -> list[Cut]:
+    """Cut the rows of open panes at once if they are more than twice `most`; return what goes."""
+    removed: list[Cut] = []
+    # A cut that open panes have reached by themselves takes nothing from them.
+    while unclosed(sample) > 2 * most and sample.cut < RANKS - 1:
+        removed = [tighten(sample, most)]
+    return removed
+
+
 def unclosed(sample: Sample) -> int:
     """Return the rows of open panes."""
     return sum(sum(pane.counts) for pane in sample.panes.values())

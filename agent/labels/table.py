@@ -18,7 +18,10 @@ from typing import Any, NamedTuple
 from agent.labels.wire import NO_TIME
 
 CHUNK = 20_000
-"""Rows read at a time: what they need as Python objects stays small."""
+"""Ids looked up at a time."""
+
+CHUNK_OF_WINDOW = 4_000
+"""Rows of a window read at a time: as Python objects each takes some hundred bytes."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS {db}.outcome (
@@ -185,8 +188,21 @@ class LabelTable:
                 " WHERE r.system = ? AND r.second >= ? AND r.second < ? AND r.id <= ?",
                 (system, start, end, highest),
             )
-            while chunk := cursor.fetchmany(CHUNK):
+            while chunk := cursor.fetchmany(CHUNK_OF_WINDOW):
                 yield chunk
+
+    def rows_of(self, system: int, start: int, end: int, highest: int) -> int:
+        """Return how many events `window` yields, each as often as it came; perhaps a few more."""
+        return sum(
+            int(
+                self._connection.execute(
+                    f"SELECT coalesce(sum(copies), 0) FROM {db}.outcome"
+                    " WHERE system = ? AND second >= ? AND second < ? AND id <= ?",
+                    (system, start, end, highest),
+                ).fetchone()[0]
+            )
+            for db in self._all
+        )
 
     def find(self, system: int, ids: Sequence[int]) -> list[tuple[int, int]]:
         """Return (id, second) of the events that have one of the ids."""

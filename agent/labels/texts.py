@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,13 @@ class Texts:
     def decode(self, *columns: Small) -> tuple[Categorical, ...]:
         """Return columns of codes as categorical ones that share their values, which are sorted.
 
-        So they are the same whatever the order in which the texts were first met.
+        So they are the same whatever the order in which the texts were first met.  Where texts are
+        few their codes are int16: of a large window there are millions.
         """
         used = np.unique(np.concatenate([np.unique(c) for c in columns]) if columns else [])
         texts = sorted(self.texts[code - 1] for code in used.tolist() if code != MISSING)
-        table = np.full(len(self.texts) + 1, -1, np.int32)
+        small = len(texts) < np.iinfo(np.int16).max
+        table: Any = np.full(len(self.texts) + 1, -1, np.int16 if small else np.int32)
         for place, text in enumerate(texts):
             table[self._codes[text]] = place
         return tuple(Categorical(table[c], tuple(texts)) for c in columns)
