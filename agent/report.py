@@ -28,6 +28,7 @@ from policies.model import (
     Coverage,
     Partitions,
     Report,
+    Verdict,
     signal_order,
     unmeasured,
     verdict_order,
@@ -125,12 +126,15 @@ def judge_again(
         look.again.append((context, signals))
     judged = _judged(plan, state, due, rows, coverage, signals, again=True)
     others = {rule.id for rule in plan.policy.rules if rule.signal not in names}
+    said = [v for v in before.verdicts if v.rule in others]
+    if before.coverage.complete and not coverage.complete:
+        said = [_not_any_more(v, coverage, due) for v in said]
     report = msgspec.structs.replace(
         judged.report,
         signals=tuple(sorted([*kept, *judged.report.signals], key=signal_order)),
         verdicts=tuple(
             sorted(
-                [*(v for v in before.verdicts if v.rule in others), *judged.report.verdicts],
+                [*said, *judged.report.verdicts],
                 key=verdict_order,
             )
         ),
@@ -147,6 +151,17 @@ def judge_again(
         state.latest[key[:2]] = report
         state.dirty.latest.add(key[:2])
     return JudgedWindow(report, judged.judged)
+
+
+def _not_any_more(said: Verdict, coverage: Coverage, due: Due) -> Verdict:
+    """Return what is left of a verdict whose window has become incomplete (contract C11)."""
+    return msgspec.structs.replace(
+        said,
+        state="not_assessable",
+        severity="ticket",
+        reason=f"incomplete: {coverage.incomplete_because}",
+        since=said.since if said.state == "not_assessable" else due.window.start,
+    )
 
 
 def _same_content(report: Report, before: Report) -> bool:

@@ -249,6 +249,22 @@ def test_a_source_of_labels_that_is_never_assigned_holds_maturity_for_a_bounded_
     assert last[0].coverage.incomplete_because == "partial_assignment"
 
 
+def test_a_window_whose_content_is_lost_while_it_waits_has_no_verdict_any_more() -> None:
+    scenario = scene()
+    scenario.push(events())
+    first = of_hour(move(scenario, START + HOUR))[0]
+    assert "ok" in {v.state for v in first.verdicts}
+    assert scenario.state.labels is not None
+    # As when the agent starts again with other features.
+    for waiting in scenario.state.labels.waiting.values():
+        waiting.lost = True
+    mature = of_hour(move(scenario, START + HORIZON + HOUR))[0]
+    assert (mature.final, mature.coverage.complete) == (True, False)
+    assert {(v.state, v.reason) for v in mature.verdicts} == {
+        ("not_assessable", "incomplete: state_lost")
+    }
+
+
 def about_labels(scenario: Scenario, alert: Alert) -> bool:
     rule = scenario.plan.policy.rule(alert.labels["rule"])
     return rule is not None and rule.signal in label_based()
@@ -264,6 +280,7 @@ def days(known: Sequence[int]) -> tuple[Report, set[str]]:
     scenario.push(events(960, 135))
     scenario.push([label(i, recorded=START + 2 * DAY) for i in known])
     move(scenario, START + 37 * HOUR)
+    assert [a for a in scenario.alerts if about_labels(scenario, a)] == []
     reports = move(scenario, START + HORIZON + 40 * HOUR)
     second = Window(start=START + 12 * HOUR, end=START + DAY, length="12h")
     report = [r for r in reports if r.window == second and r.model_version == "*"][-1]
