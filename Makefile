@@ -23,6 +23,9 @@ help: ## Show this list
 
 .PHONY: demo
 demo: $(RUNTIME) ## Watch real loan decisions go wrong: the whole agent, no Kafka, no cluster
+	@$(MAKE) --no-print-directory evidence || echo "Evidently cannot be installed: the demo goes on without a report." >&2
+	@python="$${PANTAU_EVIDENCE__PYTHON:-$(EVIDENTLY)/bin/python}"; \
+	if [ -x "$$python" ]; then export PANTAU_EVIDENCE__PYTHON="$$python"; fi; \
 	$(BIN)/pantau demo
 
 # Evidently needs pandas below 3, and never shares a process with the agent: it has its own.
