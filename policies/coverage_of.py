@@ -64,11 +64,12 @@ def coverage_text(framework: Framework, rows: Sequence[dict[str, Any]]) -> list[
         lines.append(framework.note)
     lines.append(
         f"{covered} of {len(rows)} places have a rule that gives evidence for them; none of it is "
-        "a finding of compliance."
+        "a finding of compliance. Which of these rules are in force for a system, `pantau policy "
+        "explain` says."
     )
     width = max(len(str(row["item"])) for row in rows)
     for row in rows:
         rules = ", ".join(row["rules"]) or "not covered"
-        since = f" (applies from {row['applies_from']})" if row["applies_from"] else ""
+        since = f" (applies from {row['applies_from']} at the earliest)" if row["applies_from"] else ""
         lines.append(f"  {row['item']:<{width}}  {rules}  {row['title']}{since}")
     return lines

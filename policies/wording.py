@@ -144,7 +144,9 @@ def _what(head: Part, texts: dict[str, str]) -> str:
 
 
 def _interval(part: Part) -> str:
-    """Return the interval and n in words."""
+    """Return the interval and n in words; a count or an age has no interval worth the name."""
+    if part.low == part.high:
+        return "known exactly"
     level = f"{100 * part.level:g} %" if part.level is not None else "?"
     count = f", n {part.n}" if part.n is not None else ""
     return f"{level} interval {_number(part.low)} to {_number(part.high)}{count}"

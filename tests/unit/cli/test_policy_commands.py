@@ -183,6 +183,10 @@ def test_a_framework_shows_what_is_covered_and_what_is_not(
     assert "FA-1" in rows["Art10"]["rules"]
     assert rows["Art22"]["covered"] is False
     assert main(["policy", "show", "--framework", "eu-ai-act"]) == 0
-    assert "not covered" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "not covered" in text
+    assert "from 2 December 2027 for systems of Annex III and from 2 August 2028" in text
+    assert "Automatic recording of events (applies from 2027-12-02 at the earliest)" in text
+    assert "none of it is a finding of compliance" in text
     assert main(["policy", "show", "--framework", "eu-ai-ac"]) == 2
     assert "did you mean 'eu-ai-act'?" in capsys.readouterr().err

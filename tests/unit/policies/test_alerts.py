@@ -68,6 +68,13 @@ def test_an_alert_says_what_how_bad_since_when_why_and_what_next() -> None:
     assert texts["threshold"] == "> 0.2"
 
 
+def test_what_is_known_exactly_has_no_interval_in_words() -> None:
+    (alert,) = Watch(rule()).alert(0, psi(112, 112))
+    told = alert.annotations["description"]
+    assert "drift.psi of income is 112, known exactly, beyond the breach limit > 0.2" in told
+    assert alert.annotations["interval"] == "[112, 112]"
+
+
 def test_many_features_are_one_alert_that_names_the_five_worst() -> None:
     signals = [psi(0.3 + i / 10, 0.4 + i / 10, feature=f"f{i}") for i in range(8)]
     (alert,) = Watch(rule()).alert(0, *signals)
