@@ -13,6 +13,16 @@ from policies.nearest import did_you_mean
 _SHOWN = 80
 """Most characters of a wrong value that a message repeats."""
 
+_LOOKS = {
+    "id": "FA-1 for a rule (capitals first), our-bank for a pack, 4.15 for a question",
+    "rule": "FA-1",
+    "signal": "drift.psi: small letters, one dot, no spaces",
+    "version": "1.0.0",
+    "after": "30m, 4h or 2d",
+    "country": "SG",
+}
+"""A good value by key, for keys whose values have a form."""
+
 
 class PackError(Exception):
     """A pack that cannot be used; the message names file, line, rule and what to do."""
@@ -32,6 +42,9 @@ def describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         expected = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
         hint = did_you_mean(str(error["input"]), expected)
         return f"{name}: {error['input']!r} is not valid{hint}"
+    if kind == "string_pattern_mismatch":
+        wanted = _LOOKS.get(place[-1] if isinstance(place[-1], str) else "", error["msg"])
+        return f"{name}: {_short(error['input'])} should look like {wanted}"
     says = error["msg"].removeprefix("Value error, ")
     return f"{name}: {says[0].lower()}{says[1:]} (found {_short(error['input'])})"
 

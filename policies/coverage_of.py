@@ -70,6 +70,8 @@ def coverage_text(framework: Framework, rows: Sequence[dict[str, Any]]) -> list[
     width = max(len(str(row["item"])) for row in rows)
     for row in rows:
         rules = ", ".join(row["rules"]) or "not covered"
-        since = f" (applies from {row['applies_from']} at the earliest)" if row["applies_from"] else ""
+        since = (
+            f" (applies from {row['applies_from']} at the earliest)" if row["applies_from"] else ""
+        )
         lines.append(f"  {row['item']:<{width}}  {rules}  {row['title']}{since}")
     return lines

@@ -35,11 +35,24 @@ def policy_show(
         return _coverage(pack, framework, output)
     if pack is None:
         raise typer.BadParameter("name a PACK (`pantau policy list` lists them) or a --framework")
+    _check_with_what_it_includes(pack)
     if output is Output.json:
         print_json(show_pack(pack))
     else:
         print(show_text(pack))
     return 0
+
+
+def _check_with_what_it_includes(name: str) -> None:
+    """Raise what using a team's file would raise, so that showing it passes over no mistake."""
+    from agent.known_signals import known_signals
+    from policies.compose import compose
+    from policies.frameworks import frameworks
+    from policies.load import is_path, load_packs
+
+    packs = load_packs([name]) if is_path(name) else []
+    if any(pack.kind == "base" for pack in packs):
+        compose(packs, frameworks=frameworks(), signals=known_signals())
 
 
 def _coverage(pack: str | None, name: str, output: Output) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
-from agent.config.card import category_of
+from agent.config.card import Category, category_of
 from agent.config.model import Config
 from agent.config.packs import chosen_packs, packs_of
 from agent.config.system import AuditAttribute, System
@@ -78,8 +79,9 @@ def _refusal(name: str, attribute: AuditAttribute, rule: AttributeRule, pack: Pa
     what = f"{pack.title} ({rule.source}; confidence {rule.confidence}, {rule.verified_on})"
     if category is None:
         return (
-            f"say what it is about with `category`: {what} limits the processing of "
-            f"{', '.join(rule.categories)}"
+            f"its name does not tell what it is about, and {what} limits the processing of "
+            f"{', '.join(rule.categories)}: say what it is about with `category` (one of "
+            f"{', '.join(get_args(Category))})"
         )
     if category not in rule.categories:
         return None

@@ -190,3 +190,24 @@ def test_a_framework_shows_what_is_covered_and_what_is_not(
     assert "none of it is a finding of compliance" in text
     assert main(["policy", "show", "--framework", "eu-ai-ac"]) == 2
     assert "did you mean 'eu-ai-act'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("include: [ours.yaml]", "ours.yaml:5: the packs include each other in a circle"),
+        ("include: [asean-giude]", "ours.yaml:5: there is no policy pack 'asean-giude'; did you"),
+        (
+            "include: [asean-guide]\nchanges: [{rule: FA-9, stage: baseline, reason: so}]",
+            "ours.yaml:6: rule FA-9: no pack before this one has the rule 'FA-9'; did you mean",
+        ),
+    ],
+)
+def test_showing_a_file_does_not_pass_over_what_is_wrong_with_it(
+    body: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(f"id: ours\nkind: team\ntitle: Ours\nversion: 1.0.0\n{body}\n")
+    assert main(["policy", "show", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, says in err) == ("", True)

@@ -39,7 +39,9 @@ def test_what_the_country_forbids_is_refused_with_line_source_and_the_way_out(
 
 
 def test_a_name_that_does_not_tell_needs_a_category_there(tmp_path: Path) -> None:
-    assert "say what it is about with `category`" in refusal(card(tmp_path, "grp"))
+    told = refusal(card(tmp_path, "grp"))
+    assert "its name does not tell what it is about, and Lao PDR (LA-EDP:prohibited; " in told
+    assert "say what it is about with `category` (one of age, sex, race, " in told
     assert "is about religion" in refusal(card(tmp_path, "grp", ", category: religion"))
     assert load(card(tmp_path, "grp", ", category: region")).systems[0].id == "loan"
     assert load(card(tmp_path, "gender")).systems[0].id == "loan"

@@ -64,6 +64,10 @@ MISTAKES = {
         *(TR_1_BREACH, "breach: {at: .nan, origin: ours}"),
         "should be a finite number",
     ),
+    "a version": (
+        *("version: 0.2.0", 'version: "2"'),
+        "version: '2' should look like 1.0.0",
+    ),
     "an origin": (
         *(TR_1_BREACH, "breach: {at: 0.99, origin: asean}"),
         "rule TR-1: thresholds.human_in_the_loop.breach.origin: 'asean' is not valid; one of: ",
@@ -90,7 +94,7 @@ MISTAKES = {
     ),
     "a signal": (
         *("    signal: drift.share", "    signal: drift share"),
-        "rule DR-3: signal: string should match pattern",
+        "rule DR-3: signal: 'drift share' should look like drift.psi",
     ),
 }
 
