@@ -79,6 +79,7 @@ def _rule_lines(pack: Pack, principle: str) -> list[str]:
         lines.append(f"    signal {rule.signal} of {', '.join(rule.subjects)}; from {rule.stage}")
         for level in OVERSIGHT:
             lines.append(f"    {level}: {_limits(rule, level)}")
+        lines.append(f"    basis: {rule.basis}")
         lines.append(f"    next step: {rule.action}")
     return lines
 

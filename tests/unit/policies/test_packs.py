@@ -213,6 +213,8 @@ def test_the_texts_carry_the_disclaimer_each_rule_and_where_numbers_come_from() 
 @pytest.mark.parametrize("name", PACKS)
 def test_a_pack_shown_hides_nothing_that_it_says(name: str) -> None:
     pack, text = load_pack(name), show_text(name)
+    for rule in pack.rules:
+        assert f"    basis: {rule.basis}\n    next step: {rule.action}" in text
     for change in pack.changes:
         assert f"  {change.rule}: " in text
         assert change.reason in text
@@ -225,8 +227,8 @@ def test_a_pack_shown_hides_nothing_that_it_says(name: str) -> None:
         looked_up.extend(parts)
     for part in looked_up:
         assert f"{part.source}, verified {part.verified_on}, confidence {part.confidence}" in text
-    for rule in pack.attributes:
-        assert f"{rule.processing}: {', '.join(rule.categories)}" in text
+    for limited in pack.attributes:
+        assert f"{limited.processing}: {', '.join(limited.categories)}" in text
     for need in pack.requires:
         assert f"at least {need.oversight or need.maturity}: {need.reason}" in text
     if not pack.rules:
