@@ -21,7 +21,7 @@ from agent.silence import NAME, fold
 from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary, same
 from policies.alerts import Judged
-from policies.engine import evaluate
+from policies.engine import evaluate, judging_of
 from policies.model import (
     ALL_VERSIONS,
     Alert,
@@ -182,6 +182,9 @@ def _judged(
     *,
     again: bool = False,
 ) -> JudgedWindow:
+    longest = due.window.length == plan.lengths[-1]
+    gate = gate_of(plan, due, rows, coverage, only=again)
+    is_watched = due.version == ALL_VERSIONS and due.window.length == plan.lengths[0]
     evaluation = evaluate(
         plan.policy,
         model_version=due.version,
@@ -190,8 +193,8 @@ def _judged(
         hidden=signals.hidden,
         coverage=coverage,
         memory=state.memory,
-        longest=due.window.length == plan.lengths[-1],
-        labels=gate_of(plan, due, rows, coverage, only=again),
+        longest=longest,
+        labels=gate,
     )
     report = Report(
         system=plan.system,
@@ -202,6 +205,9 @@ def _judged(
         coverage=coverage,
         signals=tuple(sorted(signals.published, key=signal_order)),
         verdicts=evaluation.verdicts,
+        judging=judging_of(
+            plan.policy, longest=longest, labels=gate, between=(NAME,) if is_watched else ()
+        ),
     )
     state.memory.update(evaluation.memory)
     state.dirty.memory.update(evaluation.memory)

@@ -23,8 +23,10 @@ from policies.memory import (
     subjects_by_rule,
 )
 from policies.model import (
+    AwaitedLabels,
     Because,
     Coverage,
+    Judging,
     Severity,
     Signal,
     State,
@@ -36,7 +38,15 @@ from policies.model import (
 )
 from policies.subjects import subject_from, subject_kind
 
-__all__ = ["Evaluation", "Finding", "LabelGate", "Memory", "evaluate"]
+__all__ = [
+    "Evaluation",
+    "Finding",
+    "LabelGate",
+    "Memory",
+    "evaluate",
+    "gate_from",
+    "judging_of",
+]
 
 Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
 Action = Literal["raise", "keep", "clear"]
@@ -110,6 +120,40 @@ class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
     of: str = "predictions"
     favourable: float | None = None
     only: bool = False
+
+
+def judging_of(
+    policy: Policy, *, longest: bool, labels: LabelGate | None, between: Sequence[str] = ()
+) -> Judging:
+    """Return what `evaluate` was given that neither the signals nor the policy tell."""
+    of_rules = {rule.signal for rule in policy.rules}
+    watched = tuple(name for name in between if name in of_rules)
+    if labels is None:
+        return Judging(longest=longest, between=watched)
+    awaited = AwaitedLabels(
+        signals=tuple(sorted(of_rules & labels.signals)),
+        mature=labels.mature,
+        coverage=labels.coverage,
+        needed=labels.needed,
+        of=labels.of,
+        only=labels.only,
+    )
+    return Judging(longest=longest, labels=awaited, between=watched)
+
+
+def gate_from(judging: Judging) -> LabelGate | None:
+    """Return the gate that `judging_of` was made from."""
+    labels = judging.labels
+    if labels is None:
+        return None
+    return LabelGate(
+        signals=frozenset(labels.signals),
+        mature=labels.mature,
+        coverage=labels.coverage,
+        needed=labels.needed,
+        of=labels.of,
+        only=labels.only,
+    )
 
 
 class _Judgement(NamedTuple):

@@ -135,6 +135,32 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: str | None = None
 
 
+class AwaitedLabels(msgspec.Struct, frozen=True, kw_only=True):
+    """How verdicts on labels were made: `policies.engine.LabelGate`, for who judges again.
+
+    `signals` are those of the policy's rules that are made from labels.
+    """
+
+    signals: tuple[str, ...]
+    mature: bool
+    coverage: float | None
+    needed: float
+    of: str
+    only: bool
+
+
+class Judging(msgspec.Struct, frozen=True, kw_only=True):
+    """What verdicts hang on besides signals, coverage, policy and the windows before.
+
+    `between`: signals whose rules are judged between windows, too, so that `since` of a verdict on
+    them may be a moment that no window shows.
+    """
+
+    longest: bool
+    labels: AwaitedLabels | None = None
+    between: tuple[str, ...] = ()
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything said about one (system, model version, window) at one revision (contract C1)."""
 
@@ -146,6 +172,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage
     signals: tuple[Signal, ...]
     verdicts: tuple[Verdict, ...]
+    judging: Judging | None = None
+    """For the audit log; it is no part of the report line."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ def pull_into(url: str, folder: Path, token_file: Path | None) -> bool:
     from exporters.audit.read.pull import pull
     from exporters.audit.read.source import Web
 
-    with progress("files") as advance:
+    with progress("records") as advance:
         pulled = pull(Web(url, read_token(token_file)), folder, advance=advance)
     for problem in pulled.problems:
         print(f"{problem.code} at {problem.where}: {problem.detail}", file=sys.stderr)

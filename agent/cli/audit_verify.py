@@ -75,15 +75,8 @@ def _verify(directory: Path, evidence: Evidence, *, replay: bool) -> Verificatio
             directory,
             with_memory(evidence, directory),
             replay=replay,
-            label_based=_label_based() if replay else frozenset(),
             progress=lambda done, total: advance(done),
         )
-
-
-def _label_based() -> frozenset[str]:
-    from agent.signals.table import label_based
-
-    return label_based()
 
 
 def _refuse(**options: object) -> None:

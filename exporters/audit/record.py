@@ -155,9 +155,12 @@ def _verdict_drafts(report: Report) -> list[Draft]:
         return []
     rows = [_verdict_row(verdict) for verdict in report.verdicts]
     sev = max((_verdict_severity(v) for v in report.verdicts), key=_RANK.index)
+    head = _report_head(report)
+    if report.judging is not None:
+        head["judging"] = msgspec.to_builtins(report.judging)
     return [
         _report_draft(report, "policy.verdict", data, sev)
-        for data in _parts(_report_head(report), "verdicts", rows)
+        for data in _parts(head, "verdicts", rows)
     ]
 
 

@@ -149,6 +149,32 @@ class WindowData(Listed, frozen=True, kw_only=True):
     shortened: bool = False
 
 
+class AwaitedLabelsData(Listed, frozen=True, kw_only=True):
+    """Which verdicts wait for labels, whether the wait is over, and what share was needed.
+
+    `only`: the window was judged again for its labels, and the other verdicts stay as they were.
+    """
+
+    signals: list[Name]
+    mature: bool
+    coverage: float | None
+    needed: float
+    of: Literal["predictions", "favourable predictions"]
+    only: bool
+
+
+class JudgingData(Listed, frozen=True, kw_only=True):
+    """What verdicts hang on that is in no other record; `longest`: the system's longest window.
+
+    `between`: signals that are judged between windows, too, so that `since` of a verdict on them
+    may be a moment that no window shows.
+    """
+
+    longest: bool
+    labels: AwaitedLabelsData | None = None
+    between: list[Name] = []
+
+
 class VerdictsData(Listed, frozen=True, kw_only=True):
     """Every verdict on a window."""
 
@@ -157,6 +183,7 @@ class VerdictsData(Listed, frozen=True, kw_only=True):
     final: bool
     verdicts: list[VerdictData]
     part: Part
+    judging: JudgingData | None = None
 
 
 class AlertData(Listed, frozen=True, kw_only=True):

@@ -16,7 +16,6 @@ from rich.console import Console
 from agent import demo
 from agent.api import Api
 from agent.config.api import Api as ApiOptions
-from agent.signals.table import label_based
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import note
 from exporters.audit.read.evidence import Evidence, read_checkpoint, read_key
@@ -167,9 +166,7 @@ def test_url_key_and_the_go_program_verify_what_the_demo_left_behind(tmp_path: P
         assert verifiers.fsck(f"{url}/", folder / "audit.vkey", token)
     finally:
         api.stop(10.0)
-    found = verify_published(
-        folder / "audit", Evidence((read_key(vkey),)), replay=True, label_based=label_based()
-    )
+    found = verify_published(folder / "audit", Evidence((read_key(vkey),)), replay=True)
     # Group values are published at one length only, so the others cannot be judged again.
     assert {f.code for f in found.findings} == {"no_external_checkpoint", "verdict_not_replayed"}
     assert all(f.detail.startswith(("nothing here", "4 windows of 12h")) for f in found.findings)

@@ -23,7 +23,7 @@ from exporters.audit.format.note import Vkey
 from exporters.audit.jcs import canonical
 from exporters.audit.types import MomentMs  # noqa: F401 - the form of `time` in records
 from policies.effective import Policy, Rule, policy_text
-from policies.engine import evaluate
+from policies.engine import evaluate, judging_of
 from policies.memory import Memory
 from policies.model import Notice, Report
 from tests.unit.exporters.audit.logs import NOTHING, Hands, number, writer
@@ -123,7 +123,8 @@ def judged(index: int, memory: dict[str, Memory]) -> Report:
         longest=True,
     )
     memory.update(evaluation.memory)
-    return msgspec.structs.replace(bare, verdicts=evaluation.verdicts)
+    judging = judging_of(POLICY, longest=True, labels=None)
+    return msgspec.structs.replace(bare, verdicts=evaluation.verdicts, judging=judging)
 
 
 class Lab:

@@ -3,17 +3,16 @@
 Takes the records of all epochs in order.  What a verdict was made from is in the log, but for
 group values: those are published at one window length only (contract C8), so that fairness
 verdicts at the other lengths cannot be computed again and are told as `verdict_not_replayed`.
+Since when a silence lasts is taken as it is told: it is watched between windows.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import msgspec
@@ -21,17 +20,18 @@ import msgspec
 from exporters.audit import types
 from exporters.audit.findings import Findings, Result
 from policies.effective import Policy, Rule
-from policies.engine import PROVISIONAL, LabelGate, evaluate
-from policies.memory import Memory
-from policies.model import Coverage, Signal, Verdict, Window, subject_text
+from policies.engine import evaluate, gate_from
+from policies.memory import Memory, memory_key
+from policies.model import Coverage, Judging, Signal, Verdict, Window, subject_text
 
 BlobText = Callable[[str], bytes | None]
 """Returns the text of the blob `sha256:<hex>`, None if it is not there."""
 
 _ELSEWHERE = "published_at"
 """How the reason of a signal begins whose value is published at another window length only."""
-_NEEDED = re.compile(r"label_coverage: .* needed ([0-9.eE+-]+)$")
 _Name = tuple[str, str]
+_Place = tuple[str, str, str, int]
+"""System, model version, window length, start."""
 
 
 @dataclass(slots=True)
@@ -45,6 +45,7 @@ class _Report:
     coverage: Coverage
     where: str
     shortened: bool = False
+    judging: Judging | None = None
     signals: list[Signal] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
@@ -52,15 +53,12 @@ class _Report:
 class Replay:
     """Collects windows and verdicts, and compares each report with what the engine says."""
 
-    def __init__(
-        self, findings: Findings, blob_text: BlobText, label_based: frozenset[str] = frozenset()
-    ) -> None:
-        """`label_based` are the signals that are made from labels."""
+    def __init__(self, findings: Findings, blob_text: BlobText) -> None:
         self._findings, self._blob_text = findings, blob_text
-        self._label_based = label_based
         self._policies: dict[str, Policy | str] = {}
         self._memory: dict[str, dict[str, Memory]] = {}
         self._open: _Report | None = None
+        self._waiting: dict[_Place, dict[_Name, Verdict]] = {}
         self._hidden: Counter[tuple[str, str]] = Counter()
         self.compared = 0
 
@@ -107,6 +105,7 @@ class Replay:
         if report is None:
             return
         report.where = where
+        report.judging = None if data.judging is None else _as(data.judging, Judging)
         report.verdicts += [_verdict(row) for row in data.verdicts]
         if data.part.i == data.part.of:
             self._open = None
@@ -127,51 +126,59 @@ class Replay:
         if isinstance(policy, str):
             self._findings.add("verdict_not_replayed", report.where, policy, "UNKNOWN")
             return
+        judging = report.judging
+        if judging is None and report.verdicts:
+            detail = "which windows and labels its verdicts hang on is not in the log"
+            self._findings.add("verdict_not_replayed", report.where, detail, "UNKNOWN")
+            return
+        judging = judging or Judging(longest=True)
         memory = self._memory.setdefault(report.system, {})
-        hidden = _hidden_rules(report, policy)
+        evaluation = evaluate(
+            policy,
+            model_version=report.version,
+            window=report.window,
+            signals=report.signals,
+            coverage=report.coverage,
+            memory=memory,
+            longest=judging.longest,
+            labels=gate_from(judging),
+        )
         told = {_name(v): v for v in report.verdicts}
-        # Which window is the longest, and whether labels are awaited at all, is not in the log:
-        # of the few possible answers the one that agrees is taken.  Of the first only severities
-        # depend, of the second only when a verdict on labels was made.
-        tries = []
-        for longest, gate in product((True, False), self._gates(report, policy)):
-            evaluation = evaluate(
-                policy,
-                model_version=report.version,
-                window=report.window,
-                signals=report.signals,
-                coverage=report.coverage,
-                memory=memory,
-                longest=longest,
-                labels=gate,
-            )
-            right = {_name(v): v for v in evaluation.verdicts}
-            found = _differences(told, right)
-            unseen = {rule for rule, _, _ in found if rule in hidden}
-            shown = [one for one in found if one[0] not in hidden]
-            tries.append((shown, unseen, evaluation.memory))
-        differences, unseen, learnt = min(tries, key=lambda one: (len(one[0]), len(one[1])))
-        memory.update({k: m for k, m in learnt.items() if k.partition("|")[0] not in unseen})
+        right = {_name(v): v for v in evaluation.verdicts}
+        stay = self._staying(report, judging, policy, told)
+        watched = {rule.id for rule in policy.rules if rule.signal in judging.between}
+        found = _differences(told, right | stay, watched)
+        hidden = _hidden_rules(report, policy)
+        unseen = {rule for rule, _, _ in found if rule in hidden}
+        memory.update(evaluation.memory)
+        memory.update(_told_memory(report, unseen | watched, evaluation.memory))
         for rule in unseen:
             self._hidden[rule, report.window.length] += 1
         self.compared += sum(name[0] not in unseen for name in told)
-        for _, code, detail in differences:
-            result: Result = "UNKNOWN" if code == "verdict_not_replayed" else "FAIL"
-            self._findings.add(code, report.where, detail, result)
+        for rule, code, detail in found:
+            if rule not in unseen:
+                result: Result = "UNKNOWN" if code == "verdict_not_replayed" else "FAIL"
+                self._findings.add(code, report.where, detail, result)
 
-    def _gates(self, report: _Report, policy: Policy) -> list[LabelGate | None]:
-        """Return what may have held verdicts on labels back, by what the log says of them."""
-        rules = {rule.id for rule in policy.rules if rule.signal in self._label_based}
-        reasons = [v.reason or "" for v in report.verdicts if v.rule in rules]
-        if not reasons:
-            return [None]
-        gate = LabelGate(
-            signals=self._label_based,
-            mature=PROVISIONAL not in reasons,
-            coverage=report.coverage.label_coverage,
-            needed=next((float(found[1]) for found in map(_NEEDED.match, reasons) if found), 0.0),
-        )
-        return [gate, None]
+    def _staying(
+        self, report: _Report, judging: Judging, policy: Policy, told: dict[_Name, Verdict]
+    ) -> dict[_Name, Verdict]:
+        """Return the verdicts that a window judged again for its labels keeps from before."""
+        labels = judging.labels
+        if labels is None:
+            return {}
+        place = (report.system, report.version, report.window.length, report.window.start)
+        before = self._waiting.pop(place, None)
+        if not labels.mature:
+            self._waiting[place] = told
+        if not labels.only:
+            return {}
+        others = {rule.id for rule in policy.rules if rule.signal not in labels.signals}
+        if before is None:
+            detail = "the verdicts that it keeps from its first judgement are not in this log"
+            self._findings.add("verdict_not_replayed", report.where, detail, "UNKNOWN")
+            before = told
+        return {name: verdict for name, verdict in before.items() if name[0] in others}
 
     def _policy(self, data: types.ChangeData) -> Policy | str:
         """Return the policy of a logged text, or why there is none."""
@@ -187,6 +194,20 @@ class Replay:
         return Policy(id="", rules=rules, digest=data.digest, text=text)
 
 
+def _told_memory(report: _Report, rules: set[str], learnt: dict[str, Memory]) -> dict[str, Memory]:
+    """Return what is remembered of rules whose past the log does not show: what it says of it."""
+    found = {}
+    for verdict in report.verdicts:
+        key = memory_key(
+            verdict.rule, report.version, report.window.length, subject_text(verdict.subject)
+        )
+        if verdict.rule in rules and key in learnt:
+            found[key] = msgspec.structs.replace(
+                learnt[key], state=verdict.state, since=verdict.since
+            )
+    return found
+
+
 def _hidden_rules(report: _Report, policy: Policy) -> set[str]:
     """Return the rules that judge signals whose values are published at another length only."""
     names = {s.name for s in report.signals if (s.reason or "").startswith(_ELSEWHERE)}
@@ -194,9 +215,12 @@ def _hidden_rules(report: _Report, policy: Policy) -> set[str]:
 
 
 def _differences(
-    told: dict[_Name, Verdict], right: dict[_Name, Verdict]
+    told: dict[_Name, Verdict], right: dict[_Name, Verdict], watched: set[str]
 ) -> list[tuple[str, str, str]]:
-    """Return rules, finding codes and details, in the order of the verdicts' names."""
+    """Return rules, finding codes and details, in the order of the verdicts' names.
+
+    Of the rules `watched` it is not in the log since when a state has held.
+    """
     found = []
     for name in sorted(told.keys() | right.keys()):
         logged, judged = told.get(name), right.get(name)
@@ -210,7 +234,7 @@ def _differences(
         elif msgspec.structs.replace(logged, since=judged.since, evidence=None) != judged:
             detail = f"{what}: logged {_brief(logged)}, the signals give {_brief(judged)}"
             found.append((name[0], "verdict_differs", detail))
-        elif logged.since != judged.since:
+        elif logged.since != judged.since and name[0] not in watched:
             # A state may have begun before this log, or in an epoch that is gone.
             detail = f"{what}: since {logged.since}, by this log since {judged.since}"
             found.append((name[0], "verdict_not_replayed", detail))

@@ -60,12 +60,11 @@ def verify_published(
     evidence: Evidence,
     *,
     replay: bool = False,
-    label_based: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Verification:
     """Verify the published log in `directory`, all its epochs, against `evidence`.
 
-    `replay` judges the logged signals again; `label_based` are those that are made from labels.
+    `replay` judges the logged signals again.
     Raises `SourceError` if a file that is there cannot be read.
     """
     findings = Findings()
@@ -74,7 +73,7 @@ def verify_published(
         return findings.conclude(None, 0, checks=PUBLISHED, notes=())
     epochs = find_epochs(Folder(directory), findings)
     run = _Run(directory, evidence, findings, [_Checked(epoch) for epoch in epochs])
-    again = Replay(findings, run.blob_text, label_based) if replay else None
+    again = Replay(findings, run.blob_text) if replay else None
     run.check(again, progress)
     newest = epochs[-1].checkpoint if epochs else None
     return findings.conclude(
