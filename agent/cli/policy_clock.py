@@ -27,6 +27,8 @@ At = Annotated[
     ),
 ]
 By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so: a role or a mailbox.")]
+_SKEW = 300
+"""Seconds that the clocks of whoever states a moment and of this machine may differ."""
 Incidents = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the clocks end.")]
 
@@ -61,6 +63,7 @@ def clock_state(
     if known is not None and known.closed is not None:
         raise IncidentError(f"the incident {incident} is closed; give another id")
     moments = _moments(at)
+    _warn_of_the_future(moments)
     stated = Stated(
         id=incident,
         system=chosen.id,
@@ -84,11 +87,15 @@ def clock_close(
     from agent.cli.systems import choose_system
     from agent.clock import SystemClock
     from agent.config.load import load
-    from agent.incidents import check, path_of, read
+    from agent.incidents import IncidentError, check, path_of, read
 
     loaded = load(config)
     file = path_of(_folder(loaded), incident)
     known = read(file)
+    if known.closed is not None:
+        raise IncidentError(
+            f"the incident {incident} was closed by {known.closed_by}: {known.reason}"
+        )
     chosen = choose_system(loaded, known.system)
     closed = msgspec.structs.replace(
         known, closed=int(SystemClock().now()), closed_by=by, reason=reason
@@ -137,6 +144,20 @@ def _moments(given: list[str]) -> dict[str, int]:
         except ValueError as error:
             raise IncidentError(f"--at {text}: {error}") from error
     return moments
+
+
+def _warn_of_the_future(moments: dict[str, int]) -> None:
+    """Say which moments have not come yet: a slip in the year would hide that time is up."""
+    from agent.clock import SystemClock
+    from policies.model import rfc3339
+
+    for name, at in moments.items():
+        if at > SystemClock().now() + _SKEW:
+            print(
+                f"{name}={rfc3339(at)} is in the future; if that is a slip, state it again with "
+                "the right time",
+                file=sys.stderr,
+            )
 
 
 def _keep(config: Config, system: System, incident: Incident, file: Path, output: Output) -> int:

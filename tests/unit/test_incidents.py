@@ -240,3 +240,25 @@ def test_what_is_open_reaches_the_exporters_until_it_is_closed(
     assert main([*close, str(config)]) == 0
     watched.look(AT + HOUR)
     assert clocks.words("loan", AT + HOUR) == ""
+
+
+def test_what_is_closed_is_not_closed_again_with_another_reason(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    close = ["policy", "clock", "close", "INC-1", "-c", str(config), "--by"]
+    assert main([*close, "first", "--reason", "told"]) == 0
+    assert main([*close, "second", "--reason", "false alarm"]) == 2
+    assert "the incident INC-1 was closed by first: told" in capsys.readouterr().err
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
+    assert (incident.closed_by, incident.reason) == ("first", "told")
+
+
+def test_a_moment_in_the_future_is_taken_with_a_warning(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past, future = "detected_at=2020-01-01T00:00:00Z", "confirmed_at=2099-01-01T00:00:00Z"
+    assert main([*STATE, "--at", past, "--at", future, "-c", str(config)]) == 0
+    warned = capsys.readouterr().err
+    assert "confirmed_at=2099-01-01T00:00:00Z is in the future; if that is a slip," in warned
+    assert "detected_at" not in warned
