@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
+from agent.cli.check_optional import lacking
 from agent.config.system import System
 from agent.signals.table import all_signals, label_based
 from agent.windows import LENGTHS
@@ -106,7 +107,7 @@ def need_of(
         return Need(1, "labelled events", no_label)
     if signal == "governance.unregistered_version" and system.versions is None:
         return Need(1, "events", "no registered versions")
-    return Need(1, "events")
+    return Need(1, "events", lacking(signal, system))
 
 
 def events_to_clear(warn: float) -> int:

@@ -10,14 +10,27 @@ from agent.config.model import Config
 from agent.config.packs import chosen_packs, packs_of
 from agent.config.system import AuditAttribute, System
 from policies.complaint import PackError
+from policies.load import is_path, pack_files
+from policies.nearest import did_you_mean
 from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT
 from policies.regime import AttributeRule
+from policies.table import PACKS
 
 Place = tuple[str | int, ...]
 
 _PLAIN = ("asean-guide",)
 """Bases: they refuse nothing by themselves, so most configurations are read without their packs."""
+
+
+def unknown_packs(config: Config) -> Iterator[tuple[Place, str]]:
+    """Give configured names that no pack has, each with its place in the file."""
+    for i, name in enumerate(config.policies.packs):
+        if not is_path(name) and name not in PACKS and name not in (known := pack_files()):
+            yield (
+                ("policies", "packs", i),
+                f"there is no policy pack {name!r}{did_you_mean(name, known)}",
+            )
 
 
 def refused(config: Config) -> Iterator[tuple[Place, str]]:

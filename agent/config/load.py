@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from agent.config.environment import overrides_from, put, value_of
-from agent.config.inventory import refused
+from agent.config.inventory import refused, unknown_packs
 from agent.config.model import Config
 from agent.config.problems import ConfigError, Problem, of_file
 from agent.config.wording import describe, place_of
@@ -45,7 +45,8 @@ def load(
     if config is None or problems:
         raise ConfigError(_in_order(problems))
     anchored = _anchored(config, file.absolute().parent)
-    found_by_packs = [_refusal(place, why, file, tree, given) for place, why in refused(anchored)]
+    refusals = list(unknown_packs(anchored)) or list(refused(anchored))
+    found_by_packs = [_refusal(place, why, file, tree, given) for place, why in refusals]
     if found_by_packs:
         raise ConfigError(_in_order(found_by_packs))
     return anchored

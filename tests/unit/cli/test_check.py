@@ -436,3 +436,33 @@ def test_an_expired_waiver_is_marked_where_the_policy_is_explained(
     assert main(["policy", "explain", "loan", "-c", str(config)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert "until 2020-04-30, EXPIRED, by cro" in last
+
+
+@pytest.mark.parametrize(
+    ("signal", "why"),
+    [
+        ("generative.evaluation_score", "no event.scores.evaluation"),
+        ("generative.refusal_rate", "no event.refused"),
+        ("reliability.latency_ratio", "no event.latency"),
+        ("oversight.override_rate", "no event.human"),
+        ("feedback.complaint_ratio", "no event.feedback"),
+        ("sustainability.carbon_per_thousand", "no event.energy"),
+    ],
+)
+def test_a_rule_on_a_field_that_is_not_mapped_names_it(signal: str, why: str) -> None:
+    need = need_of(signal, system_with(), has_reference=True, schema=None)
+    assert need.impossible == why
+
+
+def test_a_rule_whose_field_is_there_names_what_else_it_lacks() -> None:
+    event = {"event": {"feedback": "said", "latency": "ms", "energy": "kwh", "refused": "no"}}
+
+    def lacks(signal: str, **more: Any) -> str | None:
+        system = system_with(**event, **more)
+        return need_of(signal, system, has_reference=True, schema=None).impossible
+
+    assert lacks("generative.refusal_rate") is None
+    assert lacks("feedback.complaint_ratio") == "no baselines.complaint_rate"
+    assert lacks("reliability.latency_ratio") == "no latency_slo"
+    assert lacks("sustainability.carbon_per_thousand", country="TL") == "no grid_intensity"
+    assert lacks("sustainability.carbon_per_thousand", country="LA") is None

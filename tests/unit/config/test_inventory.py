@@ -127,3 +127,13 @@ def test_a_pack_that_cannot_be_read_is_told_where_it_is_used(tmp_path: Path) -> 
     file = tmp_path / "pantau.yaml"
     file.write_text("systems: [{id: a}]\npolicies: {packs: [none.yaml]}\n")
     assert load(file).systems[0].id == "a"
+
+
+def test_a_misspelt_pack_is_told_with_its_line_and_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "pantau.yaml"
+    file.write_text(
+        "systems: [{id: a}]\npolicies:\n  packs:\n    - asean-guide\n    - generativ-ai\n"
+    )
+    assert refusal(file) == (
+        "5: policies.packs.1: there is no policy pack 'generativ-ai'; did you mean 'generative-ai'?"
+    )
