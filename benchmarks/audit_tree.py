@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.options import AuditOptions
 from exporters.audit.record import Draft
@@ -24,6 +26,8 @@ from exporters.context import Context, SystemInfo
 
 BATCHES = (1, 10, 100, 1000)
 ROUNDS = 200
+SETTLED = 220_000
+"""Records after which the memory of a growing log is full: it holds the ids of 200,000."""
 BEAT = Draft(
     name="heartbeat",
     id=None,
@@ -126,23 +130,35 @@ def checkpoints(base: Path) -> None:
 
 
 def grow(base: Path, records: int) -> None:
-    """Print memory and time while a log grows, with a checkpoint every 10,000 records."""
+    """Print memory and time while a log grows, with a checkpoint every 10,000 records.
+
+    Every record has an id of its own, as those of reports have.  Memory is compared from when the
+    writer has once held all that it ever holds: `SETTLED` records and their ids.
+    """
     exporter = started(base)
     assert exporter._publisher is not None
-    exporter._writer.add([BEAT] * 1000)
-    exporter._publisher.publish()
-    print(f"resident after 1,000 records {resident():6.1f} MiB")
     began, cpu = time.perf_counter(), time.process_time()
-    for done in range(1000, records, 1000):
-        exporter._writer.add([BEAT] * 1000)
+    settled = least = most = 0.0
+    for done in range(0, records, 1000):
+        exporter._writer.add(
+            [msgspec.structs.replace(BEAT, id=f"b{done + i}") for i in range(1000)]
+        )
         if done % 10_000 == 0:
             exporter._publisher.publish()
-        if done % (records // 5) == 0:
-            print(f"resident after {done:9,} records {resident():6.1f} MiB")
+        if done % (records // 10) == 0 or done == SETTLED:
+            print(f"resident after {done + 1000:9,} records {resident():6.1f} MiB")
+        if done == SETTLED:
+            settled = least = most = resident()
+        elif done > SETTLED:
+            least, most = min(least, resident()), max(most, resident())
+    print(
+        f"from {SETTLED:,} to {records:,} records between {least - settled:+.1f} and "
+        f"{most - settled:+.1f} MiB"
+    )
     exporter.stop(60.0)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     size = sum(p.stat().st_size for p in (base / "audit").rglob("*") if p.is_file()) / 2**20
-    print(f"resident after {records:9,} records {resident():6.1f} MiB; published {size:,.0f} MiB")
+    print(f"published {size:,.0f} MiB")
     print(
         f"{records / wall:,.0f} records a second from draft to checkpoint, {cpu:.0f} s of processor"
     )
