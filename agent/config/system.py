@@ -240,7 +240,8 @@ class AuditAttribute(Section):
     )
     groups: tuple[Text, ...] | None = Field(
         default=None,
-        description="Groups to report even when unseen. Default: those of the reference or stream.",
+        description="Groups to report even when unseen. Default: those of the reference or stream. "
+        "Any other value than these and the reference's counts as `other`.",
     )
     lawful_basis: Words = Field(
         description="Legal ground for processing it, such as legitimate-interest or consent."

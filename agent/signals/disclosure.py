@@ -9,12 +9,13 @@ label would tell that person's outcome.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent.signals.context import SignalContext
 from agent.signals.gap_table import GAPS
 from agent.signals.gaps import worst
+from agent.signals.known_groups import known_groups
 from agent.signals.label_based import LABEL_BASED
 from agent.signals.withheld import withheld_by_label, withheld_by_prediction
 from agent.signals.withhold import COMPLEMENT, SMALL
@@ -56,10 +57,20 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
             if elsewhere is None:
                 if "*" in attribute and withheld:
                     withheld = _with_nobody(mine, withheld)
-                    mine = _without_unknown_groups(context, mine, withheld, (SMALL, COMPLEMENT))
+                    may_name = _naming(context, attribute, withheld, (SMALL, COMPLEMENT))
+                    mine = [s for s in mine if may_name(s)]
                 shown = _shown(context, mine, withheld)
+                if "*" not in attribute:
+                    # Afterwards, since the worst pair tells why there is none.
+                    known = known_groups(context, attribute)
+                    may_name = _naming(
+                        context, attribute, by_prediction[attribute], (SMALL,), known
+                    )
+                    both = [one for one in zip(mine, shown, strict=True) if may_name(one[0])]
+                    mine, shown = [m for m, _ in both], [s for _, s in both]
             else:
-                mine = _without_unknown_groups(context, mine, withheld, (SMALL,))
+                may_name = _naming(context, attribute, withheld, (SMALL,))
+                mine = [s for s in mine if may_name(s)]
                 shown = [
                     s if s.n == 0 and set(s.subject) == {"attribute"} else _suppressed(s, elsewhere)
                     for s in mine
@@ -118,27 +129,33 @@ def _with_nobody(signals: Sequence[Signal], withheld: Mapping[str, str]) -> dict
     return {**dict.fromkeys(nobody, COMPLEMENT), **withheld}
 
 
-def _without_unknown_groups(
+def _naming(
     context: SignalContext,
-    signals: Sequence[Signal],
+    attribute: str,
     withheld: Mapping[str, str],
     reasons: Collection[str],
-) -> list[Signal]:
-    """Leave out groups that are withheld for one of these reasons and that nobody configured.
+    more: Collection[str] = (),
+) -> Callable[[Signal], bool]:
+    """Return what tells whether a signal may stand in a report with the groups it names.
 
-    That somebody of a small group was there in a certain hour is itself a personal datum.
+    It may not if a group is withheld for one of these reasons and nobody configured it, nor is it
+    among `more`: that somebody of a small group was there in a certain hour is itself a personal
+    datum, and what stands for the group in the event may be anything.
     """
+    settings = context.settings
+    known = {*settings.groups.get(attribute, ()), settings.privileged.get(attribute), *more}
 
-    def named(signal: Signal) -> bool:
-        attribute = signal.subject.get("attribute", "")
-        known = (
-            *context.settings.groups.get(attribute, ()),
-            context.settings.privileged.get(attribute),
-        )
-        groups = (signal.subject.get("group"), signal.subject.get("against"))
-        return all(g is None or g in known or withheld.get(g) not in reasons for g in groups)
+    def may_be_named(group: str) -> bool:
+        if group in known:
+            return True
+        whole = "*" not in attribute or group.count("*") == attribute.count("*")
+        return whole and withheld.get(group) not in reasons
 
-    return [s for s in signals if named(s)]
+    def may_name(signal: Signal) -> bool:
+        named = (signal.subject.get(key) for key in ("group", "against"))
+        return all(group is None or may_be_named(group) for group in named)
+
+    return may_name
 
 
 def _suppressed(signal: Signal, reason: str) -> Signal:

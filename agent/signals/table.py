@@ -34,6 +34,7 @@ from agent.signals import (
 )
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import FAMILY, Signals, disclose
+from agent.signals.known_groups import with_known_groups
 from agent.signals.label_based import LABEL_BASED
 from policies.model import Signal, unmeasured
 
@@ -160,6 +161,7 @@ def compute(context: SignalContext, only: Container[str] | None = None) -> Signa
     A function that fails gives one `insufficient_data` signal about the system: a defect in a
     signal must neither stop the agent nor look like calm.
     """
+    context = with_known_groups(context)
     public: list[Signal] = []
     fair: list[Signal] = []
     for name, function in all_signals().items():

@@ -1,6 +1,7 @@
 """What stands in an event never reaches the audit log: canaries, through the whole agent.
 
-Names of groups are the exception: contract C5 makes them subjects of signals.
+Names of groups do (contract C5), but only those that the configuration or the reference has, and
+without either those of enough people.
 """
 
 from __future__ import annotations
@@ -8,10 +9,15 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import pytest
+
+from agent.cli.main import main
 from agent.config.load import load
-from agent.run import assemble, finished, start, stop
+from agent.run import Parts, assemble, finished, start, stop
 from tests.support.audit_tree import names, require_whole
 from tests.support.decisions import as_lines, decisions, write_lines
 
@@ -50,12 +56,13 @@ CANARIES = {
     "score": 0.7735773577357735,
     "repaid": "canary-label-7736",
     "human": {"decision": "canary-decision-7737", "by": "Siti Canary 7738", "at": "canary-at-7739"},
+    "gender": "canary-group-7746*siti@x.example",
     "note": "canary-unmapped-7740",
     "version": "v1",
 }
 WORDS = [
     *("canary", "7731", "7732", "77347734", "77357735", "7736", "7737", "Siti", "7738"),
-    *("7739", "7740"),
+    *("7739", "7740", "7746", "siti@"),
 ]
 GARBAGE = [
     b'{"id": "canary-7741", "at": "canary-time-7742"}',
@@ -93,19 +100,72 @@ def test_no_canary_of_the_stream_is_anywhere_in_the_log(tmp_path: Path) -> None:
     assert "canary" in json.dumps(CANARIES)
 
 
+PLAIN = """\
+systems:
+  - id: loans
+    event: {id: id, time: at, prediction: approve}
+    task: classification
+    favourable: 1
+    min_group_n: 20
+    audit_attributes:
+      gender: {lawful_basis: t, purpose: t, dpia_ref: T-1, expires: 2099-12-31}
+      purpose: {lawful_basis: t, purpose: t, dpia_ref: T-1, expires: 2099-12-31}
+    intersections: [[gender, purpose]]
+    windows: [5m, 1h]
+    time: {lateness: 5s}
+policies: {packs: [asean-guide]}
+collectors:
+  - {type: file, path: live.jsonl}
+exporters:
+  - {type: audit, path: audit, checkpoint_every: 1s}
+  - {type: prometheus, host: 127.0.0.1, port: 0, group_values: true}
+"""
+
+
+def test_an_address_in_the_field_of_a_group_is_told_nowhere(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a reference and without configured groups: reports, metrics, alerts, log, records."""
+    rows = decisions(9_000, start=START, every=0.5, approved=(9, 1))
+    rows[700]["gender"] = "siti.canary@x.example"
+    rows[900]["gender"] = "a*siti.canary@x.example"
+    write_lines(tmp_path / "live.jsonl", as_lines(rows))
+    (tmp_path / "pantau.yaml").write_text(PLAIN)
+    pages: list[str] = []
+    run(tmp_path, look=lambda parts: pages.append(page_of(parts)))
+    config = str(tmp_path / "pantau.yaml")
+    arguments = ["backtest", "-c", config, "--input", str(tmp_path / "live.jsonl")]
+    main([*arguments, "--output", "json", "--revisions"])
+    main([*arguments, "--output", "table"])
+    printed = capfd.readouterr()
+    told = json.dumps(require_whole(tmp_path / "audit"))
+    assert '"alert.raised' in told.replace("io.pantau.audit.", "")
+    assert 'group="f"' in pages[-1]
+    assert '"group":"f"' in printed.out
+    for text in (told, printed.out, printed.err, caplog.text, *pages):
+        assert "canary" not in text.replace(str(tmp_path), "")
+
+
+def page_of(parts: Parts) -> str:
+    """Return the page of metrics."""
+    (exporter,) = (d.exporter for d in parts.deliveries if d.exporter.name == "prometheus")
+    return httpx.get(f"http://127.0.0.1:{exporter.port}/metrics").text
+
+
 def word_in(word: str, content: bytes) -> bool:
     """Tell whether a word stands in bytes; short numbers are looked for beside a canary only."""
     return word.encode() in content if len(word) > 4 else b"canary-" + word.encode() in content
 
 
-def run(folder: Path) -> None:
-    """Run the agent until its input has ended."""
+def run(folder: Path, look: Callable[[Parts], object] = bool) -> None:
+    """Run the agent until its input has ended; `look` is called with it then."""
     parts = assemble(load(folder / "pantau.yaml"))
     try:
         start(parts)
         end = time.monotonic() + 60
         while not finished(parts) and time.monotonic() < end:
             parts.stopping.wait(0.05)
+        look(parts)
         stop(parts, "end of input")
     finally:
         parts.store.close()

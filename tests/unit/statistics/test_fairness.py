@@ -138,7 +138,8 @@ def test_a_zero_denominator_gives_no_ratio() -> None:
 
 
 def test_groups_below_k_are_suppressed_with_their_n() -> None:
-    found = fairness({"f": (200, 100), "m": (300, 160), "x": (4, 4), "y": (8, 1)}).published
+    counts = {"f": (200, 100), "m": (300, 160), "x": (4, 4), "y": (8, 1)}
+    found = fairness(counts, Settings(groups={"sex": tuple(counts)})).published
     for signal in (one(found, RATE, "x"), one(found, DIFFERENCE, "y", "m")):
         assert (signal.status, signal.value, signal.n) == ("suppressed", None, None)
         assert signal.reason == "below_k_display"
@@ -146,7 +147,8 @@ def test_groups_below_k_are_suppressed_with_their_n() -> None:
 
 
 def test_a_single_small_group_cannot_be_worked_out_from_the_others() -> None:
-    found = fairness({"f": (200, 100), "m": (300, 160), "x": (4, 4)})
+    counts = {"f": (200, 100), "m": (300, 160), "x": (4, 4)}
+    found = fairness(counts, Settings(groups={"sex": tuple(counts)}))
     assert one(found.published, RATE, "x").status == "suppressed"
     assert one(found.published, RATE, "f").reason == "would_reveal_small_group"
     assert one(found.published, RATE, "m").status == "ok"
@@ -155,6 +157,36 @@ def test_a_single_small_group_cannot_be_worked_out_from_the_others() -> None:
     assert shown == [300]
     # The verdict is made all the same.
     assert one(found.hidden, DIFFERENCE).value == pytest.approx(0.5 - 160 / 300)
+
+
+MAIL = "siti@example.com"
+
+
+@pytest.mark.parametrize("length", ["1d", "1h"])
+@pytest.mark.parametrize("groups", [{}, {"sex": ("f", "m")}], ids=["nobody named any", "named"])
+def test_what_stands_where_a_group_should_is_not_repeated(
+    groups: dict[str, tuple[str, ...]], length: str
+) -> None:
+    """Not even as the name of something that is suppressed."""
+    counts = {"f": (200, 100), "m": (300, 160), MAIL: (1, 1), "x*y": (3, 2), None: (30, 3)}
+    found = fairness(counts, Settings(groups=groups), length=length)
+    told = {g for s in (*found.published, *found.hidden) for g in s.subject.values()}
+    assert told <= {"sex", "f", "m"}
+    assert {"f", "m"} <= told
+    judged = found.published if length == "1d" else found.hidden
+    assert one(judged, RATE, "f").n == 200
+
+
+def test_other_values_than_the_named_groups_count_together() -> None:
+    counts = {"f": (200, 100), "m": (300, 160), MAIL: (150, 20), "x": (50, 5), "w": (0, 0)}
+    found = fairness(counts, Settings(groups={"sex": ("f", "m", "w")})).published
+    assert {s.subject.get("group") for s in found} == {None, "f", "m", "w", "other"}
+    other = one(found, RATE, "other")
+    assert (other.n, other.value) == (200, pytest.approx(25 / 200))
+    assert one(found, DIFFERENCE, "other", "m").value == pytest.approx(25 / 200 - 160 / 300)
+    # Nobody said what the groups are: then they are those with enough people.
+    found = fairness(counts, Settings(privileged={"sex": "m"})).published
+    assert {s.subject.get("group") for s in found} == {None, "f", "m", "x", MAIL}
 
 
 def test_people_without_a_group_hide_a_small_one_as_well() -> None:
