@@ -190,11 +190,22 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     change: Literal["raised", "updated", "closed"] = "raised"
 
 
+class Human(msgspec.Struct, frozen=True):
+    """A human by their pseudonym in the audit log, never by name, and how they proved who they are.
+
+    `authn` is a word such as `oidc`.
+    """
+
+    pseudonym: str
+    authn: str
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Something the agent itself did or met that belongs in the audit log.
 
     `name` is a record name of contract C16, such as `agent.start` or `quarantine.summary`.
-    `id` makes the record idempotent: the same notice sent twice is written once.
+    `id` makes the record idempotent: the same notice sent twice is written once.  `human` did it,
+    or, if None, the agent.
     """
 
     name: str
@@ -202,6 +213,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     time: int
     system: str | None
     data: dict[str, Any]
+    human: Human | None = None
 
 
 Outgoing = Report | Alert | Notice

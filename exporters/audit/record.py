@@ -18,7 +18,7 @@ import msgspec
 from exporters.audit import types
 from exporters.audit.jcs import Encoded, NotCanonical, canonical, canonical_row
 from exporters.tracing import TraceRef
-from policies.model import Alert, Notice, Outgoing, Report, Signal, Verdict, rfc3339
+from policies.model import Alert, Human, Notice, Outgoing, Report, Signal, Verdict, rfc3339
 
 ENVELOPE_ROOM = 4_000
 """Bytes that the envelope around the data may take; `seal` checks the sum."""
@@ -55,6 +55,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     window: str | None = None
     alert: str | None = None
     trace: TraceRef | None = None
+    human: Human | None = None
 
 
 def drafts(item: Outgoing) -> list[Draft]:
@@ -89,7 +90,7 @@ def seal(draft: Draft, author: Author, *, seq: int, time: float, mono: int) -> b
         "bootid": author.bootid,
         "mono": str(mono),
         "sev": draft.sev,
-        "actor": {"type": "agent", "id": "pantau"},
+        "actor": _actor(draft.human),
         "agent": {
             "version": author.version,
             "config_digest": author.config_digest,
@@ -269,6 +270,7 @@ _NOTICE_SEVERITY: dict[str, types.Severity] = {
     "config.change": "notice",
     "policy.change": "notice",
     "reference.change": "notice",
+    "human.decision": "notice",
     "quarantine.summary": "notice",
     "clock.step": "warning",
     "log.gap": "warning",
@@ -283,6 +285,7 @@ def _notice_draft(notice: Notice) -> Draft:
         sev=_NOTICE_SEVERITY.get(notice.name, "info"),
         system=notice.system,
         alert=_receipt_of(notice),
+        human=notice.human,
     )
 
 
@@ -316,6 +319,12 @@ def _word(text: str) -> str:
     """Return an id as it is if it can stand in a record, else its hash."""
     fits = 0 < len(text) <= 200 and all("\x21" <= c <= "\x7e" for c in text)
     return text if fits else _hash(["id", text])
+
+
+def _actor(human: Human | None) -> dict[str, str]:
+    if human is None:
+        return {"type": "agent", "id": "pantau"}
+    return {"type": "human", "id": human.pseudonym, "authn": human.authn}
 
 
 def _subject(system: str, version: str | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporters.audit.findings import CHECKS, PUBLISHED, REPLAY
+from exporters.audit.types import RECORDS
 
 DOCS = Path(__file__).parents[4] / "docs"
 KNOWN = {
@@ -34,6 +35,11 @@ def test_what_is_generated_is_up_to_date(page: str, script: str) -> None:
 def test_the_page_explains_every_finding_code() -> None:
     text = (DOCS / "audit.md").read_text(encoding="utf-8")
     assert {code for code in KNOWN if f"`{code}`" not in text} == set()
+
+
+def test_the_page_explains_every_record_type() -> None:
+    text = (DOCS / "audit.md").read_text(encoding="utf-8")
+    assert {name for name in RECORDS if f"`{name}`" not in text} == set()
 
 
 def test_every_code_that_is_used_belongs_to_a_check() -> None:
