@@ -14,6 +14,7 @@ import pytest
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.verify import verify
 from exporters.base import ExportError
+from tests.real.verifiers import require_accepted
 from tests.support.audit_tree import names as tree_names
 from tests.support.audit_tree import require_whole
 from tests.support.small_disk import small_disk as disk_of
@@ -47,6 +48,7 @@ while True:
 
 
 @pytest.mark.slow
+@pytest.mark.integration
 def test_killed_again_and_again_no_acknowledged_record_is_lost_or_doubled(tmp_path: Path) -> None:
     rng = random.Random(7)
     acknowledged = 0
@@ -65,6 +67,11 @@ def test_killed_again_and_again_no_acknowledged_record_is_lost_or_doubled(tmp_pa
     assert len(starts) == len(set(starts)) >= acknowledged > 300
     assert names(log).count("log.resume") == 19
     assert verify(log).findings == ()
+    exporter = writer(tmp_path, boot="boot-20", segment_mb=1)
+    exporter.start(NOTHING)
+    exporter.stop(60.0)
+    assert len(require_whole(log)) == len(records(log))
+    require_accepted(log)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 strace injects the fault into a running writer, after everything is loaded.  Then a writer without
 faults starts on what is left.  Whatever happened: what was acknowledged is in a published tree,
-what outsiders can see is whole, and no size was ever signed with two roots.
+what outsiders can see is whole, verifiers that are not ours accept it, and no size was ever
+signed with two roots.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -21,6 +23,7 @@ import pytest
 
 from exporters.audit import disk
 from policies.model import rfc3339
+from tests.real import verifiers
 from tests.real.components import missing, require_binary
 from tests.support.audit_tree import folders, names, require_whole
 from tests.unit.exporters.audit.logs import judged, segment_paths
@@ -34,12 +37,14 @@ CHANGING: tuple[str, ...] = (
 READING = ("read", "close", "getdents64", "pread64", "newfstatat", "lseek")
 MOST = int(os.environ.get("PANTAU_FAULT_PLACES", "6"))
 """Places tried for one call and fault, spread evenly; a call with fewer is tried at each."""
+EVERY = 1_000_000
 
 
 class Forker:
     """The program that forks writers."""
 
     def __init__(self) -> None:
+        self.batches = 3
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.audit_writer"],
             stdin=subprocess.PIPE,
@@ -52,7 +57,13 @@ class Forker:
         go = base / "go"
         if not go.exists():
             os.mkfifo(go)
-        order = {"base": str(base), "boot": boot, "first": first, "short": short}
+        order = {
+            "base": str(base),
+            "boot": boot,
+            "first": first,
+            "batches": self.batches,
+            "short": short,
+        }
         self._in.write(json.dumps(order) + "\n")
         self._in.flush()
         pid = int(self._line("ready"))
@@ -93,12 +104,23 @@ def attach(pid: int, base: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return tracer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def forker() -> Iterator[Forker]:
     require_binary("strace")
     found = Forker()
     yield found
     found.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory if there is one: faults come before the disk, so it need not be slow."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as found:
+        yield Path(found)
 
 
 def calls(forker: Forker, base: Path) -> dict[str, int]:
@@ -144,6 +166,12 @@ def require_recovered(base: Path, forker: Forker) -> None:
         assert roots.setdefault((origin, size), root) == root, "two roots were signed for one size"
 
 
+def require_accepted(base: Path) -> None:
+    """Show every epoch to the verifiers that are not ours."""
+    for epoch in folders(base / "audit"):
+        verifiers.require_accepted(epoch)
+
+
 def window_start(index: int) -> str:
     return rfc3339(judged(index).window.start)
 
@@ -167,16 +195,38 @@ FAULTS = [
 @pytest.mark.parametrize("damaged", [False, True], ids=["grows", "new epoch"])
 @pytest.mark.parametrize(("fault", "which"), FAULTS, ids=["EIO", "ENOSPC", "KILL", "EIO reading"])
 def test_a_fault_at_any_call_loses_nothing_and_signs_nothing_twice(
-    tmp_path: Path, forker: Forker, fault: str, which: tuple[str, ...], damaged: bool
+    folder: Path, forker: Forker, fault: str, which: tuple[str, ...], damaged: bool
 ) -> None:
-    base = tmp_path / "log"
+    most = MOST // 2 if damaged else MOST
+    assert sweep(folder, forker, fault, which, most, damaged=damaged) >= 6
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("fault", "which"), FAULTS, ids=["EIO", "ENOSPC", "KILL", "EIO reading"])
+def test_a_fault_at_every_single_call_of_a_short_run(
+    folder: Path, forker: Forker, fault: str, which: tuple[str, ...]
+) -> None:
+    forker.batches = 1
+    assert sweep(folder, forker, fault, which, EVERY) > 50
+
+
+def sweep(
+    folder: Path,
+    forker: Forker,
+    fault: str,
+    which: tuple[str, ...],
+    most: int,
+    *,
+    damaged: bool = False,
+) -> int:
+    """Let a fault happen at up to `most` places of each call; return how many there were."""
+    base, original = folder / "log", folder / "original"
     made = calls(forker, base)
-    tried = 0
-    original = tmp_path / "original"
     prepare(original, forker, damaged)
     (original / "go").unlink()
+    tried = 0
     for call in which:
-        for at in places(made.get(call, 0), MOST // 2 if damaged else MOST):
+        for at in places(made.get(call, 0), most):
             shutil.rmtree(base, ignore_errors=True)
             shutil.copytree(original, base)
             inject = f"inject={call}:{fault}:when={at}"
@@ -186,21 +236,23 @@ def test_a_fault_at_any_call_loses_nothing_and_signs_nothing_twice(
             except AssertionError as error:
                 raise AssertionError(f"{inject}: {error}") from error
             tried += 1
-    assert tried >= 6
+    require_accepted(base)
+    return tried
 
 
-def test_short_writes_are_continued(tmp_path: Path, forker: Forker) -> None:
-    base = tmp_path / "log"
+def test_short_writes_are_continued(folder: Path, forker: Forker) -> None:
+    base = folder / "log"
     prepare(base, forker)
     assert forker.run(base, "boot-2", 10, short=True) == 0
     (only,) = folders(base / "audit")
     assert names(require_whole(only)).count("window.signals") == 6
     require_recovered(base, forker)
+    require_accepted(base)
 
 
 @pytest.mark.timeout(600)
-def test_killed_in_the_middle_of_short_writes(tmp_path: Path, forker: Forker) -> None:
-    base, original = tmp_path / "log", tmp_path / "original"
+def test_killed_in_the_middle_of_short_writes(folder: Path, forker: Forker) -> None:
+    base, original = folder / "log", folder / "original"
     prepare(original, forker)
     (original / "go").unlink()
     for at in places(400, 2 * MOST):
@@ -209,3 +261,4 @@ def test_killed_in_the_middle_of_short_writes(tmp_path: Path, forker: Forker) ->
         inject = f"inject=pwrite64:signal=KILL:when={at}"
         forker.run(base, "boot-2", 10, "-e", "trace=pwrite64", "-e", inject, short=True)
         require_recovered(base, forker)
+    require_accepted(base)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -53,6 +54,17 @@ def fsck(url: str, key_file: Path, token: str = "") -> bool:
     flags = [f"-storage_url={url}", f"-public_key={key_file}", "-N=8", "-ui=false", "-v=1"]
     ended = run("fsck", *flags, *([f"-bearer_token={token}"] if token else []))
     return "Successfully fsck'd log" in ended.stderr and "fsck failed" not in ended.stderr
+
+
+def require_accepted(log: Path) -> None:
+    """Show a published log, or an epoch of it, to all verifiers, with the key that it names."""
+    vkey = json.loads((log / "log.json").read_bytes())["vkeys"][0]
+    program = run("verify", log, vkey)
+    assert program.returncode == 0, program.stderr
+    with tempfile.NamedTemporaryFile("w") as key_file:
+        key_file.write(vkey)
+        key_file.flush()
+        assert fsck(f"file://{log}/", Path(key_file.name))
 
 
 def _build(go: str, folder: Path) -> None:

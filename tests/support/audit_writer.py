@@ -1,9 +1,9 @@
 """A writer of an audit log to be killed and lied to: run as a program, it forks one per order.
 
-Reads lines of JSON `{base, boot, first, short}` on standard input.  For each it forks a process
-that says `ready <pid>`, waits for a byte from `base/go`, and then writes, publishes and stops.
-What it was told is durable goes to `base/acknowledged`, what it signs to `base/signed` (before the
-signature leaves the program).
+Reads lines of JSON `{base, boot, first, batches, short}` on standard input.  For each it forks a
+process that says `ready <pid>`, waits for a byte from `base/go`, and then writes, publishes and
+stops.  What it was told is durable goes to `base/acknowledged`, what it signs to `base/signed`
+(before the signature leaves the program).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.signer import Signer
@@ -36,8 +38,8 @@ def batches(first: int) -> list[list[Outgoing]]:
     ]
 
 
-def write(base: Path, boot: str, first: int) -> None:
-    """Write a log as the agent does: each batch until it is taken, checkpoints in between."""
+def write(base: Path, boot: str, first: int, most: int) -> None:
+    """Write `most` batches as the agent does: each until it is taken, checkpoints in between."""
     acknowledged = os.open(base / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     note_signatures(base)
     hands = Hands()
@@ -45,7 +47,7 @@ def write(base: Path, boot: str, first: int) -> None:
     exporter = writer(base, hands, boot, ballast_mb=0)
     wait_to_go(base)
     exporter.start(NOTHING)
-    for number, batch in enumerate(batches(first)):
+    for number, batch in enumerate(batches(first)[:most]):
         if attempt(partial(exporter.export, as_numbered(batch))):
             os.write(acknowledged, f"{first + number}\n".encode())
         publish(exporter)
@@ -109,6 +111,8 @@ def shorten_writes() -> None:
 
 def main() -> None:
     """Fork a writer for every order."""
+    # It loads more the first time; a child's calls should be those of the log alone.
+    httpx.Client().close()
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
@@ -117,7 +121,7 @@ def main() -> None:
                 shorten_writes()
             code = 0
             try:
-                write(Path(order["base"]), order["boot"], order["first"])
+                write(Path(order["base"]), order["boot"], order["first"], order["batches"])
             except ExportError:
                 code = 3
             except BaseException as error:  # noqa: BLE001 - a child must not return into the loop
