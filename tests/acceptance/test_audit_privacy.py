@@ -18,6 +18,7 @@ import pytest
 from agent.cli.main import main
 from agent.config.load import load
 from agent.run import Parts, assemble, finished, start, stop
+from exporters.prometheus import PrometheusExporter
 from tests.support.audit_tree import names, require_whole
 from tests.support.decisions import as_lines, decisions, write_lines
 
@@ -148,7 +149,9 @@ def test_an_address_in_the_field_of_a_group_is_told_nowhere(
 
 def page_of(parts: Parts) -> str:
     """Return the page of metrics."""
-    (exporter,) = (d.exporter for d in parts.deliveries if d.exporter.name == "prometheus")
+    (exporter,) = (
+        d.exporter for d in parts.deliveries if isinstance(d.exporter, PrometheusExporter)
+    )
     return httpx.get(f"http://127.0.0.1:{exporter.port}/metrics").text
 
 
