@@ -28,7 +28,7 @@ from collectors.batch import Categorical, EventBatch
 from collectors.schema import EventSchema, FeatureField
 from policies.alerts import Cause, Judged, alerts
 from policies.effective import Policy
-from policies.engine import evaluate
+from policies.engine import Finding, evaluate
 from policies.memory import Memory
 from policies.model import Alert
 
@@ -81,19 +81,25 @@ class Look:
 
 @dataclass
 class Told:
-    """What people are told over a run: alerts raised by rule, kind and severity."""
+    """What comes of a run, by rule, kind and severity.
 
+    `findings`: what the engine raised as beyond a limit, also where nobody is alerted (`info`).
+    `raised`: the alerts, among them those which say that something cannot be told.
+    """
+
+    findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     raised: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
+    def find(self, finding: Finding) -> None:
+        """Count a finding that something is wrong."""
+        if finding.action == "raise" and finding.kind in ("warn", "breach"):
+            self.findings[finding.verdict.rule, finding.kind, finding.severity] += 1
+
     def add(self, alert: Alert) -> None:
+        """Count an alert that was raised."""
         labels = alert.labels
         if alert.change == "raised":
             self.raised[labels["rule"], alert.annotations["state"], labels["severity"]] += 1
-
-    @property
-    def findings(self) -> dict[tuple[str, str, str], int]:
-        """Pages and tickets that say something is wrong, not that something cannot be told."""
-        return {key: n for key, n in self.raised.items() if key[1] in ("warn", "breach")}
 
 
 def looked_at(world: World, days: int) -> list[Look]:
@@ -144,6 +150,8 @@ def judged_by(policy: Policy, looks: Sequence[Look]) -> Told:
         for look in together:
             found = evaluate(policy, **{**look.arguments, "memory": memory})
             memory.update(found.memory)
+            for finding in found.findings:
+                told.find(finding)
             signals = look.arguments["signals"]
             judged.append(Judged(model_version="*", findings=found.findings, signals=signals))
         folded = alerts(judged, standing, system="loans", policy=policy)

@@ -24,7 +24,7 @@ systems:
     owner: credit-risk@bank.example
     risk: {probability: medium, severity: high}
     impact_assessment: {date: 2025-12-01, reference: AIA-1, expires: 2027-01-01}
-    review: {last: 2025-12-31}
+    review: {last: 2026-01-01}
     versions: [v1]
     task: classification
     event:
