@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from structlog.testing import capture_logs
 
 from agent.cli.main import main
 from exporters.audit import requests
@@ -145,17 +146,16 @@ def test_an_export_from_a_copy_says_that_it_is_not_recorded(
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b'{"name":"log.close","id":"x","time":0,"data":{}}', b"\xff"]
 )
-def test_what_is_no_request_is_dropped_and_told(
-    lab: Lab, content: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_request_is_dropped_and_told(lab: Lab, content: bytes) -> None:
     folder = lab.base / "audit.state" / "requests"
     folder.mkdir()
     (folder / "x.json").write_bytes(content)
     exporter = writer(lab.base, Hands(), boot="boot-3", origin="bank/loans")
-    exporter.start(NOTHING)
-    exporter.tick(0.0)
-    exporter.stop(5.0)
-    assert "audit_request_refused" in "".join(capsys.readouterr())
+    with capture_logs() as logged:
+        exporter.start(NOTHING)
+        exporter.tick(0.0)
+        exporter.stop(5.0)
+    assert "audit_request_refused" in [line["event"] for line in logged]
     assert not list(folder.iterdir())
     assert ".log.close." not in Lab(lab.base, lab.base).records()[-1]["type"]
 
