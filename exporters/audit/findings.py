@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any, Literal
 
 import msgspec
@@ -34,6 +35,12 @@ _RECORDS: Checks = {
     "blobs": ("the texts named by digest are there", ("blob_missing", "blob_altered")),
     "policies": ("every verdict names the policy that was in force", ("policy_unknown",)),
 }
+
+OF_RECORDS = (
+    *("sequence", "origin", "schema", "ids", "blobs", "policies"),
+    *("windows", "continuity", "time", "replay"),
+)
+"""The checks of a published log that need all its records."""
 
 PUBLISHED: Checks = {
     "signature": (
@@ -167,8 +174,9 @@ class Findings:
         *,
         checks: Checks = CHECKS,
         notes: tuple[str, ...] = (NOT_COVERED,),
+        unmade: Container[str] = (),
     ) -> Verification:
-        """Return the verification; `checks` are those that were made."""
+        """Return the verification; of `checks` those that are `unmade` cannot pass."""
         listed = list(self._listed)
         for (code, result), count in self._counts.items():
             if count > MOST_PER_CODE:
@@ -178,6 +186,9 @@ class Findings:
             name: _worst(f.result for f in listed if f.code in codes)
             for name, (_, codes) in checks.items()
         }
+        for name, found in results.items():
+            if found == "PASS" and name in unmade:
+                results[name] = "UNKNOWN"
         return Verification(
             result=_worst(f.result for f in listed),
             origin=origin,

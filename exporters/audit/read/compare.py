@@ -9,7 +9,7 @@ from exporters.audit.findings import Findings, Result
 from exporters.audit.format.tiles import TileError
 from exporters.audit.read.epochs import Epoch, find_epochs
 from exporters.audit.read.prove import root_at
-from exporters.audit.read.source import Folder
+from exporters.audit.read.source import Folder, SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,18 @@ class Compared:
 def compare(one: Path, other: Path) -> list[Compared]:
     """Compare the epochs that both copies have, oldest first; none if they have none in common.
 
-    A proof of a split view is the two signed checkpoints.  Raises `SourceError`.
+    A proof of a split view is the two signed checkpoints; entries are not read.  Raises
+    `SourceError`, also if one of them holds no log.
     """
-    ours = {epoch.origin: epoch for epoch in find_epochs(Folder(one), Findings())}
-    theirs = {epoch.origin: epoch for epoch in find_epochs(Folder(other), Findings())}
+    ours, theirs = _epochs(one), _epochs(other)
     return [_compare(ours[origin], theirs[origin]) for origin in ours if origin in theirs]
+
+
+def _epochs(directory: Path) -> dict[str, Epoch]:
+    found = {epoch.origin: epoch for epoch in find_epochs(Folder(directory), Findings())}
+    if not found:
+        raise SourceError(f"{directory} holds no published log that can be read")
+    return found
 
 
 def _compare(ours: Epoch, theirs: Epoch) -> Compared:

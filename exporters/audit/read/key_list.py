@@ -24,11 +24,14 @@ class Listed(NamedTuple):
 
 
 def list_keys(directory: Path) -> list[Listed]:
-    """Return the keys, oldest first. Raises `SourceError` if there is no log."""
+    """Return the keys, oldest first. Raises `SourceError` if there is no log, or no key in it."""
     epochs = find_epochs(Folder(directory), Findings())
     if not epochs:
         raise SourceError(f"{directory} holds no published log")
-    return [listed for epoch in epochs for listed in _keys(epoch)]
+    listed = [listed for epoch in epochs for listed in _keys(epoch)]
+    if not listed:
+        raise SourceError(f"{directory} names no key: the records that do cannot be read")
+    return listed
 
 
 def _keys(epoch: Epoch) -> Iterator[Listed]:

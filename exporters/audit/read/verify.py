@@ -7,12 +7,12 @@ compared.  Nothing is changed, and no lock is taken: a log may be verified while
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporters.audit import blobs, place
-from exporters.audit.findings import PUBLISHED, REPLAY, Findings, Verification
+from exporters.audit.findings import OF_RECORDS, PUBLISHED, REPLAY, Findings, Verification
 from exporters.audit.format import checkpoint, note
 from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.note import Vkey
@@ -70,7 +70,7 @@ def verify_published(
     findings = Findings()
     if not any((directory / name).exists() for name in ("checkpoint", "tile", "epochs")):
         findings.add("no_records", str(directory), _nothing_in(directory))
-        return findings.conclude(None, 0, checks=PUBLISHED, notes=())
+        return findings.conclude(None, 0, checks=PUBLISHED, notes=(), unmade=PUBLISHED)
     epochs = find_epochs(Folder(directory), findings)
     run = _Run(directory, evidence, findings, [_Checked(epoch) for epoch in epochs])
     again = Replay(findings, run.blob_text) if replay else None
@@ -82,6 +82,7 @@ def verify_published(
         base64.b64encode(newest.root).decode() if newest else None,
         checks=PUBLISHED | (REPLAY if replay else {}),
         notes=tuple(run.notes),
+        unmade=run.unmade(),
     )
 
 
@@ -109,6 +110,13 @@ class _Run:
         self._links()
         self._findings.prefix = ""
         self._memory()
+
+    def unmade(self) -> Collection[str]:
+        """Return the checks that could not be made, or not on every record."""
+        if not self._checked:
+            return {**PUBLISHED, **REPLAY}
+        unread = any(c.tree.unread or c.tree.altered for c in self._checked)
+        return OF_RECORDS if unread else ()
 
     def _wanted(self, number: int) -> set[int]:
         """Return the sizes at which something outside an epoch names its root."""
