@@ -25,6 +25,13 @@ FAMILY = "fairness."
 PUBLISHED_AT = "published_at:"
 AT_MATURITY = "published_at_maturity"
 
+NAMEABLE = 3
+"""Where nobody named the groups, a value that so many people share is taken for a group's name.
+
+Below that it may be anything that slipped into the field, such as one person's address.  3 or 5 are
+the usual limits of k-anonymity (PDPC, Guide to Basic Anonymisation, 2022).
+"""
+
 
 class Signals(NamedTuple):
     """`published` goes into the report; `hidden` holds the real form of what is withheld there.
@@ -62,7 +69,7 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
                 shown = _shown(context, mine, withheld)
                 if "*" not in attribute:
                     # Afterwards, since the worst pair tells why there is none.
-                    known = known_groups(context, attribute)
+                    known = known_groups(context, attribute) or _shared(context, attribute)
                     may_name = _naming(
                         context, attribute, by_prediction[attribute], (SMALL,), known
                     )
@@ -78,6 +85,11 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
             published += shown
             hidden += [s for s, public in zip(mine, shown, strict=True) if s != public]
     return Signals(published, hidden)
+
+
+def _shared(context: SignalContext, attribute: str) -> frozenset[str]:
+    groups = context.summary.groups.get(attribute, {})
+    return frozenset(group for group, counts in groups.items() if counts[0] >= NAMEABLE)
 
 
 def _published_elsewhere(context: SignalContext, label_based: bool) -> str | None:
