@@ -15,7 +15,7 @@ from typing import NamedTuple
 from agent.signals.context import SignalContext
 from agent.signals.gap_table import GAPS
 from agent.signals.gaps import worst
-from agent.signals.known_groups import known_groups
+from agent.signals.known_groups import OTHER, known_groups
 from agent.signals.label_based import LABEL_BASED
 from agent.signals.withheld import withheld_by_label, withheld_by_prediction
 from agent.signals.withhold import COMPLEMENT, SMALL
@@ -24,13 +24,6 @@ from policies.model import Signal, unmeasured
 FAMILY = "fairness."
 PUBLISHED_AT = "published_at:"
 AT_MATURITY = "published_at_maturity"
-
-NAMEABLE = 3
-"""Where nobody named the groups, a value that so many people share is taken for a group's name.
-
-Below that it may be anything that slipped into the field, such as one person's address.  3 or 5 are
-the usual limits of k-anonymity (PDPC, Guide to Basic Anonymisation, 2022).
-"""
 
 
 class Signals(NamedTuple):
@@ -69,7 +62,7 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
                 shown = _shown(context, mine, withheld)
                 if "*" not in attribute:
                     # Afterwards, since the worst pair tells why there is none.
-                    known = known_groups(context, attribute) or _shared(context, attribute)
+                    known = {*known_groups(context, attribute), OTHER}
                     may_name = _naming(
                         context, attribute, by_prediction[attribute], (SMALL,), known
                     )
@@ -85,11 +78,6 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
             published += shown
             hidden += [s for s, public in zip(mine, shown, strict=True) if s != public]
     return Signals(published, hidden)
-
-
-def _shared(context: SignalContext, attribute: str) -> frozenset[str]:
-    groups = context.summary.groups.get(attribute, {})
-    return frozenset(group for group, counts in groups.items() if counts[0] >= NAMEABLE)
 
 
 def _published_elsewhere(context: SignalContext, label_based: bool) -> str | None:

@@ -23,11 +23,28 @@ OTHER = "other"
 Rename = Callable[[str], str]
 
 
+NAMEABLE = 3
+"""Where nobody named the groups, a value that so many people share is taken for a group's name.
+
+Below that it may be anything that slipped into the field, such as one person's address.  3 or 5 are
+the usual limits of k-anonymity (PDPC, Guide to Basic Anonymisation, 2022).
+"""
+
+
 def known_groups(context: SignalContext, attribute: str) -> frozenset[str]:
-    """Return the groups of an attribute that somebody named; none if nobody did."""
+    """Return the groups of an attribute that somebody named, else those that enough people share.
+
+    Empty where nobody named any and enough people share each.
+    """
     named = set(context.settings.groups.get(attribute, ()))
     if context.reference is not None:
         named |= context.reference.groups.get(attribute, {}).keys()
+    if not named:
+        groups = context.summary.groups.get(attribute, {})
+        named = {group for group, counts in groups.items() if counts[0] >= NAMEABLE}
+        if len(named) == len(groups):
+            return frozenset()
+        named.add(OTHER)
     # The privileged group alone says nothing of the others: then all are as they come.
     privileged = context.settings.privileged.get(attribute)
     return frozenset(named | {privileged}) if named and privileged else frozenset(named)

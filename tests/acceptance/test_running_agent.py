@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -235,6 +236,10 @@ def test_the_age_of_what_was_not_delivered_survives_a_restart(place: Place) -> N
     with place.agent(clock, exporter) as parts:
         place.await_window(place.feed(0))
         eventually(lambda: oldest(parts)[0] >= 5)
+    # The time to stop went to the exporter that was held; the audit log's may still be at it.
+    for thread in threading.enumerate():
+        if thread.name == "exporter-audit":
+            thread.join(30)
     clock.offset = 600.0
     exporter = Held()
     with place.agent(clock, exporter) as parts:

@@ -171,7 +171,7 @@ def test_what_stands_where_a_group_should_is_not_repeated(
     counts: Counts = {"f": (200, 100), "m": (300, 160), MAIL: (1, 1), "x*y": (2, 2), None: (30, 3)}
     found = fairness(counts, Settings(groups=groups), length=length)
     told = {g for s in (*found.published, *found.hidden) for g in s.subject.values()}
-    assert told <= {"sex", "f", "m"}
+    assert told <= {"sex", "f", "m", "other"}
     assert {"f", "m"} <= told
     judged = found.published if length == "1d" else found.hidden
     assert one(judged, RATE, "f").n == 200

@@ -47,14 +47,15 @@ def test_what_nobody_named_counts_as_other() -> None:
     before = context({"sex": ("f", "m")})
     found = with_known_groups(before)
     assert sizes(found, "sex") == {"f": 2, "m": 1, "other": 3}
-    assert sizes(found, "country") == {"SG": 3, "MY": 2, "x@y.example": 1}
+    # Nobody named countries: what fewer than three people share is taken for no name.
+    assert sizes(found, "country") == {"SG": 3, "other": 3}
     # The value with a star is in no intersection that is shown, so it stays as it is.
     assert sizes(found, "sex*country") == {
         "f*SG": 1,
-        "m*MY": 1,
+        "m*other": 1,
         "other*SG": 1,
         "a*b*MY": 1,
-        "f*x@y.example": 1,
+        "f*other": 1,
     }
     assert sizes(before, "sex")["x@y.example"] == 1, "the window's own summary stays as it is"
 
@@ -69,7 +70,14 @@ def test_rows_beside_labels_are_of_the_same_groups() -> None:
     assert len(set(column.values)) == len(column.values)
 
 
-def test_where_nobody_named_groups_or_all_are_known_nothing_is_copied() -> None:
-    every = ("f", "m", "a*b", "other", "x@y.example")
-    for before in (context({}), context({"sex": every})):
-        assert with_known_groups(before) is before
+def test_where_nobody_named_groups_and_none_is_shared_all_are_other() -> None:
+    assert sizes(with_known_groups(context({})), "sex") == {"other": 6}
+
+
+def test_where_all_are_known_nothing_is_copied() -> None:
+    every = {
+        "sex": ("f", "m", "a*b", "other", "x@y.example"),
+        "country": tuple(set(COUNTRY) - {None}),
+    }
+    before = context(every)
+    assert with_known_groups(before) is before
