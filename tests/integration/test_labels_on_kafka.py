@@ -106,7 +106,8 @@ def run(
         agent.kill()
     with AgentProcess(config, log, port) as agent:
         agent.until(lambda: final(config.parent / "audit", end).keys() >= wanted, 120)
-        assert "pantau_labels_total" in agent.get("/metrics")[1]
+        # All may have been final before the last kill, so that this agent has only just started.
+        agent.until(lambda: "pantau_labels_total" in agent.get("/metrics")[1], 60)
         assert agent.terminate() == 0
     return final(config.parent / "audit", end)
 
