@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.config.values import Day, Section, refuse, refuse_at
+from policies.regime import Category
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
-Category = Literal[
-    "age",
-    "sex",
-    "race",
-    "ethnicity",
-    "religion",
-    "political_opinion",
-    "sexual_behaviour",
-    "criminal_record",
-    "health",
-    "disability",
-    "biometrics",
-    "nationality",
-    "union_membership",
-    "marital_status",
-    "language",
-    "region",
-    "other",
-]
-
 NAMES: dict[str, Category] = {
     "age": "age",
     "age_group": "age",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from agent.config.card import Category, category_of
+from agent.config.card import category_of
 from agent.config.model import Config
 from agent.config.packs import chosen_packs, packs_of
 from agent.config.system import AuditAttribute, System
@@ -14,7 +14,7 @@ from policies.load import is_path, pack_files
 from policies.nearest import did_you_mean
 from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT
-from policies.regime import AttributeRule
+from policies.regime import AttributeRule, Category
 from policies.table import PACKS
 
 Place = tuple[str | int, ...]

@@ -22,7 +22,6 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from agent.config.card import (
-    Category,
     ImpactAssessment,
     Mitigation,
     Waiver,
@@ -58,6 +57,7 @@ from agent.config.values import (
     refuse_at,
 )
 from agent.windows import LENGTHS
+from policies.regime import Category
 
 Level = Literal["low", "medium", "high"]
 Oversight = Literal["human_in_the_loop", "human_over_the_loop", "human_out_of_the_loop"]
