@@ -21,9 +21,11 @@ from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
 from agent.store import Quarantined
 from agent.summarise import summarise_by
 from agent.summary import Summary, add, empty
+from agent.unsure import count_unsure
 from agent.watermark import BEFORE_ALL, MICROSECONDS, Judged, Partition, advance, judge, wake
 from agent.windows import LENGTHS
 from collectors.batch import NO_ID, EventBatch, Flags, Ints
+from collectors.decoders.columns import DECISION
 from policies.model import ALL_VERSIONS
 
 _BESIDE = 0x6265_7369_6465_0001
@@ -117,7 +119,10 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     _add_events(plan, state, batch, events, counts)
     if state.reservoir is not None:
         state.reservoir.add(batch, events, state.next_start)
-    for name, rows in count_beside(batch, plan.layout.meanings, events, others):
+    told = count_beside(batch, plan.layout.meanings, events, others)
+    if DECISION in plan.layout.mapped:
+        told += count_unsure(batch, plan.settings.uncertain, events)
+    for name, rows in told:
         _note_times(state, batch.event_time[rows] // MICROSECONDS)
         _count_rows(plan, state, batch, rows, batch.event_time, name)
     for name, flags in (("duplicates", duplicate), ("conflicts", conflict)):

@@ -148,10 +148,10 @@ def _decisions_apart(plan: Planned) -> Iterator[str]:
         else "no human decision is in the sample"
     )
     yield (
-        f"{seen}: `oversight.override_rate`, `reviewed_share` and `review_seconds` see only "
-        "decisions in the same record as the prediction; one that comes later by itself is not "
-        "joined by its id, only counted in `oversight.unmatched_decisions`. Send a prediction's "
-        "record once, with the decision, when the review is done"
+        f"{seen}: `oversight.override_rate`, `reviewed_share`, `unsure_reviewed_share` and "
+        "`review_seconds` see only decisions in the same record as the prediction; one that comes "
+        "later by itself is not joined by its id, only counted in `oversight.unmatched_decisions`. "
+        "Send a prediction's record once, with the decision, when the review is done"
     )
 
 

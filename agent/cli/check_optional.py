@@ -37,6 +37,8 @@ def _lacking(signal: str, system: System) -> Iterator[str]:
     for rate in ("complaint", "appeal"):
         if signal == f"feedback.{rate}_ratio" and getattr(system.baselines, f"{rate}_rate") is None:
             yield f"no baselines.{rate}_rate"
+    if signal == "oversight.unsure_reviewed_share" and system.event.score is None:
+        yield "no event.score"
     is_carbon = signal == "sustainability.carbon_per_thousand"
     if is_carbon and system.grid_intensity is None and grid_of(system.country) is None:
         yield "no grid_intensity"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from agent.amounts import INVALID
 from agent.beside import UNMATCHED
 from agent.extras import AGREED, OVERRIDDEN, UNNAMED
+from agent.layout import SCORE
 from agent.signals.context import SignalContext
-from agent.signals.extra import missing, share_of, timed, unmapped
+from agent.signals.extra import missing, share_of, timed, too_few, unmapped
 from agent.signals.intervals import wilson
 from agent.signals.reliability import quantile
+from agent.unsure import UNSURE, UNSURE_REVIEWED, count_name
 from collectors.decoders.columns import DECISION, REVIEW_SECONDS, REVIEWER
 from policies.model import Signal, measured
 
@@ -47,13 +49,28 @@ def reviewed_share(context: SignalContext) -> list[Signal]:
     if block is None:
         return [unmapped(name, _KEY, "wilson")]
     reviewed = int(block[OVERRIDDEN]) + int(block[AGREED]) + int(block[INVALID])
-    apart, n = context.count(UNMATCHED), context.events
-    if apart == 0 or n == 0:
-        return [share_of(name, reviewed, n)]
-    if reviewed == 0:
-        return [missing(name, WITHOUT_PREDICTION, 0, "wilson")]
-    low, high = wilson(reviewed, n)[0], wilson(min(reviewed + apart, n), n)[1]
-    return [measured(name, {}, reviewed / n, low, high, n=n, method="wilson")]
+    return [_reviewed_of(context, name, reviewed, context.events)]
+
+
+def unsure_reviewed_share(context: SignalContext) -> list[Signal]:
+    """Share of the predictions of low confidence that a human decided; Wilson interval.
+
+    Low is a score in the range of `low_confidence`, to the digit.  n: these predictions; below
+    `min_field_n` nothing is told.  Decisions in records of their own as in `reviewed_share`.
+    """
+    name = "oversight.unsure_reviewed_share"
+    if context.optional(DECISION) is None:
+        return [unmapped(name, _KEY, "wilson")]
+    if context.layout.column("output", SCORE) is None:
+        return [unmapped(name, "event.score", "wilson")]
+    unsure, reviewed = (
+        context.count(count_name(kind, context.settings.uncertain))
+        for kind in (UNSURE, UNSURE_REVIEWED)
+    )
+    reason = too_few(context, unsure)
+    if reason is not None:
+        return [missing(name, reason, unsure, "wilson")]
+    return [_reviewed_of(context, name, reviewed, unsure)]
 
 
 def review_seconds(context: SignalContext) -> list[Signal]:
@@ -88,6 +105,17 @@ def unmatched_decisions(context: SignalContext) -> list[Signal]:
     count = _unmatched(context)
     n = count + int(block[OVERRIDDEN]) + int(block[AGREED])
     return [measured(name, {}, count, count, count, n=n, method="exact")]
+
+
+def _reviewed_of(context: SignalContext, name: str, reviewed: int, n: int) -> Signal:
+    """Return the share `reviewed / n`; each decision apart could be about one more of the n."""
+    apart = context.count(UNMATCHED)
+    if apart == 0 or n == 0:
+        return share_of(name, reviewed, n)
+    if reviewed == 0:
+        return missing(name, WITHOUT_PREDICTION, 0, "wilson")
+    low, high = wilson(reviewed, n)[0], wilson(min(reviewed + apart, n), n)[1]
+    return measured(name, {}, reviewed / n, low, high, n=n, method="wilson")
 
 
 def _unmatched(context: SignalContext) -> int:

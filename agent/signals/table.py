@@ -98,6 +98,7 @@ SIGNALS: dict[str, SignalFunction] = {
     "oversight.reviewed_share": oversight.reviewed_share,
     "oversight.unattributed_rate": oversight.unattributed_rate,
     "oversight.unmatched_decisions": oversight.unmatched_decisions,
+    "oversight.unsure_reviewed_share": oversight.unsure_reviewed_share,
     "performance.accuracy": performance.accuracy,
     "performance.accuracy_drop": baseline.accuracy_drop,
     "performance.brier": performance.brier,

@@ -132,6 +132,7 @@ def near(value: float, relative: float = 0.02) -> Any:
         ("reliability.error_rate", 0.01, 0.09),
         ("oversight.review_seconds", near(60), near(1)),
         ("oversight.reviewed_share", 1.0, 1.0),
+        ("oversight.unsure_reviewed_share", 1.0, 1.0),
         ("oversight.unattributed_rate", 0.0, 0.5),
         ("oversight.unmatched_decisions", 0.0, 0.0),
         ("feedback.complaint_rate", near(25.0), near(300.0)),
@@ -215,6 +216,25 @@ def run_one(folder: Path, rows: list[Row], extra: str = "") -> dict[str, Any]:
     (folder / "pantau.yaml").write_text(CONFIG + extra)
     (report,) = backtest(folder)
     return report
+
+
+def verdict(report: dict[str, Any], rule: str) -> dict[str, Any]:
+    """Return the one verdict of a rule."""
+    (found,) = (v for v in report["verdicts"] if v["rule"] == rule)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_unsure_predictions_that_no_human_sees_are_a_breach(tmp_path: Path) -> None:
+    rows = hour(0, wrong=False)
+    unsure = [row for row in rows if 0.4 <= row.get("score", 0) < 0.6]
+    for row in unsure[: len(unsure) // 2]:
+        del row["human"]["decision"]
+    packs = "policies: {packs: [asean-guide]}\n"
+    report = run_one(tmp_path, rows, packs)
+    found = signal(report, "oversight.unsure_reviewed_share")
+    assert (found["n"], found["value"]) == (len(unsure), pytest.approx(0.5, abs=0.01))
+    assert verdict(report, "PF-3-routed")["state"] == "breach"
 
 
 def test_a_decision_without_its_prediction_is_counted_and_judges_nothing(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ MISTAKES = {
         "should be a finite number",
     ),
     "a version": (
-        *("version: 0.2.0", 'version: "2"'),
+        *("version: 0.3.0", 'version: "2"'),
         "version: '2' should look like 1.0.0",
     ),
     "an origin": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from agent.beside import APPEALS, COMPLAINTS, UNMATCHED
 from agent.signals.context import Settings
 from agent.signals.table import compute
+from agent.unsure import count_unsure
 from collectors.batch import EventBatch
 from policies.model import Signal
 from tests.support.public_data import modelled, table
@@ -26,7 +27,12 @@ COSTS = 1e-6
 """Means of optional fields are kept to about seven digits."""
 
 SETTINGS = Settings(
-    min_group_n=LEAST, latency_slo=SLO, complaint_rate=USUAL, appeal_rate=USUAL, grid_intensity=GRID
+    min_group_n=LEAST,
+    min_field_n=LEAST,
+    latency_slo=SLO,
+    complaint_rate=USUAL,
+    appeal_rate=USUAL,
+    grid_intensity=GRID,
 )
 
 
@@ -119,7 +125,17 @@ class Case:
             (UNMATCHED, "decisions"),
         ):
             context.summary.counts[key] = int(self.now.beside[name].sum())
+        for key, rows in count_unsure(
+            self._decided_beside().events(), SETTINGS.uncertain, np.ones(self.now.n, np.bool_)
+        ):
+            context.summary.counts[key] = len(rows)
         return list(compute(context).published)
+
+    def _decided_beside(self) -> Half:
+        """Return the window with the decisions that came by themselves left out of the events."""
+        within = self.now.extra["human.decision"].astype(object)
+        within[self.now.beside["decisions"]] = None
+        return replace(self.now, extra={**self.now.extra, "human.decision": within})
 
 
 @dataclass(frozen=True, eq=False)

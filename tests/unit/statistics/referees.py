@@ -412,6 +412,11 @@ def _share(of: Callable[[Half], np.ndarray], case: Case) -> Expected:
     return {(): float(of(case.now).mean())}
 
 
+def _unsure_reviewed(case: Case) -> Expected:
+    unsure = np.abs(case.now.score - 0.5) < 0.1
+    return {(): 1 - float(case.now.beside["decisions"][unsure].mean())}
+
+
 def _feedback(which: str, unit: float, case: Case) -> Expected:
     return {(): 10_000 * float(case.now.beside[which].mean()) / unit}
 
@@ -523,6 +528,7 @@ REFEREES: dict[str, Referee] = {
     "oversight.unmatched_decisions": Referee(
         NUMPY, lambda case: {(): float(case.now.beside["decisions"].sum())}
     ),
+    "oversight.unsure_reviewed_share": Referee(NUMPY, _unsure_reviewed),
     "performance.accuracy": Referee(SKLEARN, partial(_now, "accuracy")),
     "performance.accuracy_drop": Referee(SKLEARN, partial(_relative, "accuracy", -1)),
     "performance.brier": Referee(SKLEARN, partial(_now, "brier")),

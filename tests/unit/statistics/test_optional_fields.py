@@ -16,6 +16,7 @@ from agent.signals.context import Settings, SignalContext
 from agent.signals.intervals import mean_interval, poisson, quantile_ranks
 from agent.signals.table import compute
 from agent.summarise import summarise
+from agent.unsure import count_unsure
 from collectors.batch import EventBatch
 from policies.model import Signal, Window
 from tests.unit.statistics.events import FAVOURABLE, Values, batch, referenced, schema_of, texts
@@ -154,6 +155,56 @@ def test_a_decision_that_comes_by_itself_may_be_about_any_event() -> None:
         assert (found.value, found.n) == (0.6, 100)
         assert found.low == pytest.approx(low)
         assert found.high == pytest.approx(high)
+
+
+def unsure(scores: list[float], decisions: list[str | None], **more: object) -> Signal:
+    """Return the share of unsure predictions that a human decided, as the agent counts it."""
+    new = batch(
+        prediction=["1"] * len(scores),
+        score=np.array(scores),
+        extra={"human.decision": decisions},
+    )
+    settings = Settings(uncertain=(0.4, 0.6), **more)  # type: ignore[arg-type]
+    counts = {
+        name: len(rows)
+        for name, rows in count_unsure(new, settings.uncertain, np.ones(new.n, np.bool_))
+    }
+    return signals(new, settings, counts=counts)["oversight.unsure_reviewed_share"]
+
+
+def test_unsure_predictions_are_counted_to_the_digit_with_those_that_a_human_decided() -> None:
+    # Of the ends of the range only the lower one is in it; a missing score is not unsure.
+    scores = [0.4, 0.59, 0.5, 0.6, 0.39, float("nan")] * 50
+    decisions = (["1", None, "0", "1", "1", "1"] * 50)[: len(scores)]
+    found = unsure(scores, decisions)
+    low, high = stats.binomtest(100, 150).proportion_ci(method="wilson")
+    assert (found.value, found.n, found.method) == (100 / 150, 150, "wilson")
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_few_unsure_predictions_and_none_say_nothing() -> None:
+    assert unsure([0.5] * 99, [None] * 99).reason == "below_min_field_n"
+    assert unsure([0.9] * 200, ["1"] * 200).reason == "no_values"
+    assert unsure([0.5] * 30, [None] * 30, min_field_n=30).value == 0
+
+
+def test_an_unsure_prediction_may_be_what_a_decision_by_itself_is_about() -> None:
+    new = batch(
+        prediction=["1"] * 200,
+        score=np.full(200, 0.5),
+        extra={"human.decision": ["1"] * 150 + [None] * 50},
+    )
+    counts = {name: len(rows) for name, rows in count_unsure(new, (0.4, 0.6), np.ones(200, bool))}
+    found = signals(new, counts={**counts, UNMATCHED: 20})["oversight.unsure_reviewed_share"]
+    _, high = stats.binomtest(170, 200).proportion_ci(method="wilson")
+    assert found.value == 0.75
+    assert found.high == pytest.approx(high)
+
+
+def test_unsure_predictions_need_a_score() -> None:
+    new = batch(prediction=["1"] * 100, extra={"human.decision": ["1"] * 100})
+    found = signals(new)["oversight.unsure_reviewed_share"]
+    assert (found.status, found.reason) == ("insufficient_data", "not_configured: event.score")
 
 
 def test_the_median_time_of_a_review_tells_a_rubber_stamp() -> None:
