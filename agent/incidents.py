@@ -14,11 +14,22 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from agent.clock_alerts import ClockAlerts
 from agent.notices import Announced
 from agent.store import Document, Store
 from exporters.agent_metrics import AgentMetrics
 from exporters.open_clocks import OpenClock, OpenClocks
-from policies.clocks import EVENTS, MOMENTS, ClockState, Incident, Ticking, ticking
+from policies.clock_alerts import key_of
+from policies.clocks import (
+    EVENTS,
+    MOMENTS,
+    STAGES,
+    ClockState,
+    Incident,
+    Ticking,
+    stage_of,
+    ticking,
+)
 from policies.effective import Clock
 from policies.model import Notice, rfc3339
 from policies.nearest import did_you_mean
@@ -123,6 +134,7 @@ class IncidentWatch:
             for system in clocks
             for key, body in store.documents(system, _KIND).items()
         }
+        self._alerts = ClockAlerts(store, clocks)
         self._problems: list[str] = []
         # What was closed before this start has been recorded.
         self._done = {key for key, incident in self._open.items() if incident.closed is not None}
@@ -136,8 +148,10 @@ class IncidentWatch:
                 self._done.discard(incident.id)
                 body = msgspec.json.encode(incident)
                 announced.documents.append(Document(incident.system, _KIND, incident.id, body))
-        if self._open:
-            self._count(announced, now)
+        clocks = self._ticking(now)
+        announced.add(self._record(clocks, now))
+        announced.add(self._alerts.look(clocks, now))
+        self._tell(clocks)
         return announced
 
     def _stated(self) -> list[Incident]:
@@ -163,25 +177,48 @@ class IncidentWatch:
         self._problems = problems
         return found
 
-    def _count(self, announced: Announced, now: float) -> None:
+    def _ticking(self, now: float) -> list[tuple[Incident, Ticking]]:
+        """Return every clock of every incident, but of those closed before this start."""
+        return [
+            (incident, one)
+            for incident in self._open.values()
+            if incident.id not in self._done
+            for one in ticking(self._clocks.get(incident.system, ()), incident, now)
+        ]
+
+    def _record(self, clocks: Sequence[tuple[Incident, Ticking]], now: float) -> Announced:
+        """Return a record of each clock whose state changed."""
+        announced = Announced()
+        for incident, one in clocks:
+            key = (incident.id, one.clock.id)
+            told = (one.state, one.due)
+            if self._told.get(key) != told:
+                self._told[key] = told
+                announced.items.append(_notice(incident, one, int(now)))
+        return announced
+
+    def _tell(self, clocks: Sequence[tuple[Incident, Ticking]]) -> None:
+        """Tell the metrics and the alerts how the clocks stand."""
         least: dict[tuple[str, str], float] = {}
+        counts: dict[tuple[str, str, str], int] = {
+            (system, clock.id, stage): 0
+            for system, all_of_it in self._clocks.items()
+            for clock in all_of_it
+            for stage in STAGES
+        }
         still_open: dict[str, list[OpenClock]] = {}
-        for incident in self._open.values():
-            if incident.id in self._done:
-                continue
-            for one in ticking(self._clocks.get(incident.system, ()), incident, now):
-                key = (incident.id, one.clock.id)
-                told = (one.state, one.due)
-                if self._told.get(key) != told:
-                    self._told[key] = told
-                    announced.items.append(_notice(incident, one, int(now)))
-                if one.state != "closed":
-                    clock = OpenClock(incident.id, one.clock.title, one.clock.starts, one.due)
-                    still_open.setdefault(incident.system, []).append(clock)
-                if one.left is not None:
-                    series = (incident.system, one.clock.id)
-                    least[series] = min(one.left, least.get(series, one.left))
-        self._metrics.incident_clocks(least)
+        for incident, one in clocks:
+            stage = stage_of(one)
+            if stage is not None:
+                counts[incident.system, one.clock.id, stage] += 1
+                clock = OpenClock(
+                    incident.id, one.clock.title, one.clock.starts, one.due, key_of(incident, one)
+                )
+                still_open.setdefault(incident.system, []).append(clock)
+            if one.left is not None:
+                series = (incident.system, one.clock.id)
+                least[series] = min(one.left, least.get(series, one.left))
+        self._metrics.incident_clocks(least, counts)
         self._open_clocks.set(still_open)
 
 

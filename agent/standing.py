@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from agent.clock_alerts import standing_alerts
 from agent.store import Store
 from exporters.base import Standing
 from policies.alerts import Cause
@@ -21,4 +22,5 @@ def standing(store: Store, systems: Sequence[str]) -> Standing:
             reports.append(msgspec.json.decode(body, type=Report))
         for _, body in sorted(store.documents(system, "cause").items()):
             alerts.append(msgspec.json.decode(body, type=Cause).alert)
+        alerts += standing_alerts(store, system).values()
     return Standing(reports=reports, alerts=alerts)

@@ -43,6 +43,7 @@ class AgentMetrics:
         self._lock = threading.Lock()
         self._reasons: set[str] = set()
         self._partitions: dict[str, set[str]] = {}
+        self._left: set[tuple[str, str]] = set()
         self._oldest: float | None = None
         self._declare_input()
         self._declare_processing()
@@ -118,6 +119,13 @@ class AgentMetrics:
             "Least time left on a running incident clock; negative when it is overdue.",
             "system",
             "clock",
+        )
+        self._clocks_open = self._gauge(
+            "incident_clocks_open",
+            "Incidents with this clock, by state: waiting, running, due_soon, overdue.",
+            "system",
+            "clock",
+            "state",
         )
         self._commit = self._histogram(
             "commit_duration_seconds", "Time of one transaction of the store."
@@ -285,12 +293,22 @@ class AgentMetrics:
         """Count `n` reports."""
         self._reports.labels(system).inc(n)
 
-    def incident_clocks(self, left: Mapping[tuple[str, str], float]) -> None:
-        """Set the time left in seconds by system and clock; clocks not named are removed."""
+    def incident_clocks(
+        self, left: Mapping[tuple[str, str], float], counts: Mapping[tuple[str, str, str], int]
+    ) -> None:
+        """Set the time left by system and clock, and how many there are by state as well.
+
+        Clocks not named are removed, without a moment at which the others are not there: rules
+        that page look at these series.
+        """
         with self._lock:
-            self._clocks.clear()
+            for gone in self._left - left.keys():
+                self._clocks.remove(*gone)
+            self._left = set(left)
             for (system, clock), seconds in left.items():
                 self._clocks.labels(system, clock).set(seconds)
+            for series, n in counts.items():
+                self._clocks_open.labels(*series).set(n)
 
     def committed(self, seconds: float) -> None:
         """Record the time of one store transaction."""

@@ -50,6 +50,7 @@ LABELS = (
 
 CHECKPOINT_ANNOTATION = "audit_checkpoint"
 CLOCKS_ANNOTATION = "incident_clocks_open"
+LEFT_ANNOTATION = "time_left"
 
 _ADDRESSES = {
     "anyOf": [
@@ -313,7 +314,7 @@ class AlertmanagerExporter:
         document: dict[str, Any] = {
             "labels": {label: alert.labels[label] for label in LABELS if alert.labels.get(label)},
             "annotations": alert.annotations
-            | self._running(alert.labels.get("system", ""), now)
+            | self._running(alert.labels, now)
             | self._remembered(),
             # Event time may be ahead of the clock; Alertmanager refuses an end before the start.
             "startsAt": _instant(min(float(alert.starts_at), now, ends)),
@@ -323,10 +324,16 @@ class AlertmanagerExporter:
             document["generatorURL"] = self._options.generator_url
         return document
 
-    def _running(self, system: str, now: float) -> dict[str, str]:
-        """Return the annotation that says how long there is to notify somebody, as of this post."""
-        text = "" if self._open_clocks is None else self._open_clocks.words(system, now)
-        return {CLOCKS_ANNOTATION: text} if text else {}
+    def _running(self, labels: Mapping[str, str], now: float) -> dict[str, str]:
+        """Return what says how long there is to notify somebody, as of this post."""
+        if self._open_clocks is None:
+            return {}
+        system = labels.get("system", "")
+        texts = {
+            CLOCKS_ANNOTATION: self._open_clocks.words(system, now),
+            LEFT_ANNOTATION: self._open_clocks.left(system, labels.get("rule", ""), now),
+        }
+        return {key: text for key, text in texts.items() if text}
 
     def _remembered(self) -> dict[str, str]:
         """Return the annotation that lets every receiver of an alert hold the audit log to account.

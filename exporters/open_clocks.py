@@ -17,12 +17,16 @@ SHOWN = 5
 
 
 class OpenClock(NamedTuple):
-    """A clock of an incident; `due` in epoch seconds, None while nobody said `starts` yet."""
+    """A clock of an incident; `due` in epoch seconds, None while nobody said `starts` yet.
+
+    `rule` is the label of the alert that stands for it.
+    """
 
     incident: str
     title: str
     starts: str
     due: int | None
+    rule: str = ""
 
 
 class OpenClocks:
@@ -44,6 +48,12 @@ class OpenClocks:
         if len(clocks) > SHOWN:
             texts.append(f"and {len(clocks) - SHOWN} more")
         return "; ".join(texts)
+
+    def left(self, system: str, rule: str, now: float) -> str:
+        """Return how long the clock has that an alert stands for; empty if there is none."""
+        found = [one for one in self._open.get(system, ()) if one.rule == rule]
+        due = found[0].due if found else None
+        return "" if due is None else left_words(due - now)
 
 
 def _words(clock: OpenClock, now: float) -> str:

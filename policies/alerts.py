@@ -8,10 +8,11 @@ than what is breached.  A window that is incomplete or empty as a whole is one c
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from policies.alert_changes import Stands, changes, closed, settled
 from policies.effective import Policy
 from policies.engine import Finding
 from policies.model import Alert, Severity, Signal, Window, subject_text
@@ -77,9 +78,10 @@ def alerts(
     for key in sorted(touched):
         labels, at = touched[key]
         old = standing.get(key)
+        stood = None if old is None else old.alert
         new = _stand(labels, list(parts[key].values()), policy)
-        sent.extend(_changes(old, new, at, why=_resolution(labels, parts)))
-        now = None if new is None else Cause(alert=_settled(old, new, at), parts=parts[key])
+        sent.extend(changes(stood, new, at, why=_resolution(labels, parts)))
+        now = None if new is None else Cause(alert=settled(stood, new, at), parts=parts[key])
         if now != old:
             changed[key] = now
     return Folded(alerts=tuple(sent), changed=changed)
@@ -90,11 +92,11 @@ def retire(
 ) -> Folded:
     """Close every alert whose labels `keep` refuses, such as one of a rule or version now gone."""
     gone = [key for key in sorted(standing) if not keep(standing[key].alert.labels)]
-    closed = []
+    over = []
     for key in gone:
         alert = standing[key].alert
-        closed.append(_closed(alert, at, {**alert.annotations, "resolution": why}))
-    return Folded(alerts=tuple(closed), changed=dict.fromkeys(gone))
+        over.append(closed(alert, at, {**alert.annotations, "resolution": why}))
+    return Folded(alerts=tuple(over), changed=dict.fromkeys(gone))
 
 
 def cause_key(labels: Mapping[str, str]) -> str:
@@ -159,16 +161,11 @@ def _apply(
     )
 
 
-class _New(msgspec.Struct, frozen=True):
-    labels: dict[str, str]
-    annotations: dict[str, str]
-
-
-def _stand(labels: dict[str, str], parts: list[Part], policy: Policy) -> _New | None:
+def _stand(labels: dict[str, str], parts: list[Part], policy: Policy) -> Stands | None:
     if not parts:
         return None
     loudest = max((part.severity for part in parts), key=_LOUDNESS.__getitem__)
-    return _New(
+    return Stands(
         {**labels, "severity": loudest},
         alert_texts(
             sorted(parts, key=_telling),
@@ -207,26 +204,3 @@ def _resolution(labels: Mapping[str, str], parts: Mapping[str, dict[str, Part]])
     if labels["rule"] != COVERAGE_RULE and parts.get(cause_key({**labels, **whole})):
         return f"now part of the alert {COVERAGE_RULE}: nothing in the window can be assessed"
     return "assessable again"
-
-
-def _changes(old: Cause | None, new: _New | None, at: int, *, why: str) -> Iterable[Alert]:
-    if new is not None and (old is None or old.alert.labels != new.labels):
-        yield Alert(labels=new.labels, annotations=new.annotations, starts_at=at)
-    elif new is not None and old is not None and old.alert.annotations != new.annotations:
-        yield msgspec.structs.replace(
-            old.alert, annotations=new.annotations, resolved_at=None, change="updated"
-        )
-    if old is not None and (new is None or old.alert.labels != new.labels):
-        resolution = why if new is None else "severity changed"
-        yield _closed(old.alert, at, {**old.alert.annotations, "resolution": resolution})
-
-
-def _settled(old: Cause | None, new: _New, at: int) -> Alert:
-    """Return the alert as it stands after this fold."""
-    if old is None or old.alert.labels != new.labels:
-        return Alert(labels=new.labels, annotations=new.annotations, starts_at=at)
-    return msgspec.structs.replace(old.alert, annotations=new.annotations)
-
-
-def _closed(alert: Alert, at: int, texts: dict[str, str]) -> Alert:
-    return msgspec.structs.replace(alert, annotations=texts, resolved_at=at, change="closed")

@@ -7,7 +7,7 @@ decides whether an incident must be told, and nothing is ever sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -15,6 +15,13 @@ from policies.effective import Clock
 from policies.model import rfc3339
 
 ClockState = Literal["waiting", "running", "overdue", "closed"]
+Stage = Literal["waiting", "running", "due_soon", "overdue"]
+"""How urgent an open clock is; `due_soon`: little of its time is left."""
+STAGES: tuple[Stage, ...] = get_args(Stage)
+LITTLE_SHARE = 3
+"""Little time is left in the last third of a clock, ..."""
+LITTLE_AT_MOST = 86_400
+"""... and at most for its last day (seconds).  Both numbers are ours."""
 EVENTS = ("ai_incident", "data_breach")
 _IN_DAYS = 4 * 1_440
 """Minutes from which time is told in days: the clocks of law mostly run for 72 hours."""
@@ -55,6 +62,16 @@ class Ticking(msgspec.Struct, frozen=True, kw_only=True):
 def ticking(clocks: Sequence[Clock], incident: Incident, now: float) -> list[Ticking]:
     """Return the clocks that this kind of incident has, as they stand at `now`."""
     return [_one(clock, incident, now) for clock in clocks if clock.event == incident.event]
+
+
+def stage_of(one: Ticking) -> Stage | None:
+    """Return how urgent a clock is, None for one that is closed."""
+    if one.left is None:
+        return "waiting" if one.state == "waiting" else None
+    if one.left < 0:
+        return "overdue"
+    little = min(one.clock.seconds // LITTLE_SHARE, LITTLE_AT_MOST)
+    return "due_soon" if one.left <= little else "running"
 
 
 def left_words(left: float) -> str:

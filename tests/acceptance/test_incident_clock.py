@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent.cli.main import main
 from agent.config.load import load
-from agent.run import assemble, start, stop
+from agent.run import Parts, assemble, start, stop
+from policies.model import rfc3339
 from tests.support.audit_records import records
+from tests.support.audit_tree import verify_against_itself
 from tests.support.decisions import SYSTEM
 
 CONFIG = (
@@ -23,6 +30,35 @@ exporters:
   - {type: prometheus, host: 127.0.0.1, port: 0}
 """
 )
+
+
+HOUR = 3_600
+NAMES = ("PantauIncidentClock", "PantauIncidentOverdue")
+
+
+@dataclass
+class Clock:
+    """The machine's clocks, the wall clock `ahead` of them."""
+
+    ahead: float = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@contextmanager
+def running(file: Path, clock: Clock) -> Iterator[Parts]:
+    """Give a running agent, and stop it in order."""
+    parts = assemble(load(file), clock)
+    try:
+        start(parts)
+        yield parts
+        stop(parts, "test")
+    finally:
+        parts.store.close()
 
 
 def eventually(is_so: Callable[[], bool], seconds: float = 30) -> None:
@@ -56,3 +92,60 @@ def test_a_statement_reaches_the_audit_log_and_the_metrics(tmp_path: Path) -> No
     assert clock["due"] == "2099-01-04T00:00:00Z"
     assert 'pantau_incident_clock_remaining_seconds{clock="vn-ai-serious-incident"' in page
     assert 'pantau_programme_systems{country="VN",sector=""} 1.0' in page
+
+
+def test_a_clock_reaches_a_human_by_itself_over_a_restart_and_each_change_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "live.jsonl").touch()
+    file = tmp_path / "pantau.yaml"
+    file.write_text(CONFIG)
+    clock = Clock()
+    begun = rfc3339(int(time.time()))
+    who = ["--by", "jane.roe@bank.example", "-c", str(file)]
+
+    def state(moment: str) -> None:
+        assert main(["policy", "clock", "state", "INC-1", "--at", f"{moment}={begun}", *who]) == 0
+
+    def told() -> list[dict[str, Any]]:
+        found = [r for r in records(tmp_path / "audit") if ".alert." in r["type"]]
+        return [r for r in found if r["data"]["labels"]["alertname"] in NAMES]
+
+    def await_told(*last: tuple[str, str, str]) -> None:
+        """Wait until these were the last changes: (change, alertname, state)."""
+
+        def newest() -> tuple[tuple[str, str, str], ...]:
+            return tuple(
+                (
+                    r["type"].split(".")[-2],
+                    r["data"]["labels"]["alertname"],
+                    r["data"]["annotations"]["state"],
+                )
+                for r in told()[-len(last) :]
+            )
+
+        eventually(lambda: newest() == last)
+
+    with running(file, clock):
+        state("detected_at")
+        await_told(("raised", NAMES[0], "waiting"))
+        state("confirmed_at")
+        await_told(("updated", NAMES[0], "running"))
+        clock.ahead = 49 * HOUR
+        await_told(("raised", NAMES[0], "due_soon"), ("closed", NAMES[0], "running"))
+    before = len(told())
+    with running(file, clock):
+        clock.ahead = 73 * HOUR
+        await_told(("raised", NAMES[1], "overdue"), ("closed", NAMES[0], "due_soon"))
+        assert len(told()) == before + 2
+        assert main(["policy", "clock", "close", "INC-1", "--reason", "told the desk", *who]) == 0
+        await_told(("closed", NAMES[1], "overdue"))
+
+    ids = Counter(r["id"] for r in records(tmp_path / "audit"))
+    assert max(ids.values()) == 1
+    severities = [r["data"]["labels"]["severity"] for r in told()]
+    assert severities == ["ticket", "ticket", "page", "ticket", "page", "page", "page"]
+    said = json.dumps([r["data"] for r in told()])
+    assert "jane" not in said
+    assert "told the desk" not in said
+    assert main(verify_against_itself(tmp_path / "audit")) == 0

@@ -53,7 +53,6 @@ def watch(store: Store, tmp_path: Path, metrics: AgentMetrics | None = None) -> 
 
 def told(watched: IncidentWatch, now: float) -> list[tuple[str, str]]:
     items = watched.look(now).items
-    assert all(isinstance(item, Notice) for item in items)
     return [(i.data["clock"], i.data["state"]) for i in items if isinstance(i, Notice)]
 
 
@@ -90,7 +89,7 @@ def test_what_was_closed_is_not_told_again_after_a_restart(
     close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
     assert main([*close, str(config)]) == 0
     announced = watch(store, tmp_path).look(AT)
-    assert len(announced.items) == 1
+    assert [type(item) for item in announced.items] == [Notice]
     store.commit(Changes(put=announced.documents))
     assert told(watch(store, tmp_path), AT + HOUR) == []
 
@@ -115,8 +114,7 @@ def test_a_file_that_goes_missing_stops_no_clock(
     for file in folder.iterdir():
         file.unlink()
     again = watch(store, tmp_path).look(AT + 100 * HOUR)
-    (notice,) = again.items
-    assert isinstance(notice, Notice)
+    (notice,) = [item for item in again.items if isinstance(item, Notice)]
     assert notice.data["state"] == "overdue"
 
 
@@ -124,7 +122,7 @@ def test_the_record_is_of_its_type_and_names_the_law_and_who_said_so(
     config: Path, store: Store, tmp_path: Path
 ) -> None:
     assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
-    (notice,) = watch(store, tmp_path).look(AT).items
+    (notice, _) = watch(store, tmp_path).look(AT).items
     (draft,) = drafts(notice)
     author = Author("example.org/log", "boot", "1", DIGEST)
     envelope, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))

@@ -319,6 +319,22 @@ def test_each_post_says_how_long_is_left_to_notify_somebody() -> None:
     assert "incident_clocks_open" not in cluster.last()["annotations"]
 
 
+def test_the_alert_of_a_clock_says_how_long_that_clock_has() -> None:
+    cluster = started()
+    rule = "vn-ai-serious-incident/INC-7"
+    due = int(NOW) + 3 * 3_600
+    mine = OpenClock("INC-7", "To the authority", "confirmed_at", due, rule)
+    sooner = [
+        OpenClock(f"INC-{i}", "To the authority", "confirmed_at", due - 60, f"x/INC-{i}")
+        for i in range(6)
+    ]
+    cluster.clocks.set({alert().labels["system"]: [*sooner, mine]})
+    cluster.send(alert(rule), alert("drift.feature"))
+    cluster.tick()
+    said = {a["labels"]["rule"]: a["annotations"].get("time_left") for a in cluster.posts[A][-1]}
+    assert said == {rule: "3 h 0 min left", "drift.feature": None}
+
+
 def test_large_pictures_go_in_parts() -> None:
     cluster = started()
     cluster.send(*(alert(f"rule-{i}") for i in range(150)))
