@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from agent.clock_alerts import ClockAlerts
+from agent.incident_responses import Responses
 from agent.notices import Announced
 from agent.store import Document, Store
 from exporters.agent_metrics import AgentMetrics
@@ -122,6 +123,7 @@ class IncidentWatch:
         clocks: Mapping[str, Sequence[Clock]],
         metrics: AgentMetrics,
         open_clocks: OpenClocks | None = None,
+        responses: Responses | None = None,
     ) -> None:
         self._open_clocks = OpenClocks() if open_clocks is None else open_clocks
         self._folder = folder
@@ -135,6 +137,10 @@ class IncidentWatch:
             for key, body in store.documents(system, _KIND).items()
         }
         self._alerts = ClockAlerts(store, clocks)
+        self._responses = responses
+        if responses is not None:
+            for incident in self._open.values():
+                responses.take(incident)
         self._problems: list[str] = []
         # What was closed before this start has been recorded.
         self._done = {key for key, incident in self._open.items() if incident.closed is not None}
@@ -146,12 +152,16 @@ class IncidentWatch:
             if incident.system in self._clocks and self._open.get(incident.id) != incident:
                 self._open[incident.id] = incident
                 self._done.discard(incident.id)
+                if self._responses is not None:
+                    self._responses.take(incident)
                 body = msgspec.json.encode(incident)
                 announced.documents.append(Document(incident.system, _KIND, incident.id, body))
         clocks = self._ticking(now)
         announced.add(self._record(clocks, now))
         announced.add(self._alerts.look(clocks, now))
         self._tell(clocks)
+        if self._responses is not None:
+            self._responses.look(self._open.values(), clocks)
         return announced
 
     def _stated(self) -> list[Incident]:
@@ -226,6 +236,7 @@ def _notice(incident: Incident, one: Ticking, now: int) -> Notice:
     """Return the record of a clock's state; `id` says it once, however often the agent starts."""
     started = None if one.started is None else rfc3339(one.started)
     due = None if one.due is None else rfc3339(one.due)
+    closed = None if incident.closed is None else rfc3339(incident.closed)
     who = incident.closed_by if one.state == "closed" else incident.by.get(one.clock.starts)
     data: dict[str, object] = {
         "incident": incident.id,
@@ -239,7 +250,7 @@ def _notice(incident: Incident, one: Ticking, now: int) -> Notice:
     }
     data |= {
         key: value
-        for key, value in (("started", started), ("due", due), ("by", who))
+        for key, value in (("started", started), ("due", due), ("closed", closed), ("by", who))
         if value is not None
     }
     return Notice(

@@ -59,6 +59,11 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     mitigations: tuple[Watched, ...]
 
 
+def place_of(system: System) -> Place:
+    """Return the labels that a system's programme metrics have."""
+    return (system.country or "", system.sector or "")
+
+
 def member_of(system: System, inventory: Inventory, policy: Policy) -> Member:
     """Return what the programme needs to know of a system; unknown rules watch nothing."""
     mitigations = []
@@ -78,7 +83,7 @@ def member_of(system: System, inventory: Inventory, policy: Policy) -> Member:
             )
     lengths = by_length(system.windows)
     return Member(
-        place=(system.country or "", system.sector or ""),
+        place=place_of(system),
         inventory=inventory,
         oversight=system.oversight,
         fairness_window=system.fairness_window or lengths[-1],

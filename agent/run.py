@@ -28,6 +28,7 @@ from agent.config.model import Config
 from agent.config.packs import packs_of
 from agent.evidence.folder import Folder, evidence_folder
 from agent.evidence.keeper import Keeper
+from agent.incident_responses import Responses
 from agent.incidents import FOLDER, IncidentWatch
 from agent.inputs import CollectorThread, build_inputs
 from agent.inventory import inventory_of
@@ -35,7 +36,7 @@ from agent.notices import Announced, Boot, change, started, stopped
 from agent.opening import known_schema, opener, require_references, unopened
 from agent.pipeline import Pipeline, Running
 from agent.policy_of import policy_of
-from agent.programme import Programme, member_of
+from agent.programme import Programme, member_of, place_of
 from agent.standing import standing
 from agent.store import Store
 from exporters import table as exporter_table
@@ -167,6 +168,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         for s in config.systems
     ]
     collectors = build_inputs(config, store, wake)
+    programme = ProgrammeMetrics(metrics.registry)
     for running in systems:
         running.sources = {c.input.source for c in collectors if c.input.system == running.system}
     pipeline = Pipeline(
@@ -180,14 +182,8 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
         bootid=boot.id,
         totals=totals,
         announced=announced,
-        incidents=IncidentWatch(
-            store,
-            config.store.path / FOLDER,
-            {system: policy.clocks for system, policy in policies.items()},
-            metrics,
-            context.open_clocks,
-        ),
-        programme=_programme(config, policies, store, metrics),
+        incidents=_incidents(config, policies, store, context, programme),
+        programme=_programme(config, policies, store, programme),
         commit_interval=config.store.commit_interval,
         audit_failure=config.store.audit_failure,
         audit_failure_after=config.store.audit_failure_after,
@@ -215,8 +211,28 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
     )
 
 
+def _incidents(
+    config: Config,
+    policies: Mapping[str, Policy],
+    store: Store,
+    context: Context,
+    programme: ProgrammeMetrics,
+) -> IncidentWatch:
+    """Return what watches the incidents that humans state."""
+    clocks = {system: policy.clocks for system, policy in policies.items()}
+    places = {system.id: place_of(system) for system in config.systems}
+    return IncidentWatch(
+        store,
+        config.store.path / FOLDER,
+        clocks,
+        context.metrics or AgentMetrics(__version__),
+        context.open_clocks,
+        Responses(places, clocks, programme),
+    )
+
+
 def _programme(
-    config: Config, policies: Mapping[str, Policy], store: Store, metrics: AgentMetrics
+    config: Config, policies: Mapping[str, Policy], store: Store, metrics: ProgrammeMetrics
 ) -> Programme:
     """Return what counts the programme as a whole."""
     members = {}
@@ -224,7 +240,7 @@ def _programme(
         policy = policies[system.id]
         card = inventory_of(system, packs_of(config, system), policy)
         members[system.id] = member_of(system, card, policy)
-    return Programme(members, store, ProgrammeMetrics(metrics.registry))
+    return Programme(members, store, metrics)
 
 
 def _api(config: Config) -> Api | None:

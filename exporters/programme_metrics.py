@@ -71,6 +71,21 @@ class ProgrammeMetrics:
             buckets=_RESPONSE,
             registry=registry,
         )
+        self._open = gauge("incidents_open", "Incidents that no human has closed.")
+        self._late = gauge("incidents_overdue", "Open incidents with a clock that has run out.")
+        self._stages = Histogram(
+            "pantau_programme_incident_response_seconds",
+            "Time from detection or awareness of an incident to a stage, as stated; once closed.",
+            (*LABELS, "stage"),
+            buckets=_RESPONSE,
+            registry=registry,
+        )
+        self._outcomes = Counter(
+            "pantau_programme_incident_clocks",
+            "Clocks of closed incidents: closed in_time or overdue, or not_started.",
+            (*LABELS, "outcome"),
+            registry=registry,
+        )
 
     def count(self, counts: Mapping[Place, Counted]) -> None:
         """Set how many systems there are."""
@@ -87,6 +102,21 @@ class ProgrammeMetrics:
     def over(self, place: Place, seconds: float) -> None:
         """Count a finding that is over after `seconds`."""
         self._response.labels(*place).observe(seconds)
+
+    def incidents(self, counts: Mapping[Place, tuple[int, int]]) -> None:
+        """Set how many incidents are open, and how many of them have a clock that has run out."""
+        for place, (still_open, overdue) in counts.items():
+            self._open.labels(*place).set(still_open)
+            self._late.labels(*place).set(overdue)
+
+    def closed(
+        self, place: Place, seconds: Mapping[str, float], outcomes: Mapping[str, int]
+    ) -> None:
+        """Count a closed incident: how long each stage took, and how its clocks ended."""
+        for stage, one in seconds.items():
+            self._stages.labels(*place, stage).observe(one)
+        for outcome, n in outcomes.items():
+            self._outcomes.labels(*place, outcome).inc(n)
 
     def heard(self, place: Place, *, complaints: int, appeals: int) -> None:
         """Count what people said."""

@@ -22,6 +22,10 @@ LITTLE_SHARE = 3
 """Little time is left in the last third of a clock, ..."""
 LITTLE_AT_MOST = 86_400
 """... and at most for its last day (seconds).  Both numbers are ours."""
+RESPONSES = ("confirmed", "assessed", "closed")
+"""What the time from detection or awareness is measured to."""
+Outcome = Literal["in_time", "overdue", "not_started"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 EVENTS = ("ai_incident", "data_breach")
 _IN_DAYS = 4 * 1_440
 """Minutes from which time is told in days: the clocks of law mostly run for 72 hours."""
@@ -81,6 +85,33 @@ def left_words(left: float) -> str:
     if minutes >= _IN_DAYS:
         text = f"{minutes // 1_440} d {minutes % 1_440 // 60} h"
     return f"overdue by {text}" if left < 0 else f"{text} left"
+
+
+def responses(incident: Incident) -> dict[str, int]:
+    """Return the seconds from detection or awareness to each stage of `RESPONSES` that came.
+
+    They count from the first of `detected_at` and `aware_at`; a stage before that says nothing.
+    """
+    begun = [incident.moments[m] for m in ("detected_at", "aware_at") if m in incident.moments]
+    ended = {
+        "confirmed": incident.moments.get("confirmed_at"),
+        "assessed": incident.moments.get("assessed_notifiable_at"),
+        "closed": incident.closed,
+    }
+    return {
+        stage: at - min(begun)
+        for stage, at in ended.items()
+        if begun and at is not None and at >= min(begun)
+    }
+
+
+def outcome_of(one: Ticking, incident: Incident) -> Outcome | None:
+    """Return how a clock ended, None while its incident is open."""
+    if incident.closed is None:
+        return None
+    if one.due is None:
+        return "not_started"
+    return "in_time" if incident.closed <= one.due else "overdue"
 
 
 def draft(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -> str:

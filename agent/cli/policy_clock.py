@@ -30,6 +30,15 @@ By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so: a rol
 _SKEW = 300
 """Seconds that the clocks of whoever states a moment and of this machine may differ."""
 Incidents = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
+Ended = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="When it was told, or found to need no telling, such as 2026-11-23T09:00:00Z; now if "
+        "not given.",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the clocks end.")]
 
 
@@ -79,13 +88,13 @@ def clock_close(
     incident: Incidents,
     by: By,
     reason: Reason,
+    at: Ended = None,
     output: OutputForm = Output.table,
 ) -> int:
     """End the clocks of an incident, for a reason that a human answers for."""
     import msgspec
 
     from agent.cli.systems import choose_system
-    from agent.clock import SystemClock
     from agent.config.load import load
     from agent.incidents import IncidentError, check, path_of, read
 
@@ -97,9 +106,7 @@ def clock_close(
             f"the incident {incident} was closed by {known.closed_by}: {known.reason}"
         )
     chosen = choose_system(loaded, known.system)
-    closed = msgspec.structs.replace(
-        known, closed=int(SystemClock().now()), closed_by=by, reason=reason
-    )
+    closed = msgspec.structs.replace(known, closed=_ended(known, at), closed_by=by, reason=reason)
     return _keep(loaded, chosen, check(closed), file, output)
 
 
@@ -132,17 +139,40 @@ def _folder(config: Config) -> Path:
     return config.store.path / FOLDER
 
 
-def _moments(given: list[str]) -> dict[str, int]:
+def _ended(incident: Incident, given: str | None) -> int:
+    """Return when an incident ended; raises `IncidentError` for a time that cannot be meant."""
+    from agent.clock import SystemClock
+    from agent.incidents import IncidentError
+
+    now = int(SystemClock().now())
+    if given is None:
+        return now
+    at = _instant(given)
+    if at > now + _SKEW:
+        raise IncidentError(
+            f"--at {given}: is in the future; an incident is closed when it is over"
+        )
+    first = min(incident.moments.values(), default=at)
+    if at < first:
+        raise IncidentError(f"--at {given}: is before the first moment that was stated of it")
+    return at
+
+
+def _instant(text: str, said: str | None = None) -> int:
     from agent.config.values import parse_instant
     from agent.incidents import IncidentError
 
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise IncidentError(f"--at {said or text}: {error}") from error
+
+
+def _moments(given: list[str]) -> dict[str, int]:
     moments = {}
     for text in given:
         name, _, at = text.partition("=")
-        try:
-            moments[name] = parse_instant(at)
-        except ValueError as error:
-            raise IncidentError(f"--at {text}: {error}") from error
+        moments[name] = _instant(at, text)
     return moments
 
 

@@ -427,7 +427,10 @@ class ExportData(Listed, frozen=True, kw_only=True):
 
 
 class IncidentClockData(Listed, frozen=True, kw_only=True):
-    """How an incident clock stands; `by` stated the moment that it starts from, or closed it."""
+    """How an incident clock stands; `by` stated the moment that it starts from, or closed it.
+
+    `closed`: when, as they say; the record itself is of when the agent heard of it.
+    """
 
     incident: Word
     event: Word
@@ -436,6 +439,7 @@ class IncidentClockData(Listed, frozen=True, kw_only=True):
     starts: Word
     started: Moment | None = None
     due: Moment | None = None
+    closed: Moment | None = None
     by: Name | None = None
     source: Text
     verified_on: Word

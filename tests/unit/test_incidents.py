@@ -260,3 +260,35 @@ def test_a_moment_in_the_future_is_taken_with_a_warning(
     warned = capsys.readouterr().err
     assert "confirmed_at=2099-01-01T00:00:00Z is in the future; if that is a slip," in warned
     assert "detected_at" not in warned
+
+
+def test_closing_may_say_when_it_was_told(config: Path, store: Store, tmp_path: Path) -> None:
+    assert main([*STATE, "--at", "confirmed_at=2026-01-01T08:00:00Z", "-c", str(config)]) == 0
+    close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config), "--at", "2026-01-02T08:00:00Z"]) == 0
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
+    assert incident.closed is not None
+    (notice,) = watch(store, tmp_path).look(AT).items
+    (draft,) = drafts(notice)
+    author = Author("example.org/log", "boot", "1", DIGEST)
+    _, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))
+    assert (data.state, data.closed) == ("closed", "2026-01-02T08:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2026-01-01T07:59:59Z", "is before the first moment that was stated of it"),
+        ("2099-01-01T00:00:00Z", "is in the future"),
+        ("tomorrow", "--at tomorrow: "),
+    ],
+)
+def test_an_end_that_cannot_be_meant_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str, says: str
+) -> None:
+    assert main([*STATE, "--at", "confirmed_at=2026-01-01T08:00:00Z", "-c", str(config)]) == 0
+    close = ["policy", "clock", "close", "INC-1", "--by", "x", "--reason", "told", "-c"]
+    assert main([*close, str(config), "--at", at]) == 2
+    assert says in capsys.readouterr().err
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
+    assert incident.closed is None
