@@ -73,8 +73,8 @@ def pull_into(url: str, folder: Path, token_file: Path | None) -> bool:
     from exporters.audit.read.pull import pull
     from exporters.audit.read.source import Web
 
-    with progress("records") as advance:
-        pulled = pull(Web(url, read_token(token_file)), folder, advance=advance)
+    with Web(url, read_token(token_file)) as web, progress("records") as advance:
+        pulled = pull(web, folder, advance=advance)
     for problem in pulled.problems:
         print(f"{problem.code} at {problem.where}: {problem.detail}", file=sys.stderr)
     return not pulled.problems

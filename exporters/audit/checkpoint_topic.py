@@ -58,9 +58,9 @@ class TopicSender:
             producer.close(timeout=timeout)
 
     def _connect(self) -> Any:
-        from kafka import KafkaProducer
+        from exporters.audit.kafka_producer import producer
 
-        return KafkaProducer(
+        return producer(
             bootstrap_servers=list(self._options.brokers),
             client_id="pantau-audit",
             acks="all",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from collectors import table
 from collectors.base import Channel, Collector, CollectorError, Resume
 from collectors.schema import EventSchema
 from tests.real.processes import free_port
+from tests.support.unclosed import left_open
 
 NOWHERE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "file": lambda folder: {"path": str(folder / "none.csv")},
@@ -89,12 +88,7 @@ def test_a_source_that_is_not_there_leaves_nothing_open(collector: Collector) ->
         with contextlib.suppress(CollectorError):
             collector.check()
 
-    gc.collect()
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", ResourceWarning)
-        attempt()
-        gc.collect()
-    assert [str(w.message) for w in told if issubclass(w.category, ResourceWarning)] == []
+    assert left_open(attempt) == []
 
 
 def test_stop_before_run_and_twice_ends_the_run_at_once(collector: Collector) -> None:

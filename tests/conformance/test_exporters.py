@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from exporters.delivery import Delivery, Retry
 from exporters.health import Health
 from policies.model import Notice, Outgoing
 from tests.real.processes import free_port
+from tests.support.unclosed import open_files
 from tests.unit.exporters.samples import START, alert, psi, report, too_few, verdict
 
 SMALLEST: dict[str, Callable[[], dict[str, Any]]] = {
@@ -139,12 +139,6 @@ def test_nothing_is_left_behind(exporter: Exporter) -> None:
     attempt(lambda: exporter.stop(5.0))
     assert threading.active_count() == threads
     assert open_files() == files
-
-
-def open_files() -> int:
-    """Return how many files and sockets this process has open; 0 where that cannot be told."""
-    folder = Path("/proc/self/fd")
-    return len(os.listdir(folder)) if folder.exists() else 0  # noqa: PTH208 - iterdir opens one
 
 
 def test_it_works_behind_a_delivery(exporter: Exporter, context: Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 30.0
@@ -43,7 +43,10 @@ class Folder:
 
 
 class Web:
-    """A log at an http(s) address; `token` is sent as a bearer token."""
+    """A log at an http(s) address; `token` is sent as a bearer token.
+
+    A context manager: its connections are closed at the end.
+    """
 
     def __init__(self, url: str, token: str | None = None) -> None:
         import httpx
@@ -54,6 +57,12 @@ class Web:
         self._base, self.name = url.rstrip("/") + "/", url
         self._client = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS)
         self._error = httpx.HTTPError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if there is no such file. Raises `SourceError`."""

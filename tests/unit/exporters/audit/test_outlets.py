@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 
 from exporters.agent_metrics import AgentMetrics
 from exporters.alertmanager import AlertmanagerExporter, AlertmanagerOptions
+from exporters.audit import checkpoint_topic
 from exporters.audit.checkpoint_topic import TopicSender
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.options import AuditOptions, CheckpointTopic
 from exporters.base import ExportError
 from policies.model import Notice
 from tests.support.audit_tree import newest, require_whole
+from tests.support.unclosed import open_files
 from tests.unit.exporters.audit.logs import NOTHING, ORIGIN, Hands, context, number
 from tests.unit.exporters.samples import START, alert
 
@@ -150,6 +153,19 @@ def test_a_topic_that_cannot_be_reached_is_counted_and_holds_up_nothing(
     sender.send("bank/1", b"note")
     sender.close(1.0)
     assert counted == ["failed", "failed"]
+
+
+def test_a_topic_whose_brokers_are_away_leaves_no_connection_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(checkpoint_topic, "_BLOCK_MS", 300)
+    sender = TopicSender(TOPIC, Path(), counted.append)
+    gc.collect()
+    open_before = open_files()
+    sender.send("bank/1", b"note")
+    assert open_files() <= open_before
+    assert counted == ["failed"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from agent.cli.main import main
 from agent.config.api import Api as Options
 from exporters.base import ExportError
 from tests.support.tampering import Lab, write_clean
+from tests.support.unclosed import left_open
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -190,3 +191,10 @@ def test_an_auditor_pulls_and_verifies_what_is_served(
     kept = str(lab.base / "kept")
     assert main(["audit", "verify", url, "--against", kept, "--token-file", token]) == 0
     assert main(["audit", "verify", url]) == 3
+
+
+def test_an_auditors_connections_are_closed(client: Client, lab: Lab, tmp_path: Path) -> None:
+    url, token = f"http://127.0.0.1:{client.port}/audit", str(lab.base / "token")
+    command = ["audit", "pull", url, "-o", str(tmp_path / "copy"), "--token-file", token]
+    assert left_open(lambda: main(command)) == []
+    assert (tmp_path / "copy" / "checkpoint").exists()
