@@ -11,23 +11,12 @@ import pytest
 
 from agent.cli.main import main
 from policies.model import rfc3339
-from tests.support.decisions import Row, as_lines, decisions, write_csv, write_lines
+from tests.support.decisions import LABELLED, Row, as_lines, decisions, write_csv, write_lines
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 N = 1_500
 
-SYSTEM = """\
-systems:
-  - id: loans
-    event: {id: id, time: at, prediction: approve, score: score, model_version: version,
-            label: repaid, recorded_time: recorded_at}
-    task: classification
-    favourable: 1
-    features: {income: numeric, purpose: categorical}
-    audit_attributes:
-      gender: {privileged: m, lawful_basis: test, purpose: test, dpia_ref: T-1, expires: 2099-12-31}
-    windows: [5m, 1h]
-"""
+SYSTEM = LABELLED + "    windows: [5m, 1h]\n"
 ONE_FILE = SYSTEM + "collectors:\n  - {type: file, path: live.jsonl, batch_size: {size}}\n"
 TWO_FILES = (
     ONE_FILE

@@ -19,20 +19,15 @@ from tests.real.kafka_broker import KafkaBroker
 from tests.support.agent_process import AgentProcess, free_port, write_config
 from tests.support.audit_records import records, reports
 from tests.support.audit_tree import verify_against_itself
+from tests.support.decisions import SYSTEM
 
 KILLS = 20
 PARTITIONS = 4
 EVENTS = 24_000
 
-CONFIG = """\
-systems:
-  - id: loans
-    event: {id: id, time: at, prediction: approve, score: score, model_version: version}
-    task: classification
-    favourable: 1
-    features: {income: numeric, purpose: categorical}
-    audit_attributes:
-      gender: {privileged: m, lawful_basis: test, purpose: test, dpia_ref: T-1, expires: 2099-12-31}
+CONFIG = (
+    SYSTEM
+    + """\
     reference: {path: {reference}}
     windows: [5m, 1h]
     time: {lateness: 2m, idle: 5s}
@@ -42,6 +37,7 @@ exporters:
   - {type: prometheus, host: 127.0.0.1, port: {port}}
   - {type: audit, path: audit}
 """
+)
 
 
 def events(rng: random.Random, start: int) -> list[tuple[int, bytes]]:

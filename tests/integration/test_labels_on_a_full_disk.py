@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.store import StoreError
-from tests.property.test_restart_labels import HOUR, PLACES, Life, final, stream
+from tests.property.test_restart_labels import HOUR, final, lives, stream
+from tests.support.lives import Lives
 from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.integration
@@ -16,16 +17,13 @@ pytestmark = pytest.mark.integration
 
 def test_rows_of_labels_that_found_no_room_are_there_once_there_is_room(tmp_path: Path) -> None:
     parts = stream(random.Random(1))
-    quiet = Life(tmp_path / "quiet", parts, HOUR)
-    while read(quiet, 50):
-        pass
-    expected = final(quiet.end())
+    expected = final(lives(tmp_path / "quiet", parts, HOUR).undisturbed(50))
 
     refused = 0
     with small_disk(tmp_path / "disk", megabytes=8) as disk:
-        troubled = Life(disk.path / "state", parts, HOUR)
+        troubled = lives(disk.path / "state", parts, HOUR)
         rounds = 0
-        while read(troubled, 20):
+        while troubled.read_each(lambda: 20):
             rounds += 1
             if rounds % 3 == 0:
                 disk.fill()
@@ -40,13 +38,7 @@ def test_rows_of_labels_that_found_no_room_are_there_once_there_is_room(tmp_path
     assert found == expected
 
 
-def read(life: Life, size: int) -> bool:
-    """Read a little of every partition; tell whether there was anything."""
-    found = [life.read(place, size) for place in PLACES]
-    return any(found)
-
-
-def is_refused(life: Life) -> bool:
+def is_refused(life: Lives) -> bool:
     try:
         life.commit()
     except StoreError as error:

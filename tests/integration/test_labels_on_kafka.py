@@ -16,24 +16,18 @@ from policies.model import rfc3339
 from tests.real.kafka_broker import KafkaBroker
 from tests.support.agent_process import AgentProcess, free_port, write_config
 from tests.support.audit_records import records
-from tests.support.decisions import Row, as_lines, decisions, write_lines
+from tests.support.decisions import LABELLED, Row, as_lines, decisions, write_lines
 
 N = 3_000
 SILENCE = "anomaly.silence"
 
-SYSTEM = """\
-systems:
-  - id: loans
-    event: {id: id, time: at, prediction: approve, score: score, model_version: version,
-            label: repaid, recorded_time: recorded_at}
-    task: classification
-    favourable: 1
-    features: {income: numeric, purpose: categorical}
-    audit_attributes:
-      gender: {privileged: m, lawful_basis: test, purpose: test, dpia_ref: T-1, expires: 2099-12-31}
+SYSTEM = (
+    LABELLED
+    + """\
     windows: [5m, 1h]
     time: {lateness: 2m, idle: 3s, label_horizon: 2h}
 """
+)
 RUN = (
     SYSTEM
     + """\

@@ -27,6 +27,12 @@ systems:
 """
 """The head of a configuration that reads these decisions."""
 
+LABELLED = SYSTEM.replace(
+    "model_version: version}",
+    "model_version: version,\n            label: repaid, recorded_time: recorded_at}",
+)
+"""The same where labels come beside the decisions, or later."""
+
 
 def decisions(
     n: int, *, start: int, every: float, seed: int = 1, approved: tuple[int, int] = (7, 7)
