@@ -77,6 +77,14 @@ class ClockSpec(Verified):
         return self.hours * HOUR if self.hours is not None else (self.days or 0) * DAY
 
 
+IN_THE_LOG = ("events", "alerts", "breach_records", "evidence")
+"""What of `Retention.what` the audit log holds records of; a dossier is kept by people alone.
+
+Of a breach the log holds when its clocks ran, by whose word, and what alerts were sent; what
+happened and who is concerned is for people to keep.
+"""
+
+
 class Retention(Verified):
     """How long something must be kept at least."""
 
@@ -84,6 +92,11 @@ class Retention(Verified):
     days: Positive
     reason: Text
     source: Text
+
+    @property
+    def in_the_log(self) -> bool:
+        """Tell whether the audit log holds such records, and so must be kept as long."""
+        return self.what in IN_THE_LOG
 
 
 class AttributeRule(Verified):

@@ -22,12 +22,18 @@ def check(config: ConfigFile, output: OutputForm = Output.table) -> int:
 
     loaded = load(config)
     from agent.cli.check_connections import probe_collectors, probe_exporters
+    from agent.cli.check_kept import log_kept
     from agent.cli.check_text import print_text
     from agent.cli.output import print_json
 
     connections = probe_collectors(loaded) + probe_exporters(loaded)
     documents = [
-        {"kind": "configuration", "path": str(config), "digest": digest(loaded)},
+        {
+            "kind": "configuration",
+            "path": str(config),
+            "digest": digest(loaded),
+            "audit_log_kept": log_kept(loaded),
+        },
         *(connection.document() for connection in connections),
         *_systems(loaded, connections),
     ]

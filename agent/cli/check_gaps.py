@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from agent.cli.check_kept import kept_elsewhere
 from agent.cli.check_plan import Planned, stream_of
 from agent.cli.rejected_text import rejected_words
 from agent.config.model import Config
@@ -18,9 +19,6 @@ from policies.nearest import did_you_mean
 from policies.part import OVERSIGHT
 from policies.select import unknown_sector
 
-_DAY = 86_400
-_IN_THE_LOG = ("events", "alerts", "breach_records", "evidence")
-"""What a pack may want kept that is in the audit log; a dossier is kept by people."""
 _SHOWN = 5
 """Most classes of the prediction for which a note names them."""
 
@@ -52,7 +50,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _expired(plan, dt.datetime.now(dt.UTC).date())
     yield from _too_little_oversight(config, plan)
     yield from _card(plan)
-    yield from _kept_too_short(config, plan)
+    yield from kept_elsewhere(config, plan.policy)
     yield from _optional_fields(system)
     yield from _decisions_apart(plan)
     if system.versions is None:
@@ -112,19 +110,6 @@ def _too_little_oversight(config: Config, plan: Planned) -> Iterator[str]:
             f"the risk's tier is {card.tier}, which asks for {least}; this system has "
             f"{system.oversight}: bring a human in and set `oversight`, or assess the `risk` again"
         )
-
-
-def _kept_too_short(config: Config, plan: Planned) -> Iterator[str]:
-    """Give each floor of the packs that is longer than the audit log is kept."""
-    audit = next((o for o in config.exporters if getattr(o, "type", None) == "audit"), None)
-    seconds = getattr(audit, "retention", None)
-    for kept in plan.policy.retention:
-        if kept.what in _IN_THE_LOG and isinstance(seconds, int) and seconds < kept.days * _DAY:
-            yield (
-                f"the audit log is kept for {seconds // _DAY} days, but {kept.pack} says that "
-                f"{kept.what.replace('_', ' ')} are kept for {kept.days} at least ({kept.source}): "
-                "raise `retention` of the audit exporter, or keep them elsewhere"
-            )
 
 
 def _optional_fields(system: System) -> Iterator[str]:

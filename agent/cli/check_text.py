@@ -15,6 +15,9 @@ def print_text(documents: Sequence[Document]) -> None:
     for document in documents:
         if document["kind"] == "configuration":
             print(f"{document['path']} is valid ({document['digest']})")
+            kept = document["audit_log_kept"]
+            because = f": {kept['because']}" if kept["because"] else ""
+            print(f"The audit log is kept for {kept['for']}{because}")
     for document in documents:
         if document["kind"] == "system":
             print()

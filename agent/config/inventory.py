@@ -19,7 +19,7 @@ from policies.table import PACKS
 
 Place = tuple[str | int, ...]
 
-_PLAIN = ("asean-guide",)
+PLAIN = ("asean-guide",)
 """Bases: they refuse nothing by themselves, so most configurations are read without their packs."""
 
 
@@ -39,7 +39,7 @@ def refused(config: Config) -> Iterator[tuple[Place, str]]:
     Packs that cannot be read are told where they are used, not here.
     """
     for i, system in enumerate(config.systems):
-        if all(pack.name in _PLAIN for pack in chosen_packs(config, system)):
+        if all(pack.name in PLAIN for pack in chosen_packs(config, system)):
             continue
         try:
             packs = packs_of(config, system)

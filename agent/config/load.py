@@ -13,6 +13,7 @@ from agent.config.environment import overrides_from, put, value_of
 from agent.config.inventory import refused, unknown_packs
 from agent.config.model import Config
 from agent.config.problems import ConfigError, Problem, of_file
+from agent.config.retention import kept_long_enough, kept_too_short
 from agent.config.wording import describe, place_of
 from agent.config.yaml_tree import Place, Tree, read_tree
 
@@ -45,11 +46,12 @@ def load(
     if config is None or problems:
         raise ConfigError(_in_order(problems))
     anchored = _anchored(config, file.absolute().parent)
-    refusals = list(unknown_packs(anchored)) or list(refused(anchored))
+    refusals = list(unknown_packs(anchored))
+    refusals = refusals or [*refused(anchored), *kept_too_short(anchored)]
     found_by_packs = [_refusal(place, why, file, tree, given) for place, why in refusals]
     if found_by_packs:
         raise ConfigError(_in_order(found_by_packs))
-    return anchored
+    return kept_long_enough(anchored)
 
 
 def require_collector(config: Config, path: Path | str) -> None:

@@ -102,7 +102,8 @@ class AuditOptions(Options):
         Duration,
         Field(
             ge=86_400,
-            description="how long an epoch is kept after it ended; the newest is never deleted",
+            description="how long an epoch is kept after it ended; the newest is never deleted; "
+            "if not set, longer where a pack in force asks for it, and refused if set to less",
         ),
     ] = 400 * 86_400
     epoch_length: Annotated[

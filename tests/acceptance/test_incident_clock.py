@@ -61,6 +61,12 @@ def running(file: Path, clock: Clock) -> Iterator[Parts]:
         parts.store.close()
 
 
+def programme(parts: Parts) -> str:
+    """Return what the metrics say of incidents by country and sector."""
+    lines = parts.metrics.exposition().decode().splitlines()
+    return "\n".join(one for one in lines if one.startswith("pantau_programme_incident"))
+
+
 def eventually(is_so: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not is_so():
@@ -134,13 +140,20 @@ def test_a_clock_reaches_a_human_by_itself_over_a_restart_and_each_change_once(
         clock.ahead = 49 * HOUR
         await_told(("raised", NAMES[0], "due_soon"), ("closed", NAMES[0], "running"))
     before = len(told())
-    with running(file, clock):
+    with running(file, clock) as parts:
         clock.ahead = 73 * HOUR
         await_told(("raised", NAMES[1], "overdue"), ("closed", NAMES[0], "due_soon"))
         assert len(told()) == before + 2
         assert main(["policy", "clock", "close", "INC-1", "--reason", "told the desk", *who]) == 0
         await_told(("closed", NAMES[1], "overdue"))
+        counted = programme(parts)
+    with running(file, clock) as parts:
+        eventually(lambda: 'incidents_open{country="VN",sector=""} 0.0' in programme(parts))
+        assert programme(parts) == counted
 
+    assert 'incident_clocks_total{country="VN",outcome="in_time",sector=""} 1.0' in counted
+    count = 'incident_response_seconds_count{country="VN",sector="",stage="closed"} 1.0'
+    assert count in counted
     ids = Counter(r["id"] for r in records(tmp_path / "audit"))
     assert max(ids.values()) == 1
     severities = [r["data"]["labels"]["severity"] for r in told()]

@@ -13,6 +13,7 @@ from agent.config.system import System
 from agent.signals.intervals import wilson
 from tests.support.decisions import SYSTEM, as_lines, decisions, write_lines
 from tests.unit.cli import stream
+from tests.unit.config.retention_pack import OURS
 from tests.unit.statistics.cases import case
 
 GROUND = {"lawful_basis": "consent", "purpose": "p", "dpia_ref": "D", "expires": "2027-12-31"}
@@ -112,7 +113,7 @@ systems:
       gender: {lawful_basis: b, purpose: p, dpia_ref: d, expires: 2099-12-31}
     mitigations: [{date: 2026-06-01, rule: FA-11, attribute: gender}]
 collectors: [{type: file, path: live.csv}]
-exporters: [{type: audit, retention: 400d}]
+exporters: [{type: audit}]
 """,
         encoding="utf-8",
     )
@@ -120,8 +121,8 @@ exporters: [{type: audit, retention: 400d}]
     assert "no impact assessment is on record; add `impact_assessment`" in notes
     assert any("no rule in force is called 'FA-11'" in n and "'FA-1'" in n for n in notes)
     (kept,) = [n for n in notes if "breach records" in n]
-    assert kept.startswith("the audit log is kept for 400 days, but country-my says")
-    assert "730" in kept
+    assert kept.startswith("country-my asks to keep for 730 days at least: breach records")
+    assert "what happened, who is concerned" in kept
     (system,) = [d for d in _documents(config, capsys) if d["kind"] == "system"]
     assert system["risk"] == {"probability": "high", "severity": "high", "tier": "high"}
     assert system["chosen"] == [
@@ -133,6 +134,39 @@ exporters: [{type: audit, retention: 400d}]
 def _documents(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     assert main(["check", "-c", str(config), "--output", "json"]) == 0
     return documents(capsys)
+
+
+def test_how_long_the_log_is_kept_is_told_with_who_asks_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    text = config.read_text().replace("- id: loan\n", "- id: loan\n    country: MY\n")
+    config.write_text(text)
+    (log,) = [d for d in _documents(config, capsys) if d["kind"] == "configuration"]
+    assert log["audit_log_kept"]["for"] == "730d"
+    assert "country-my" in log["audit_log_kept"]["because"]
+    assert main(["check", "-c", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert "The audit log is kept for 730d: the pack country-my asks to keep breach records" in said
+    config.write_text(text.replace("MY", "VN"))
+    (log,) = [d for d in _documents(config, capsys) if d["kind"] == "configuration"]
+    assert log["audit_log_kept"] == {"for": "400d", "because": None}
+    (dossier,) = [note for note in _notes(config, capsys) if "dossier" in note]
+    assert "it is not in the audit log, so keep it yourselves" in dossier
+
+
+def test_samples_that_go_sooner_than_a_pack_asks_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    (tmp_path / "ours.yaml").write_text(OURS.replace("WHAT", "evidence").replace("DAYS", "30"))
+    more = "policies: {packs: [ours.yaml]}\nevidence: {enabled: true, ttl: 29d}\n"
+    text = config.read_text()
+    config.write_text(text + more)
+    (note,) = [note for note in _notes(config, capsys) if "`evidence.ttl`" in note]
+    assert "removed after 29d" in note
+    config.write_text(text + more.replace("29d", "30d"))
+    assert not [note for note in _notes(config, capsys) if "`evidence.ttl`" in note]
 
 
 def test_a_favourable_value_that_never_occurs_is_told_with_those_that_do(
