@@ -29,7 +29,7 @@ from collectors.base import EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
 from collectors.file import format_by_extension, read_batches
 from collectors.file_options import FileOptions
-from policies.model import ALL_VERSIONS, Report
+from policies.model import ALL_VERSIONS, Report, without_withheld
 
 ID_KEY = b"pantau backtest"
 """Key of the id hashes: fixed, since they never leave the memory of one run."""
@@ -198,7 +198,8 @@ def _labels(config: Config, system: System, plan: Callable[[], Plan | None]) -> 
 
 
 def _note(result: Result, outcome: Outcome) -> None:
-    result.reports += outcome.reports()
+    told = map(without_withheld, outcome.items)
+    result.reports += [one for one in told if isinstance(one, Report)]
     if outcome.absorbed is not None:
         result.events += outcome.absorbed.events
         result.labels += outcome.absorbed.labels.outcomes

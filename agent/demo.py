@@ -217,6 +217,8 @@ def _leave(folder: Path, reports: list[Report]) -> None:
     # Handed out apart from the log: whoever could change the log could change a key inside it.
     for vkey in place.hinted_keys(folder / "audit")[:1]:
         (folder / "audit.vkey").write_text(f"{vkey}\n", encoding="ascii")
+    # What somebody outside would remember of it, for `--against`.
+    shutil.copyfile(folder / "audit" / "checkpoint", folder / "audit.checkpoint")
 
 
 def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]) -> None:
@@ -229,8 +231,9 @@ def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]
     port = next(e.port for e in parts.exporters if e.name == "prometheus")  # type: ignore[attr-defined]
     console.print(
         f"""
-[bold]Audit log:[/] {folder}/audit; verify it with: {_command()} audit verify {folder}/audit
-[bold]Its public key:[/] {folder}/audit.vkey
+[bold]Audit log:[/] {folder}/audit; verify it, and judge every verdict again, with:
+{_verify(folder)}
+[bold]What an auditor keeps of it:[/] its key, {folder}/audit.vkey, and {folder}/audit.checkpoint
 {_evidence(folder, parts.config)}
 [bold]Metrics:[/] {folder}/metrics.txt, as served at http://127.0.0.1:{port}/metrics while it ran
 [bold]Reports:[/] {folder}/reports.jsonl, one line per window
@@ -239,6 +242,12 @@ def _conclude(console: Console, folder: str, parts: Parts, reports: list[Report]
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _verify(folder: str) -> str:
+    """Return the command that verifies the log by what is kept apart from it."""
+    given = f"--key {folder}/audit.vkey --against {folder}/audit.checkpoint"
+    return f"{_command()} audit verify {folder}/audit --replay {given}"
 
 
 def _command() -> str:

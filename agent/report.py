@@ -28,6 +28,7 @@ from policies.model import (
     Coverage,
     Partitions,
     Report,
+    Signal,
     Verdict,
     signal_order,
     unmeasured,
@@ -39,10 +40,18 @@ REJECTED = "rejected."
 
 
 class JudgedWindow(NamedTuple):
-    """A report, and its findings for the alerts."""
+    """A report, and its findings for the alerts.
+
+    `withheld` goes with the report to the audit log and is kept nowhere else.
+    """
 
     report: Report
     judged: Judged
+    withheld: tuple[Signal, ...] = ()
+
+    def told(self) -> Report:
+        """Return the report as it goes out, to be stripped for everybody but the audit log."""
+        return msgspec.structs.replace(self.report, withheld=self.withheld)
 
 
 def judge_window(
@@ -150,7 +159,7 @@ def judge_again(
     if newest is not None and newest.window == due.window:
         state.latest[key[:2]] = report
         state.dirty.latest.add(key[:2])
-    return JudgedWindow(report, judged.judged)
+    return judged._replace(report=report)
 
 
 def _not_any_more(said: Verdict, coverage: Coverage, due: Due) -> Verdict:
@@ -214,7 +223,9 @@ def _judged(
     findings = Judged(
         model_version=due.version, findings=evaluation.findings, signals=report.signals
     )
-    return JudgedWindow(report, findings)
+    of_rules = {rule.signal for rule in plan.policy.rules}
+    withheld = sorted((s for s in signals.sealed if s.name in of_rules), key=signal_order)
+    return JudgedWindow(report, findings, tuple(withheld))
 
 
 def _known(

@@ -105,7 +105,7 @@ def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> O
             if found is not None:
                 judged.append(found)
                 outcome.closings.append((began, time.time_ns()))
-        reports = [one.report for one in judged]
+        reports = [one.told() for one in judged]
         alerts = fold_alerts(plan, state, [one.judged for one in judged])
         if state.reservoir is not None:
             reports, alerts, samples = cite(state.reservoir, reports, alerts)

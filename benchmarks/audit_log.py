@@ -28,6 +28,7 @@ from policies.model import (
     Coverage,
     Notice,
     Report,
+    Signal,
     Threshold,
     Verdict,
     Window,
@@ -35,6 +36,12 @@ from policies.model import (
     report_document,
 )
 
+GAPS = (
+    "fairness.statistical_parity_difference",
+    "fairness.disparate_impact_ratio",
+    "fairness.equal_opportunity_difference",
+    "fairness.false_positive_rate_difference",
+)
 SIGNALS = ("drift.psi", "drift.ks", "drift.js_distance", "quality.missing_rate", "drift.share")
 
 
@@ -80,6 +87,22 @@ def sample(features: int = 25) -> Report:
     )
 
 
+def withheld(attributes: int = 3, groups: int = 8) -> tuple[Signal, ...]:
+    """Return what a report on so many groups withholds: four gaps of each against one of them."""
+    rng = random.Random(2)
+    signals = []
+    for attribute in range(attributes):
+        for group in range(groups):
+            for name in GAPS:
+                value = rng.random()
+                low, high = value - 0.02 * rng.random(), value + 0.02 * rng.random()
+                subject = {"attribute": f"attribute_{attribute}"}
+                if group:
+                    subject |= {"group": f"group_{group}", "against": "group_0"}
+                signals.append(measured(name, subject, value, low, high, n=1, method=""))
+    return tuple(msgspec.structs.replace(signal, n=None) for signal in signals)
+
+
 def policy_change() -> Notice:
     """Return the notice that puts the sample's policy in force."""
     data = {"digest": "sha256:" + "b" * 64}
@@ -121,16 +144,18 @@ def main(reports: int) -> None:
         exporter.export([Numbered(1, policy_change())])
         index = iter(range(1, 1_000_000))
 
-        def export() -> None:
+        def export(secret: tuple[Signal, ...] = ()) -> None:
             start = next(index) * 3_600
             window = Window(start, start + 3_600, "1h")
-            item = msgspec.structs.replace(report, window=window)
+            item = msgspec.structs.replace(report, window=window, withheld=secret)
             exporter.export([Numbered(start, item)])
 
         print(f"exported, with fdatasync   {per_call(export, reports)}")
+        secret = withheld()
+        print(f"the same, {len(secret)} values sealed{per_call(lambda: export(secret), reports)}")
         exporter.stop(1.0)
         print(
-            f"verified, {2 * reports + 4} records    {per_call(lambda: verify(base / 'audit'), 1)}"
+            f"verified, {4 * reports + 6} records    {per_call(lambda: verify(base / 'audit'), 1)}"
         )
 
 

@@ -51,6 +51,9 @@ class Exporter(Protocol):
     required: bool
     """A required exporter holds the acknowledgement until `export` has returned."""
 
+    # Only an exporter whose `takes_withheld` is True is given what reports withhold (contract C8):
+    # the audit log, which seals it.
+
     def check(self) -> str:
         """Test the connection or target and return one line about it; raise `ExportError`."""
         ...

@@ -27,6 +27,7 @@ from exporters.deadline import Deadline
 from exporters.log import RateLimited, clean_text, get_logger
 from exporters.traced import delivering
 from exporters.tracing import Tracer
+from policies.model import without_withheld
 
 _MAX_UNEXPECTED = 5
 
@@ -96,6 +97,7 @@ class Delivery:
             raise ValueError("capacity and batch must be at least 1")
         self.exporter = exporter
         self.name, self.required = exporter.name, exporter.required
+        self._takes_withheld = getattr(exporter, "takes_withheld", False) is True
         self._capacity, self._batch, self._tick_every = capacity, batch, tick_every
         self._metrics, self._on_delivered, self._tracer = metrics, on_delivered, tracer
         self._log = RateLimited(_logger)
@@ -147,11 +149,16 @@ class Delivery:
             for item in items:
                 if item.number > self._submitted:
                     self._submitted = item.number
-                    self._queue.append(item)
+                    self._queue.append(self._for_it(item))
             if not self.required:
                 self._drop_oldest()
             self._publish()
             self._condition.notify_all()
+
+    def _for_it(self, item: Numbered) -> Numbered:
+        if self._takes_withheld:
+            return item
+        return item._replace(item=without_withheld(item.item))
 
     def delivered(self) -> int:
         """Return the highest number up to which everything submitted is done; 0 at first.

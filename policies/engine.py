@@ -64,6 +64,11 @@ LASTING_REASONS = (
 """Reasons of signals that will not go away by waiting; they show, but call nobody."""
 
 
+def lasting_reason(reason: str | None) -> str | None:
+    """Return which of the lasting reasons a signal gives, None if it gives another or none."""
+    return next((word for word in LASTING_REASONS if (reason or "").startswith(word)), None)
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that somebody may have to know, after persistence and hysteresis.
 
@@ -97,6 +102,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     memory: dict[str, Memory]
     findings: tuple[Finding, ...]
 
+
+ABSENT = "signal_not_available"
+"""Reason of a verdict on a subject that no signal of the window speaks of."""
 
 PROVISIONAL = "provisional"
 """Reason of a verdict that waits for labels; it is no finding."""
@@ -408,7 +416,7 @@ def _absent(scene: _Scene, rule: Rule, subject: Subject) -> _Judgement:
     return _Judgement(
         subject=subject,
         state="not_assessable",
-        reason=f"signal_not_available: {rule.signal}",
+        reason=f"{ABSENT}: {rule.signal}",
         observation="permanent",
         because=(),
         published=True,
@@ -439,7 +447,7 @@ def _reason(signal: Signal, is_hidden: bool) -> str:
 
 
 def _why_unmeasured(scene: _Scene, signal: Signal) -> Observation:
-    if signal.status == "no_reference" or (signal.reason or "").startswith(LASTING_REASONS):
+    if signal.status == "no_reference" or lasting_reason(signal.reason) is not None:
         return "permanent"
     if not scene.longest:
         return "unnoticed"

@@ -174,6 +174,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     judging: Judging | None = None
     """For the audit log; it is no part of the report line."""
+    withheld: tuple[Signal, ...] = ()
+    """What verdicts were made from and contract C8 keeps out of reports: for the audit log alone,
+    which seals it.  See `without_withheld`."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,6 +221,13 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 Outgoing = Report | Alert | Notice
 """What the pipeline hands to exporters, in order, through the outbox."""
+
+
+def without_withheld(item: Outgoing) -> Outgoing:
+    """Return the item as everybody but the audit log may have it."""
+    if isinstance(item, Report) and item.withheld:
+        return msgspec.structs.replace(item, withheld=())
+    return item
 
 
 def measured(

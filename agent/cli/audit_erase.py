@@ -1,4 +1,4 @@
-"""`pantau audit erase`: make a person unlinkable, or a sealed text unreadable."""
+"""`pantau audit erase`: make a person unlinkable, or what is sealed unreadable."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ Actor = Annotated[
 Blob = Annotated[
     str | None, typer.Option("--blob", metavar="DIGEST", help="Which sealed blob to destroy.")
 ]
+ReplayKey = Annotated[
+    str | None,
+    typer.Option(
+        "--replay-key", metavar="EPOCH|all", help="Of which epoch the sealed values are to go."
+    ),
+]
 Reference = Annotated[
     str | None,
     typer.Option("--request", metavar="REF", help="Reference of the request, for the record."),
@@ -22,17 +28,23 @@ Reference = Annotated[
 
 
 def audit_erase(
-    log: LogFolder, actor: Actor = None, blob: Blob = None, request: Reference = None
+    log: LogFolder,
+    actor: Actor = None,
+    blob: Blob = None,
+    replay_key: ReplayKey = None,
+    request: Reference = None,
 ) -> int:
-    """Destroy the keys of a person, or a sealed blob with its key; not to be undone.
+    """Destroy keys: of a person, of a sealed blob, or of an epoch's sealed values.
+
+    It cannot be undone.
 
     On the agent's machine only.  The log stays as it is and every proof stays valid; the agent
     records what was destroyed (`privacy.erasure`), at once or at its next start.
     """
     from exporters.audit import place, requests, vault
 
-    if (actor is None) == (blob is None):
-        raise typer.BadParameter("give one of --actor and --blob")
+    if sum(given is not None for given in (actor, blob, replay_key)) != 1:
+        raise typer.BadParameter("give one of --actor, --blob and --replay-key")
     at = place.find(log)
     if not place.is_state(at.state):
         raise typer.BadParameter(
@@ -46,6 +58,9 @@ def audit_erase(
     if blob is not None:
         vault.erase_blob(at.state, at.public, blob)
         said = [{"what": "blob", "blob": blob}]
+    if replay_key is not None:
+        gone = vault.erase_replay_keys(at.state, None if replay_key == "all" else replay_key)
+        said = [{"what": "replay_key", "key": key.id} for key in gone]
     for data in said:
         requests.ask(at.state, "privacy.erasure", time.time(), {**data, **reference})
     print(f"destroyed; {len(said)} record(s) for the log")

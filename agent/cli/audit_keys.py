@@ -17,7 +17,23 @@ Rotate = Annotated[
 ]
 
 
-def audit_keys(log: LogFolder, rotate: Rotate = False) -> int:
+Replay = Annotated[
+    bool,
+    typer.Option(
+        "--replay-key",
+        help="On the agent's machine: write the keys of sealed values to FILE, for somebody who"
+        " may see them and verifies with --replay --unseal FILE.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write them, readable by you."),
+]
+
+
+def audit_keys(
+    log: LogFolder, rotate: Rotate = False, replay_key: Replay = False, output: Out = None
+) -> int:
     """List the public keys that a log names for itself, oldest epoch first.
 
     Take the key that you verify with from somewhere else: whoever replaced the log replaced these.
@@ -25,10 +41,27 @@ def audit_keys(log: LogFolder, rotate: Rotate = False) -> int:
     from agent.cli.output import print_table
     from exporters.audit.read.key_list import list_keys
 
+    if replay_key != (output is not None) or (replay_key and rotate):
+        raise typer.BadParameter("--replay-key and --output go together, and alone")
+    if output is not None:
+        return _hand_out(log, output)
     if rotate:
         return _rotate(log)
     rows = [[key.epoch, str(key.first), key.signs, key.vkey] for key in list_keys(log)]
     print_table(("EPOCH", "FROM RECORD", "SIGNS NOW", "KEY"), rows)
+    return 0
+
+
+def _hand_out(log: Path, output: Path) -> int:
+    from exporters.audit import place
+    from exporters.audit.read.unseal import write_keys
+
+    at = place.find(log)
+    if output.absolute().resolve().is_relative_to(at.public.resolve()):
+        text = f"{output} would be published with the log"
+        raise typer.BadParameter(text, param_hint="--output")
+    count = write_keys(at.state, output)
+    print(f"wrote {count} key(s): who has the file sees what the log seals (docs/audit.md)")
     return 0
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from agent.signals.context import SignalContext
 from agent.signals.gap_table import GAPS
 from agent.signals.gaps import worst
@@ -19,10 +21,12 @@ from agent.signals.known_groups import OTHER, known_groups
 from agent.signals.label_based import LABEL_BASED
 from agent.signals.withheld import withheld_by_label, withheld_by_prediction
 from agent.signals.withhold import COMPLEMENT, SMALL
+from policies.engine import lasting_reason
 from policies.model import Signal, unmeasured
 
 FAMILY = "fairness."
 PUBLISHED_AT = "published_at:"
+WITHHELD = "withheld"
 AT_MATURITY = "published_at_maturity"
 
 
@@ -30,11 +34,15 @@ class Signals(NamedTuple):
     """`published` goes into the report; `hidden` holds the real form of what is withheld there.
 
     A hidden signal takes the place of the published one of its name and subject when verdicts are
-    made, and is neither stored nor exported.
+    made, and is neither stored nor exported.  `sealed` has as much of the hidden ones as the audit
+    log may keep under a key, so that who holds it can judge again: a status, and the value only if
+    the one window length that publishes values would show it.  A hidden value that no length shows
+    is `suppressed` there too.
     """
 
     published: list[Signal]
     hidden: list[Signal]
+    sealed: Sequence[Signal] = ()
 
 
 def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
@@ -42,6 +50,7 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
     real = list(signals)
     published = [s for s in real if "attribute" not in s.subject]
     hidden: list[Signal] = []
+    sealed: list[Signal] = []
     by_prediction = withheld_by_prediction(context)
     by_label = withheld_by_label(context, by_prediction)
     for attribute in context.layout.attributes:
@@ -54,6 +63,7 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
                 and (s.name in LABEL_BASED) == label_based
             ]
             elsewhere = _published_elsewhere(context, label_based)
+            may_seal = _sealable(mine, withheld)
             if elsewhere is None:
                 if "*" in attribute and withheld:
                     withheld = _with_nobody(mine, withheld)
@@ -76,8 +86,45 @@ def disclose(context: SignalContext, signals: Iterable[Signal]) -> Signals:
                     for s in mine
                 ]
             published += shown
-            hidden += [s for s, public in zip(mine, shown, strict=True) if s != public]
-    return Signals(published, hidden)
+            kept = [s for s, public in zip(mine, shown, strict=True) if s != public]
+            hidden += kept
+            if not label_based or _is_mature(context):
+                # Before that every verdict on labels is provisional, whatever the values are.
+                sealed += [_sealed(s, may_show=may_seal(s)) for s in kept]
+    return Signals(published, hidden, sealed)
+
+
+def _is_mature(context: SignalContext) -> bool:
+    return context.outcomes is None or context.outcomes.mature
+
+
+def _sealable(signals: Sequence[Signal], withheld: Mapping[str, str]) -> Callable[[Signal], bool]:
+    """Return what tells of the real signals of an attribute which the published length would show.
+
+    A worst pair speaks for all pairs that have a value, so all of these have to be shown.
+    """
+
+    def is_shown(signal: Signal) -> bool:
+        named = (signal.subject.get(key) for key in ("group", "against"))
+        return not any(group in withheld for group in named)
+
+    by_withheld = {
+        s.name for s in signals if "against" in s.subject and s.status == "ok" and not is_shown(s)
+    }
+
+    def may_show(signal: Signal) -> bool:
+        return is_shown(signal) and ("group" in signal.subject or signal.name not in by_withheld)
+
+    return may_show
+
+
+def _sealed(signal: Signal, *, may_show: bool) -> Signal:
+    """Return what the policy engine needs of a hidden signal, and no more."""
+    if signal.status == "ok" and not may_show:
+        return _suppressed(signal, WITHHELD)
+    return msgspec.structs.replace(
+        signal, n=None, method="", reason=lasting_reason(signal.reason), reference=None
+    )
 
 
 def _published_elsewhere(context: SignalContext, label_based: bool) -> str | None:

@@ -171,7 +171,7 @@ def compute(context: SignalContext, only: Container[str] | None = None) -> Signa
         found = _run(name, function, context)
         (fair if name.startswith(FAMILY) else public).extend(found)
     shown = disclose(context, fair)
-    return Signals([*public, *shown.published], shown.hidden)
+    return shown._replace(published=[*public, *shown.published])
 
 
 def _run(name: str, function: SignalFunction, context: SignalContext) -> list[Signal]:

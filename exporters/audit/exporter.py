@@ -36,6 +36,7 @@ class AuditExporter:
 
     name = "audit"
     required = True
+    takes_withheld = True
 
     def __init__(self, options: AuditOptions, context: Context) -> None:
         self._options, self._context = options, context

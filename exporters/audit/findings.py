@@ -100,7 +100,7 @@ PUBLISHED: Checks = {
 REPLAY: Checks = {
     "replay": (
         "the logged signals and the logged policy give the logged verdicts",
-        ("verdict_differs", "verdict_missing", "verdict_not_replayed"),
+        ("verdict_differs", "verdict_missing", "seal_broken", "verdict_not_replayed"),
     ),
 }
 """The check that `--replay` adds."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from exporters.audit import seal as seals
 from exporters.audit import types
 from exporters.audit.jcs import Encoded, NotCanonical, canonical, canonical_row
 from exporters.tracing import TraceRef
@@ -56,6 +57,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     alert: str | None = None
     trace: TraceRef | None = None
     human: Human | None = None
+    secret: bytes | None = None
+    """To be sealed for this record and put into its data: a piece of what `seal.pack` gives."""
 
 
 def drafts(item: Outgoing) -> list[Draft]:
@@ -148,7 +151,35 @@ def _window_drafts(report: Report) -> list[Draft]:
     name = "window.signals" if report.revision == 0 else "window.restated"
     head = _report_head(report) | {"coverage": msgspec.to_builtins(report.coverage)}
     rows = [_signal_row(signal) for signal in report.signals]
-    return [_report_draft(report, name, data, "info") for data in _parts(head, "signals", rows)]
+    secret = seals.pack([_named_signal(s) for s in report.withheld]) if report.withheld else b""
+    return [
+        msgspec.structs.replace(_report_draft(report, name, data, "info"), secret=piece or None)
+        for data, piece in _with_pieces(_parts(head, "signals", rows), secret)
+    ]
+
+
+def _with_pieces(
+    parts: Iterable[dict[str, Any]], secret: bytes
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield the parts of a window, each with the piece of `secret` that is sealed into it.
+
+    All of it goes into the last part if there is room, else into parts without signals behind it.
+    """
+    found = [(part, b"") for part in parts]
+    last = found[-1][0]
+    if not secret or len(secret) <= seals.piece_size(_room(last)):
+        found[-1] = (last, secret)
+    else:
+        bare = {**last, "signals": []}
+        size = seals.piece_size(_room(bare))
+        pieces = [secret[at : at + size] for at in range(0, len(secret), size)]
+        found += [(dict(bare), piece) for piece in pieces]
+    for i, (part, piece) in enumerate(found, start=1):
+        yield {**part, "part": {"i": i, "of": len(found)}}, piece
+
+
+def _room(data: Mapping[str, Any]) -> int:
+    return types.MAX_RECORD - ENVELOPE_ROOM - len(canonical(data))
 
 
 def _verdict_drafts(report: Report) -> list[Draft]:
@@ -295,6 +326,11 @@ def _receipt_of(notice: Notice) -> str | None:
     if notice.name != "alert.delivered" or not isinstance(labels, dict):
         return None
     return _hash(["alert", {key: _named(text) for key, text in labels.items()}])
+
+
+def _named_signal(signal: Signal) -> Signal:
+    subject = {_named(key): _named(value) for key, value in signal.subject.items()}
+    return msgspec.structs.replace(signal, subject=subject)
 
 
 def _bound_subject(row: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple
 
-from exporters.audit import disk, epochs, place, salvage
+from exporters.audit import disk, epochs, place, salvage, vault
 from exporters.audit.closing import as_published, forget_last_records
 from exporters.audit.place import Place
 from exporters.audit.record import Draft, expire_id, rfc3339_ms
@@ -57,3 +57,4 @@ def delete(at: Place, epoch: str) -> None:
             disk.sync_directory(folder.parent)
     forget_last_records(at, epoch)
     forget_keys(at.state, epoch)
+    vault.forget_replay_keys(at.state, epoch)

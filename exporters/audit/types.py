@@ -39,6 +39,10 @@ TraceId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 Count = Annotated[int, Meta(ge=0)]
 
 
+Box = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{40,59998}={0,2}$")]
+"""Bytes that are encrypted, in base64."""
+
+
 class Listed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """Only the fields that are listed may be present."""
 
@@ -137,8 +141,18 @@ class VerdictData(Listed, frozen=True, kw_only=True):
     evidence: Digest | None = None
 
 
+class SealData(Listed, frozen=True, kw_only=True):
+    """Signals that contract C8 withholds, encrypted; `key` is the digest of the key that opens."""
+
+    key: Digest
+    box: Box
+
+
 class WindowData(Listed, frozen=True, kw_only=True):
-    """What was measured in a window; `shortened`: the signals are left out, the disk was full."""
+    """What was measured in a window; `shortened`: the signals are left out, the disk was full.
+
+    `sealed`: what of the withheld signals verdicts were made from (`seal.py`).
+    """
 
     window: Span
     revision: Count
@@ -147,6 +161,7 @@ class WindowData(Listed, frozen=True, kw_only=True):
     signals: list[SignalData]
     part: Part
     shortened: bool = False
+    sealed: SealData | None = None
 
 
 class AwaitedLabelsData(Listed, frozen=True, kw_only=True):
@@ -392,7 +407,7 @@ class DecisionData(Listed, frozen=True, kw_only=True):
 class ErasureData(Listed, frozen=True, kw_only=True):
     """A key, a sealed blob or a sample was destroyed: nobody can read or link it any more."""
 
-    what: Literal["actor", "blob", "evidence"]
+    what: Literal["actor", "blob", "evidence", "replay_key"]
     evidence: Digest | None = None
     blob: Digest | None = None
     key: Word | None = None

@@ -3,9 +3,10 @@
     <state>/vault/names.key                   keeps account names out of the file names below
     <state>/vault/actors/<account>/<quarter>  HMAC key of one person for one quarter
     <state>/vault/blobs/<sha256>              AES-256-GCM key of one sealed blob
+    <state>/vault/replay/<epoch>/<key id>     key of the signals that an epoch's records seal
 
-The log holds pseudonyms and the digests of sealed blobs only, so nothing in it has to change when
-a key is destroyed, and every proof stays valid.
+The log holds pseudonyms, ciphertexts and the digests of sealed blobs only, so nothing in it has to
+change when a key is destroyed, and every proof stays valid.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from exporters.audit import blobs, disk
+from exporters.audit.seal import ReplayKey, new_key
 
 FOLDER = "vault"
 _NONCE = 12
@@ -105,6 +108,64 @@ def erase_blob(state: Path, public: Path, digest: str) -> None:
     with suppress(FileNotFoundError):
         (public / blobs.FOLDER / digest.removeprefix("sha256:")).unlink()
     _destroy(path)
+
+
+def replay_key(state: Path, epoch: str) -> ReplayKey:
+    """Return the key for what an epoch seals from now on; made if there is none. Raises OSError."""
+    for known in _keys_in(_replay(state) / epoch):
+        return known
+    key = new_key(epoch)
+    path = _replay(state) / epoch / key.id.removeprefix("sha256:")
+    disk.make_directory(path.parent, 0o700)
+    disk.write_whole(path, msgspec.json.encode(key), 0o600)
+    return key
+
+
+def replay_keys(state: Path) -> list[ReplayKey]:
+    """Return the keys of all epochs that there are, oldest epoch first. Raises OSError."""
+    folder = _replay(state)
+    epochs = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [key for epoch in epochs for key in _keys_in(epoch)]
+
+
+def erase_replay_keys(state: Path, epoch: str | None = None) -> list[ReplayKey]:
+    """Destroy the replay keys of an epoch, None: of all; return them.
+
+    Raises `NotInVault` if there is none.
+    """
+    found = [key for key in replay_keys(state) if epoch in (None, key.epoch)]
+    if not found:
+        of = "of this log" if epoch is None else f"of an epoch {epoch[:80]!r}"
+        why = "nothing was sealed, or it was erased before"
+        raise NotInVault(f"there is no replay key {of}: {why}")
+    for key in found:
+        _destroy(_replay(state) / key.epoch / key.id.removeprefix("sha256:"))
+    return found
+
+
+def forget_replay_keys(state: Path, epoch: str) -> None:
+    """Destroy the keys of an epoch that is no more. Raises OSError."""
+    folder = _replay(state) / epoch
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            _destroy(path)
+        shutil.rmtree(folder)
+        disk.sync_directory(folder.parent)
+
+
+def _keys_in(folder: Path) -> list[ReplayKey]:
+    """Return the keys in an epoch's folder; files that hold none are passed over."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        with suppress(msgspec.MsgspecError, ValueError):
+            key = msgspec.json.decode(path.read_bytes(), type=ReplayKey)
+            if key.id.removeprefix("sha256:") == path.name and key.epoch == folder.name:
+                found.append(key)
+    return found
+
+
+def _replay(state: Path) -> Path:
+    return state / FOLDER / "replay"
 
 
 def _destroy(path: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from exporters.audit import blobs, salvage, types
+from exporters.audit import blobs, record, salvage, seal, types, vault
 from exporters.audit.jcs import canonical
 from exporters.audit.liveness import Liveness
 from exporters.audit.opening import KEY, Opened, digest_key
@@ -29,7 +29,6 @@ from exporters.audit.record import (
     change_id,
     drafts,
     rfc3339_ms,
-    seal,
 )
 from exporters.audit.room import FULL, Room
 from exporters.audit.seen import Seen
@@ -142,7 +141,7 @@ class LogWriter:
 
     def seal_at(self, draft: Draft, origin: str, seq: int) -> bytes:
         """Return a record's bytes at its place."""
-        return seal(
+        return record.seal(
             draft,
             msgspec.structs.replace(self._author, origin=origin),
             seq=seq,
@@ -237,11 +236,24 @@ class LogWriter:
             batch.withheld[draft.name] += 1
             draft = _shortened(draft)
         try:
-            prepared = self._prepare(batch, draft)
+            prepared = self._prepare(batch, self._with_seal(draft))
             if prepared is not None:
                 self._seal(batch, prepared)
         except RecordRefused as error:
             self._refuse(batch, draft.name, error)
+
+    def _with_seal(self, draft: Draft) -> Draft:
+        """Return the draft with what it withholds sealed.  Raises OSError.
+
+        The key is read each time: once it is destroyed nothing more is sealed under it.
+        """
+        if draft.secret is None or draft.id is None:
+            return draft
+        log = self.opened()
+        key = vault.replay_key(self._at.state, log.epoch)
+        sealed = seal.seal(key, seal.log_of(log.origin), draft.id, draft.secret)
+        data = {**draft.data, "sealed": msgspec.to_builtins(sealed)}
+        return msgspec.structs.replace(draft, data=data, secret=None)
 
     def _refuse(self, batch: Batch, name: str, error: RecordRefused) -> None:
         _log.error("audit_record_refused", record=name, problem=str(error))
@@ -315,7 +327,7 @@ class LogWriter:
 def _shortened(draft: Draft) -> Draft:
     """Return a window's record without its signals, so that its verdicts still have one."""
     data = {**draft.data, "signals": [], "part": {"i": 1, "of": 1}, "shortened": True}
-    return msgspec.structs.replace(draft, data=data)
+    return msgspec.structs.replace(draft, data=data, secret=None)
 
 
 def _told_before(envelope: types.Envelope) -> Draft:

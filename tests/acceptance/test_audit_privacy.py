@@ -9,16 +9,22 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from agent.cli.main import main
 from agent.config.load import load
 from agent.run import Parts, assemble, finished, start, stop
+from exporters.audit import seal
+from exporters.audit.read.unseal import read_keys
+from exporters.audit.types import SealData
 from exporters.prometheus import PrometheusExporter
+from policies.model import Signal
 from tests.support.audit_tree import names, require_whole
 from tests.support.decisions import as_lines, decisions, write_lines
 
@@ -41,7 +47,7 @@ systems:
     audit_attributes:
       gender: {privileged: m, lawful_basis: t, purpose: t, dpia_ref: T-1, expires: 2099-12-31}
     reference: {data: past.jsonl}
-    windows: [5m]
+    windows: [5m, 1h]
     time: {lateness: 5s}
 collectors:
   - {type: file, path: live.jsonl}
@@ -98,6 +104,9 @@ def test_no_canary_of_the_stream_is_anywhere_in_the_log(tmp_path: Path) -> None:
                 found = [word for word in (*WORDS, "774") if word_in(word, content)]
                 assert found == [], f"{path.relative_to(tmp_path)} holds {found}"
     assert searched > 8
+    inside = json.dumps([s.subject for s in unsealed(tmp_path, records)])
+    assert "gender" in inside
+    assert [word for word in (*WORDS, "774") if word_in(word, inside.encode())] == []
     assert "canary" in json.dumps(CANARIES)
 
 
@@ -139,12 +148,34 @@ def test_an_address_in_the_field_of_a_group_is_told_nowhere(
     main([*arguments, "--output", "json", "--revisions"])
     main([*arguments, "--output", "table"])
     printed = capfd.readouterr()
-    told = json.dumps(require_whole(tmp_path / "audit"))
+    records = require_whole(tmp_path / "audit")
+    told = json.dumps(records)
     assert '"alert.raised' in told.replace("io.pantau.audit.", "")
     assert 'group="f"' in pages[-1]
     assert '"group":"f"' in printed.out
-    for text in (told, printed.out, printed.err, caplog.text, *pages):
+    sealed = unsealed(tmp_path, records)
+    inside = json.dumps([s.subject for s in sealed])
+    for text in (told, printed.out, printed.err, caplog.text, inside, *pages):
         assert "canary" not in text.replace(str(tmp_path), "")
+    # And what is sealed stands nowhere in the clear; a simple fraction may be something else's.
+    values = {json.dumps(x) for s in sealed for x in (s.low, s.high) if x is not None}
+    values = {text for text in values if len(text) > 14}
+    assert len(values) > 20
+    for text in (told, printed.out, printed.err, caplog.text, *pages):
+        assert [value for value in values if value in text] == []
+    assert {s.n for s in sealed} == {None}
+
+
+def unsealed(folder: Path, records: Sequence[dict[str, Any]]) -> list[Signal]:
+    """Return what the records of a log seal, opened with the keys in its private folder."""
+    keys, found = read_keys(folder / "audit.state"), []
+    for record in records:
+        if "sealed" in record["data"]:
+            data = msgspec.convert(record["data"]["sealed"], SealData)
+            assert record["data"]["part"] == {"i": 1, "of": 1}
+            log = seal.log_of(record["source"])
+            found += seal.unpack(seal.unseal(keys[data.key], log, record["id"], data))
+    return found
 
 
 def page_of(parts: Parts) -> str:

@@ -150,3 +150,9 @@ def test_it_works_behind_a_delivery(exporter: Exporter, context: Context) -> Non
     delivery.stop(Deadline(10.0))
     assert delivery.pending() == 0
     assert not any(t.name == f"exporter-{exporter.name}" for t in threading.enumerate())
+
+
+def test_what_reports_withhold_is_given_to_the_audit_log_alone(
+    kind: str, exporter: Exporter
+) -> None:
+    assert getattr(exporter, "takes_withheld", False) is (kind == "audit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,30 @@ def test_everything_is_left_and_the_log_verifies(played: tuple[Path, str]) -> No
     for principle in range(1, 8):
         assert f"P{principle} " in printed
     assert "income comes in dollars" in printed
+
+
+def test_every_verdict_that_the_demo_made_can_be_judged_again(
+    played: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the very command that it prints; by an auditor only with the key of what is sealed."""
+    folder, printed = played
+    (line,) = [one for one in printed.splitlines() if " audit verify " in one]
+    arguments = line.split()[1:]
+    assert arguments[:2] == ["audit", "verify"]
+    assert pantau(arguments) == 0
+    said = capsys.readouterr().out
+    lines = (folder / "reports.jsonl").read_text().splitlines()
+    told = sum(len(json.loads(one)["verdicts"]) for one in lines)
+    assert f"{told} verdicts were judged again." in said
+    assert "Result: PASS" in said
+    copy = tmp_path / "copy"
+    shutil.copytree(folder / "audit", copy)
+    arguments = [str(copy) if one == str(folder / "audit") else one for one in arguments]
+    assert pantau(arguments) == 4
+    assert "verdict_not_replayed" in capsys.readouterr().out
+    key = tmp_path / "replay.key"
+    assert pantau(["audit", "keys", str(folder / "audit"), "--replay-key", "-o", str(key)]) == 0
+    assert pantau([*arguments, "--unseal", str(key)]) == 0
 
 
 def test_the_demo_does_not_overwrite_what_it_did_not_make(tmp_path: Path) -> None:

@@ -18,23 +18,29 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.signer import Signer
 from exporters.base import ExportError, Numbered
-from policies.model import Outgoing
+from policies.model import Outgoing, Report
 from tests.unit.exporters.audit.logs import NOTHING, Hands, judged, policy_change, writer
-from tests.unit.exporters.samples import alert
+from tests.unit.exporters.samples import alert, gap
 
 ATTEMPTS = 3
+
+
+def told(index: int) -> Report:
+    """Return a report that withholds something, so that a key is made and records are sealed."""
+    return msgspec.structs.replace(judged(index), withheld=(gap("race", "Black", "White"),))
 
 
 def batches(first: int) -> list[list[Outgoing]]:
     """Return what is exported, one acknowledgement each."""
     return [
-        [policy_change(), judged(first)],
-        [judged(first + 1), alert(closed_at=1_800_000_000 + first)],
-        [judged(first + 2)],
+        [policy_change(), told(first)],
+        [told(first + 1), alert(closed_at=1_800_000_000 + first)],
+        [told(first + 2)],
     ]
 
 

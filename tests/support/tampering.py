@@ -25,16 +25,17 @@ from exporters.audit.types import MomentMs  # noqa: F401 - the form of `time` in
 from policies.effective import Policy, Rule, policy_text
 from policies.engine import evaluate, judging_of
 from policies.memory import Memory
-from policies.model import Notice, Report
+from policies.model import Notice, Report, unmeasured
 from tests.unit.exporters.audit.logs import NOTHING, Hands, number, writer
 from tests.unit.exporters.samples import START, alert, gap, psi, report
 
-Given = Literal["nothing", "key", "checkpoint", "replay"]
+Given = Literal["nothing", "key", "checkpoint", "replay", "unseal"]
 GIVEN: dict[Given, str] = {
     "nothing": "the log alone",
     "key": "the public key",
     "checkpoint": "a checkpoint kept elsewhere",
     "replay": "the log alone, with `--replay`",
+    "unseal": "its replay key, with `--replay`",
 }
 REPORTS_PER_HEARTBEAT = 40
 HEARTBEATS = 4
@@ -70,17 +71,29 @@ def write_clean(base: Path, origin: str = "bank/loans") -> Path:
 POLICY = Policy(id="test", rules=(), digest="", text=b"")
 
 
+GAP = "fairness.statistical_parity_difference"
+
+
 def _policy() -> Policy:
-    rule = msgspec.convert(
+    rules = [
+        _rule("DR-1", "P7", "drift.psi", "feature", {"op": ">", "warn": 0.1, "breach": 0.2}),
+        _rule("FA-1", "P2", GAP, "attribute", {"op": "abs>", "warn": 0.05, "breach": 0.15}),
+    ]
+    text = policy_text({"schema": "pantau.policy/1"}, rules)
+    return Policy(id="test", rules=tuple(rules), digest=_digest(text), text=text)
+
+
+def _rule(name: str, principle: str, signal: str, kind: str, threshold: dict[str, Any]) -> Rule:
+    return msgspec.convert(
         {
-            "id": "DR-1",
+            "id": name,
             "pack": "test",
-            "principle": "P7",
+            "principle": principle,
             "also": [],
-            "title": "Features keep their distribution",
-            "signal": "drift.psi",
-            "subjects": ["feature"],
-            "threshold": {"op": ">", "warn": 0.1, "breach": 0.2},
+            "title": f"{signal} stays small",
+            "signal": signal,
+            "subjects": [kind],
+            "threshold": threshold,
             "origin": {},
             "basis": "convention",
             "breach_severity": "ticket",
@@ -94,8 +107,6 @@ def _policy() -> Policy:
         },
         Rule,
     )
-    text = policy_text({"schema": "pantau.policy/1"}, [rule])
-    return Policy(id="test", rules=(rule,), digest=_digest(text), text=text)
 
 
 def policy_notice(policy: Policy | None = None) -> Notice:
@@ -112,19 +123,28 @@ def policy_notice(policy: Policy | None = None) -> Notice:
 def judged(index: int, memory: dict[str, Memory]) -> Report:
     """Return the report of window `index`, with the engine's verdicts on it."""
     signals = (psi("income", 0.05 + 0.4 * (index % 3)), psi("age", 0.02))
-    bare = report((*signals, gap("race", "Black", "White")), (), index=index)
+    pair = gap("race", "Black", "White", -0.3 * (index % 2))
+    hidden = (pair, msgspec.structs.replace(pair, subject={"attribute": "race"}))
+    shown = [
+        unmeasured(s.name, s.subject, "suppressed", "published_at:1d", n=None, method=s.method)
+        for s in hidden
+    ]
+    bare = report((*signals, *shown), (), index=index)
     evaluation = evaluate(
         POLICY,
         model_version=bare.model_version,
         window=bare.window,
         signals=bare.signals,
+        hidden=hidden,
         coverage=bare.coverage,
         memory=memory,
         longest=True,
     )
     memory.update(evaluation.memory)
     judging = judging_of(POLICY, longest=True, labels=None)
-    return msgspec.structs.replace(bare, verdicts=evaluation.verdicts, judging=judging)
+    return msgspec.structs.replace(
+        bare, verdicts=evaluation.verdicts, judging=judging, withheld=hidden
+    )
 
 
 class Lab:
@@ -239,14 +259,38 @@ def edit_and_hash_again(lab: Lab) -> None:
     lab.grow_again([canonical(d) for d in documents], None)
 
 
-def flip_verdict(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def flip_verdict(documents: list[dict[str, Any]], rule: str = "DR-1") -> list[dict[str, Any]]:
     for document in documents:
         if ".policy.verdict." in document["type"]:
             for verdict in document["data"]["verdicts"]:
-                if verdict["state"] == "breach":
+                if verdict["state"] == "breach" and verdict["rule"] == rule:
                     verdict["state"] = "ok"
                     return documents
     raise AssertionError("the log has no breach")
+
+
+def flip_sealed(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return flip_verdict(documents, "FA-1")
+
+
+def swap_seals(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give two windows each other's sealed values."""
+    one, two = (documents[_window_at(documents, index)]["data"] for index in (4, 5))
+    one["sealed"], two["sealed"] = two["sealed"], one["sealed"]
+    return documents
+
+
+def flip_in_seal(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    sealed = documents[_window_at(documents, 4)]["data"]["sealed"]
+    box = bytearray(base64.b64decode(sealed["box"]))
+    box[30] ^= 1
+    sealed["box"] = base64.b64encode(box).decode()
+    return documents
+
+
+def remove_seal(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    del documents[_window_at(documents, 4)]["data"]["sealed"]
+    return documents
 
 
 def remove_window(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -455,9 +499,20 @@ def table() -> list[Tampering]:
               f"blob_altered {_MEMORY}", name_another_text),
         _line("the holder of the key flips a verdict", "checkpoint", "fork",
               lambda lab: lab.resign(flip_verdict)),
-        _line("the same", "replay", f"verdict_differs {_MEMORY}",
+        _line("the same", "replay", f"verdict_differs verdict_not_replayed {_MEMORY}",
               lambda lab: lab.resign(flip_verdict)),
         _line("the same", "key", _MEMORY, lambda lab: lab.resign(flip_verdict)),
+        _line("the holder of the key flips a verdict on sealed values", "unseal",
+              f"verdict_differs {_MEMORY}", lambda lab: lab.resign(flip_sealed)),
+        _line("the same", "replay", f"verdict_not_replayed {_MEMORY}",
+              lambda lab: lab.resign(flip_sealed)),
+        _line("the holder of the key gives two windows each other's sealed values", "unseal",
+              f"seal_broken verdict_not_replayed {_MEMORY}", lambda lab: lab.resign(swap_seals)),
+        _line("the holder of the key changes one bit of sealed values", "unseal",
+              f"seal_broken verdict_not_replayed {_MEMORY}",
+              lambda lab: lab.resign(flip_in_seal)),
+        _line("the holder of the key removes sealed values", "unseal",
+              f"verdict_not_replayed {_MEMORY}", lambda lab: lab.resign(remove_seal)),
         _line("the holder of the key removes a window and its verdicts", "key",
               f"count_mismatch window_missing {_MEMORY}", lambda lab: lab.resign(remove_window)),
         _line("the holder of the key removes the signals of a verdict", "key",
@@ -468,7 +523,7 @@ def table() -> list[Tampering]:
         _line("the holder of the key logs another policy", "key", f"policy_unknown {_MEMORY}",
               lambda lab: swap_policy(lab, record=True)),
         _line("the same, and names it in every verdict", "replay",
-              f"verdict_differs {_MEMORY}", swap_policy_everywhere),
+              f"verdict_differs verdict_not_replayed {_MEMORY}", swap_policy_everywhere),
         _line("the holder of the key dates records an hour back", "key",
               f"clock_unexplained {_MEMORY}", lambda lab: lab.resign(step_back)),
         _line("the holder of the key mixes in another epoch's records", "key",

@@ -1,9 +1,9 @@
 """Judging again: do the logged signals, under the logged policy, give the logged verdicts?
 
-Takes the records of all epochs in order.  What a verdict was made from is in the log, but for
-group values: those are published at one window length only (contract C8), so that fairness
-verdicts at the other lengths cannot be computed again and are told as `verdict_not_replayed`.
-Since when a silence lasts is taken as it is told: it is watched between windows.
+Takes the records of all epochs in order.  What a verdict was made from is in the log.  Group values
+that contract C8 withholds are sealed: without their key, verdicts on them cannot be computed again
+and are told as `verdict_not_replayed`, never passed over.  Since when a silence lasts is taken as
+it is told: it is watched between windows.
 """
 
 from __future__ import annotations
@@ -11,27 +11,49 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from exporters.audit import types
+from exporters.audit import seal, types
 from exporters.audit.findings import Findings, Result
+from exporters.audit.seal import ReplayKey
 from policies.effective import Policy, Rule
-from policies.engine import evaluate, gate_from
+from policies.engine import ABSENT, PROVISIONAL, evaluate, gate_from
 from policies.memory import Memory, memory_key
 from policies.model import Coverage, Judging, Signal, Verdict, Window, subject_text
 
 BlobText = Callable[[str], bytes | None]
 """Returns the text of the blob `sha256:<hex>`, None if it is not there."""
 
-_ELSEWHERE = "published_at"
-"""How the reason of a signal begins whose value is published at another window length only."""
+_SUPPRESSED = "suppressed"
+"""Status of a signal that stands for a withheld one, and how a verdict on it alone would begin."""
+NOT_SEALED = "the values it judges are withheld, and the log does not seal them"
+LOCKED = "the values it judges are sealed; give their key (--unseal)"
+NO_KEY = "the values it judges are sealed under a key that is not among those given, or destroyed"
+BROKEN = "the values it judges are sealed, and the seal is broken"
+NOWHERE = "the values it judges are withheld at every length: they would tell of a small group"
 _Name = tuple[str, str]
 _Place = tuple[str, str, str, int]
 """System, model version, window length, start."""
+
+
+class _Seal(NamedTuple):
+    """A piece of sealed signals, and the record that it stands in."""
+
+    log: str
+    record_id: str
+    where: str
+    data: types.SealData
+
+
+class _Withheld(NamedTuple):
+    """What is known of the signals that a report withholds: `why` not all of it, if so."""
+
+    signals: list[Signal]
+    why: str | None
 
 
 @dataclass(slots=True)
@@ -47,20 +69,27 @@ class _Report:
     shortened: bool = False
     judging: Judging | None = None
     signals: list[Signal] = field(default_factory=list)
+    seals: list[_Seal] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
 
 class Replay:
     """Collects windows and verdicts, and compares each report with what the engine says."""
 
-    def __init__(self, findings: Findings, blob_text: BlobText) -> None:
-        self._findings, self._blob_text = findings, blob_text
+    def __init__(
+        self,
+        findings: Findings,
+        blob_text: BlobText,
+        keys: Mapping[str, ReplayKey] | None = None,
+    ) -> None:
+        """Take the keys of seals by their id; None: none was given."""
+        self._findings, self._blob_text, self._keys = findings, blob_text, keys
         self._policies: dict[str, Policy | str] = {}
         self._memory: dict[str, dict[str, Memory]] = {}
         self._open: _Report | None = None
         self._waiting: dict[_Place, dict[_Name, Verdict]] = {}
-        self._hidden: Counter[tuple[str, str]] = Counter()
-        self.compared = 0
+        self._hidden: Counter[tuple[str, str, str]] = Counter()
+        self.compared = self.opened = 0
 
     def take(self, envelope: types.Envelope, data: Any, where: str) -> None:
         """Take the next record."""
@@ -79,8 +108,8 @@ class Replay:
         """Say what could not be judged again."""
         if self._open is not None and self._open.verdicts:
             self._judge(self._open)
-        for (rule, length), count in sorted(self._hidden.items()):
-            detail = f"{count} windows of {length}: the values it judges are published elsewhere"
+        for (rule, length, why), count in sorted(self._hidden.items()):
+            detail = f"{count} windows of {length}: {why}"
             self._findings.add("verdict_not_replayed", f"rule {rule}", detail, "UNKNOWN")
 
     def _window(self, envelope: types.Envelope, data: types.WindowData, where: str) -> None:
@@ -99,6 +128,9 @@ class Replay:
             )
         if self._open is not None:
             self._open.signals += [_as(row, Signal) for row in data.signals]
+            if data.sealed is not None:
+                log = seal.log_of(envelope.source)
+                self._open.seals.append(_Seal(log, envelope.id, where, data.sealed))
 
     def _verdicts(self, data: types.VerdictsData, where: str) -> None:
         report = self._open
@@ -133,11 +165,13 @@ class Replay:
             return
         judging = judging or Judging(longest=True)
         memory = self._memory.setdefault(report.system, {})
+        withheld = self._withheld(report)
         evaluation = evaluate(
             policy,
             model_version=report.version,
             window=report.window,
             signals=report.signals,
+            hidden=withheld.signals,
             coverage=report.coverage,
             memory=memory,
             longest=judging.longest,
@@ -147,18 +181,49 @@ class Replay:
         right = {_name(v): v for v in evaluation.verdicts}
         stay = self._staying(report, judging, policy, told)
         watched = {rule.id for rule in policy.rules if rule.signal in judging.between}
-        found = _differences(told, right | stay, watched)
-        hidden = _hidden_rules(report, policy)
-        unseen = {rule for rule, _, _ in found if rule in hidden}
+        found = [
+            _unless_before(one, told, report, memory)
+            for one in _differences(told, right | stay, watched)
+        ]
+        clear = stay.keys() | {n for n in told.keys() & right.keys() if _needs_no_value(right[n])}
+        unclear = {n: w for n, w in _unclear(report, policy, withheld).items() if n not in clear}
+        unseen = {one.name for one in found if one.name in unclear}
+        # However right it looks: no verdict is made from what stands for a withheld value.
+        unseen |= {n for n in right.keys() & unclear.keys() if _is_on_nothing(right[n])}
+        taken = unseen | {n for n in told if n[0] in watched} | {d.name for d in found if d.since}
         memory.update(evaluation.memory)
-        memory.update(_told_memory(report, unseen | watched, evaluation.memory))
-        for rule in unseen:
-            self._hidden[rule, report.window.length] += 1
-        self.compared += sum(name[0] not in unseen for name in told)
-        for rule, code, detail in found:
-            if rule not in unseen:
-                result: Result = "UNKNOWN" if code == "verdict_not_replayed" else "FAIL"
-                self._findings.add(code, report.where, detail, result)
+        memory.update(_told_memory(report, taken, evaluation.memory))
+        for rule, why in {(name[0], unclear[name]) for name in unseen}:
+            self._hidden[rule, report.window.length, why] += 1
+        self.compared += sum(name not in unseen for name in told)
+        for one in found:
+            if one.name not in unseen:
+                result: Result = "UNKNOWN" if one.code == "verdict_not_replayed" else "FAIL"
+                self._findings.add(one.code, report.where, one.detail, result)
+
+    def _withheld(self, report: _Report) -> _Withheld:
+        """Return what a report's seals hold, as far as they can be opened."""
+        if not report.seals:
+            return _Withheld([], NOT_SEALED)
+        if self._keys is None:
+            return _Withheld([], LOCKED)
+        pieces = []
+        for one in report.seals:
+            key = self._keys.get(one.data.key)
+            if key is None:
+                return _Withheld([], NO_KEY)
+            try:
+                pieces.append(seal.unseal(key, one.log, one.record_id, one.data))
+            except seal.SealBroken as error:
+                self._findings.add("seal_broken", one.where, str(error))
+                return _Withheld([], BROKEN)
+        try:
+            signals = seal.unpack(b"".join(pieces))
+        except seal.SealBroken as error:
+            self._findings.add("seal_broken", report.seals[0].where, str(error))
+            return _Withheld([], BROKEN)
+        self.opened += 1
+        return _Withheld(signals, None)
 
     def _staying(
         self, report: _Report, judging: Judging, policy: Policy, told: dict[_Name, Verdict]
@@ -194,30 +259,76 @@ class Replay:
         return Policy(id="", rules=rules, digest=data.digest, text=text)
 
 
-def _told_memory(report: _Report, rules: set[str], learnt: dict[str, Memory]) -> dict[str, Memory]:
-    """Return what is remembered of rules whose past the log does not show: what it says of it."""
+def _told_memory(
+    report: _Report, names: set[_Name], learnt: dict[str, Memory]
+) -> dict[str, Memory]:
+    """Return what is remembered of verdicts whose past the log does not show: what it says."""
     found = {}
     for verdict in report.verdicts:
         key = memory_key(
             verdict.rule, report.version, report.window.length, subject_text(verdict.subject)
         )
-        if verdict.rule in rules and key in learnt:
+        if _name(verdict) in names and key in learnt:
             found[key] = msgspec.structs.replace(
                 learnt[key], state=verdict.state, since=verdict.since
             )
     return found
 
 
-def _hidden_rules(report: _Report, policy: Policy) -> set[str]:
-    """Return the rules that judge signals whose values are published at another length only."""
-    names = {s.name for s in report.signals if (s.reason or "").startswith(_ELSEWHERE)}
-    return {rule.id for rule in policy.rules if rule.signal in names}
+def _unclear(report: _Report, policy: Policy, withheld: _Withheld) -> dict[_Name, str]:
+    """Return the verdicts that hang on a value which cannot be seen, and why it cannot."""
+    found = {(s.name, subject_text(s.subject)): s for s in report.signals}
+    found |= {(s.name, subject_text(s.subject)): s for s in withheld.signals}
+    hidden = {name for name, signal in found.items() if signal.status == _SUPPRESSED}
+    if withheld.why is not None:
+        # The published worst pair may be that of the pairs that may be shown.
+        small = {found[name].subject.get("attribute") for name in hidden}
+        hidden |= {
+            name
+            for name, signal in found.items()
+            if set(signal.subject) == {"attribute"}
+            and (report.seals or signal.subject["attribute"] in small)
+        }
+    why = withheld.why or NOWHERE
+    return {(r.id, text): why for r in policy.rules for name, text in hidden if name == r.signal}
+
+
+def _is_on_nothing(verdict: Verdict) -> bool:
+    return (verdict.reason or "").startswith(_SUPPRESSED)
+
+
+def _needs_no_value(verdict: Verdict) -> bool:
+    """Tell whether a verdict is what it is whatever the values of its signal are."""
+    return (verdict.reason or "").startswith(("incomplete: ", "label_coverage: ", PROVISIONAL))
+
+
+def _unless_before(
+    one: _Difference, told: dict[_Name, Verdict], report: _Report, memory: dict[str, Memory]
+) -> _Difference:
+    """Return the difference; unknown if the log told on of what may have begun before this log."""
+    key = memory_key(one.name[0], report.version, report.window.length, one.name[1])
+    logged = told.get(one.name)
+    if one.code != "verdict_missing" or logged is None or key in memory:
+        return one
+    if not (logged.reason or "").startswith(ABSENT):
+        return one
+    detail = f"{one.name[0]} of {one.name[1]}: it stands from before the records that are here"
+    return _Difference(one.name, "verdict_not_replayed", detail)
+
+
+class _Difference(NamedTuple):
+    """A verdict that the log and the engine tell otherwise; `since`: only since when."""
+
+    name: _Name
+    code: str
+    detail: str
+    since: bool = False
 
 
 def _differences(
     told: dict[_Name, Verdict], right: dict[_Name, Verdict], watched: set[str]
-) -> list[tuple[str, str, str]]:
-    """Return rules, finding codes and details, in the order of the verdicts' names.
+) -> list[_Difference]:
+    """Return what differs, in the order of the verdicts' names.
 
     Of the rules `watched` it is not in the log since when a state has held.
     """
@@ -229,15 +340,15 @@ def _differences(
             who = "the engine has a verdict, the log none"
             if logged is not None:
                 who = "the log has a verdict, the engine none"
-            found.append((name[0], "verdict_missing", f"{what}: {who}"))
+            found.append(_Difference(name, "verdict_missing", f"{what}: {who}"))
         # What a verdict names as its evidence is no part of the judgement.
         elif msgspec.structs.replace(logged, since=judged.since, evidence=None) != judged:
             detail = f"{what}: logged {_brief(logged)}, the signals give {_brief(judged)}"
-            found.append((name[0], "verdict_differs", detail))
+            found.append(_Difference(name, "verdict_differs", detail))
         elif logged.since != judged.since and name[0] not in watched:
             # A state may have begun before this log, or in an epoch that is gone.
             detail = f"{what}: since {logged.since}, by this log since {judged.since}"
-            found.append((name[0], "verdict_not_replayed", detail))
+            found.append(_Difference(name, "verdict_not_replayed", detail, since=True))
     return found
 
 

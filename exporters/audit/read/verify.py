@@ -7,7 +7,7 @@ compared.  Nothing is changed, and no lock is taken: a log may be verified while
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from exporters.audit.read.records import Reader, Told, read_records
 from exporters.audit.read.replay import Replay
 from exporters.audit.read.source import Folder
 from exporters.audit.read.tree import Advance, Tree, check_tree
+from exporters.audit.seal import ReplayKey
 
 Progress = Callable[[int, int], None]
 """Called now and then with the entries done so far and in all."""
@@ -60,11 +61,13 @@ def verify_published(
     evidence: Evidence,
     *,
     replay: bool = False,
+    unseal: Mapping[str, ReplayKey] | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Verify the published log in `directory`, all its epochs, against `evidence`.
 
-    `replay` judges the logged signals again.
+    `replay` judges the logged signals again, with those that are sealed as far as the keys in
+    `unseal` (by id; None: none was given) open them.
     Raises `SourceError` if a file that is there cannot be read.
     """
     findings = Findings()
@@ -73,7 +76,7 @@ def verify_published(
         return findings.conclude(None, 0, checks=PUBLISHED, notes=(), unmade=PUBLISHED)
     epochs = find_epochs(Folder(directory), findings)
     run = _Run(directory, evidence, findings, [_Checked(epoch) for epoch in epochs])
-    again = Replay(findings, run.blob_text) if replay else None
+    again = Replay(findings, run.blob_text, unseal) if replay else None
     run.check(again, progress)
     newest = epochs[-1].checkpoint if epochs else None
     return findings.conclude(
@@ -143,6 +146,8 @@ class _Run:
         if again is not None:
             again.conclude()
             self.notes.append(f"{again.compared} verdicts were judged again.")
+            if again.opened:
+                self.notes.append(f"Sealed values of {again.opened} windows were used for that.")
 
     def blob_text(self, digest: str) -> bytes | None:
         """Return the text of a blob, None if it is not there."""

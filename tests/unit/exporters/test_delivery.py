@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from exporters.base import ExportError, Numbered, Standing
 from exporters.deadline import Deadline
 from exporters.delivery import Delivery, Retry, stop_all
 from exporters.log import configure
-from tests.unit.exporters.samples import report
+from tests.unit.exporters.samples import alert, psi, report
 
 NOTHING = Standing((), ())
 QUICK = Retry(base=0.001, cap=0.002)
@@ -99,6 +100,27 @@ def start(metrics: AgentMetrics) -> Iterator[Callable[..., Delivery]]:
         exporter.gate.set()
         exporter.fail = lambda numbers: None
         delivery.stop(Deadline(SOON))
+
+
+@pytest.mark.parametrize("takes", [None, False, True, "audit"])
+def test_what_a_report_withholds_is_for_the_one_that_seals_it(
+    start: Callable[..., Delivery], takes: object
+) -> None:
+    given: list[Numbered] = []
+
+    class Keeping(Scripted):
+        def export(self, items: Sequence[Numbered]) -> None:
+            given.extend(items)
+
+    exporter = Keeping()
+    if takes is not None:
+        exporter.takes_withheld = takes  # type: ignore[attr-defined]
+    delivery = start(exporter)
+    secret = msgspec.structs.replace(report(index=1), withheld=(psi("income"),))
+    delivery.submit([Numbered(1, secret), Numbered(2, alert())])
+    assert delivery.wait_delivered(2, SOON)
+    expected = secret if takes is True else report(index=1)
+    assert [one.item for one in given] == [expected, alert()]
 
 
 def times(n: int, error: Exception) -> Callable[[list[int]], Exception | None]:

@@ -12,6 +12,7 @@ from agent.cli.main import main
 from exporters.audit.read.evidence import Evidence, memory_of, with_memory
 from exporters.audit.read.pull import Pulled, pull
 from exporters.audit.read.source import Folder, SourceError
+from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
 from exporters.audit.serving import find
 from tests.support.tampering import (
@@ -72,7 +73,8 @@ def test_a_copy_is_the_log(lab: Lab, tmp_path: Path) -> None:
     pulled = pull(Served(lab.log), copy)
     assert pulled.problems == []
     assert public(copy) == public(lab.log)
-    found = verify_published(copy, Evidence((lab.vkey,)), replay=True)
+    keys = read_keys(lab.base / "audit.state")
+    found = verify_published(copy, Evidence((lab.vkey,)), replay=True, unseal=keys)
     assert [f.code for f in found.findings] == ["no_external_checkpoint"]
     assert b'"state"' not in (copy / "log.json").read_bytes()
 

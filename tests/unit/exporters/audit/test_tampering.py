@@ -9,6 +9,7 @@ import pytest
 
 from exporters.audit.findings import PUBLISHED, REPLAY, Verification, exit_code
 from exporters.audit.read.evidence import Evidence, read_checkpoint
+from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
 from tests.support.tampering import Given, Lab, Tampering, table, write_clean
 
@@ -39,7 +40,8 @@ def verified(lab: Lab, given: Given, key: object) -> Verification:
     return verify_published(
         lab.log,
         Evidence(keys, kept),  # type: ignore[arg-type]
-        replay=given == "replay",
+        replay=given in ("replay", "unseal"),
+        unseal=read_keys(lab.base / "audit.state") if given == "unseal" else None,
     )
 
 
@@ -58,18 +60,30 @@ def test_each_tampering_is_found_by_exactly_its_codes(line: Tampering, lab: Lab)
     verification = verified(lab, line.given, key)
     assert {finding.code for finding in verification.findings} == line.codes
     assert verification.result != "PASS"
-    only_unknown = line.codes <= {"no_external_checkpoint", "checkpoint_behind"}
+    only_unknown = line.codes <= {
+        "no_external_checkpoint",
+        "checkpoint_behind",
+        "verdict_not_replayed",
+    }
     assert exit_code(verification) == (4 if only_unknown else 1)
     assert exit_code(verification, strict=True) == 1
 
 
 def test_a_clean_log_has_no_finding(lab: Lab) -> None:
     evidence = Evidence((lab.vkey,), (read_checkpoint(str(lab.base / "kept")),))
-    verification = verify_published(lab.log, evidence, replay=True)
+    keys = read_keys(lab.base / "audit.state")
+    verification = verify_published(lab.log, evidence, replay=True, unseal=keys)
     assert verification.findings == ()
     assert (verification.result, exit_code(verification)) == ("PASS", 0)
     assert verification.size > 300
     assert any("verdicts were judged again" in note for note in verification.notes)
+
+
+def test_without_the_key_of_what_is_sealed_a_clean_log_is_unknown(lab: Lab) -> None:
+    evidence = Evidence((lab.vkey,), (read_checkpoint(str(lab.base / "kept")),))
+    verification = verify_published(lab.log, evidence, replay=True)
+    assert [f.code for f in verification.findings] == ["verdict_not_replayed"]
+    assert (verification.result, exit_code(verification)) == ("UNKNOWN", 4)
 
 
 def test_without_an_outside_checkpoint_a_clean_log_is_unknown(lab: Lab) -> None:
