@@ -46,10 +46,12 @@ $(EVIDENTLY)/.complete: benchmarks/evidently.lock | $(BIN)/python
 
 .PHONY: test
 test: lint ## Everything that is quick: lint, types, import rules, unit to integration tests
+	@$(BIN)/python -m tests.real.prepare kafka otlp evidently
 	$(PYTEST) -m "not slow"
 
 .PHONY: test-long
 test-long: $(DEV) ## What takes longer: kill -9 loops, faults, the built wheel
+	@$(BIN)/python -m tests.real.prepare
 	$(PYTEST) -m slow
 
 .PHONY: lint

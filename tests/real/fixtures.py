@@ -13,13 +13,18 @@ from tests.real.kafka_broker import KafkaBroker, MissingComponentError, resolve_
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
-def kafka_jars() -> None:
-    """Make sure that a broker can be started here, else skip or fail."""
+def require_kafka() -> None:
+    """Make sure that a broker can be started here, else end the test as `missing` does."""
     try:
         resolve_jars()
     except MissingComponentError as error:
         missing("Kafka", str(error))
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> None:
+    """Make sure that a broker can be started here, else skip or fail."""
+    require_kafka()
 
 
 @pytest.fixture(scope="session")

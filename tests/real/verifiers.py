@@ -24,8 +24,8 @@ BUILD_SECONDS = 900
 PATIENCE = 120
 
 
-def require_program(name: str) -> Path:
-    """Return a program of the module, or end the test as `missing` does."""
+def require_programs() -> Path:
+    """Return the folder of the module's programs, or end the test as `missing` does."""
     folder = CACHE / _digest()
     with _locked():
         if not folder.exists():
@@ -33,7 +33,12 @@ def require_program(name: str) -> Path:
             if go is None:
                 missing("Go, which builds the verifiers", "https://go.dev/dl, 1.26 or newer")
             _build(go, folder)
-    return folder / name
+    return folder
+
+
+def require_program(name: str) -> Path:
+    """Return a program of the module, or end the test as `missing` does."""
+    return require_programs() / name
 
 
 def run(program: str, *arguments: object, token: str = "") -> subprocess.CompletedProcess[str]:
