@@ -35,7 +35,7 @@ class Responses:
             return
         self._counted.add(incident.id)
         clocks = ticking(self._clocks[incident.system], incident, incident.closed)
-        outcomes = Counter[str](o for one in clocks if (o := outcome_of(one, incident)) is not None)
+        outcomes = Counter[str](o for one in clocks if (o := outcome_of(one)) is not None)
         self._metrics.closed(self._places[incident.system], responses(incident), outcomes)
 
     def look(

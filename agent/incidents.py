@@ -56,7 +56,8 @@ def check(incident: Incident) -> Incident:
     if incident.event not in EVENTS:
         hint = did_you_mean(incident.event, EVENTS)
         raise IncidentError(f"{incident.event!r} is no kind of event{hint}")
-    said = (*incident.by.values(), incident.closed_by or "", incident.reason or "")
+    ended = [text for one in incident.ended.values() for text in (one.by, one.reason)]
+    said = (*incident.by.values(), incident.closed_by or "", incident.reason or "", *ended)
     if any(len(text) > MAX_WORDS for text in said):
         raise IncidentError(f"a name or reason is longer than {MAX_WORDS} characters")
     strange = sorted(set(incident.moments) - set(MOMENTS))
@@ -236,8 +237,8 @@ def _notice(incident: Incident, one: Ticking, now: int) -> Notice:
     """Return the record of a clock's state; `id` says it once, however often the agent starts."""
     started = None if one.started is None else rfc3339(one.started)
     due = None if one.due is None else rfc3339(one.due)
-    closed = None if incident.closed is None else rfc3339(incident.closed)
-    who = incident.closed_by if one.state == "closed" else incident.by.get(one.clock.starts)
+    closed = None if one.closed is None else rfc3339(one.closed)
+    who = one.closed_by if one.state == "closed" else incident.by.get(one.clock.starts)
     data: dict[str, object] = {
         "incident": incident.id,
         "event": incident.event,

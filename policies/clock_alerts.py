@@ -20,7 +20,7 @@ OVERDUE = "PantauIncidentOverdue"
 A name of its own: who was paged in time and let it pass is told anew.
 """
 PRINCIPLE = "P6"
-CLOSED = "a human closed the incident"
+CLOSED = "a human closed it"
 GONE = "the policy of this system no longer has this clock"
 TURNED = "the clock went on: another alert stands for it"
 
@@ -93,7 +93,8 @@ def _summary(incident: Incident, one: Ticking, stage: Stage) -> str:
 
 
 def _action(incident: Incident, one: Ticking, stage: Stage) -> str:
-    closing = _command("close", quote(incident.id), "--by ROLE --reason TEXT")
+    which = f"--clock {one.clock.id} --by ROLE --reason TEXT"
+    closing = _command("close", quote(incident.id), which)
     if stage == "waiting":
         stating = _command(
             "state",

@@ -32,11 +32,20 @@ _IN_DAYS = 4 * 1_440
 MOMENTS = ("detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at")
 
 
+class Ended(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When somebody ended a clock (epoch seconds), who, and why."""
+
+    at: int
+    by: str
+    reason: str
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What humans have said of an incident; times in epoch seconds.
 
-    `moments`: when what happened; `by`: who said so, by moment.  `closed`: when somebody ended the
-    clocks, for a reason (told, not notifiable, false alarm: theirs to say).
+    `moments`: when what happened; `by`: who said so, by moment.  `closed`: when somebody ended all
+    clocks, for a reason (told, not notifiable, false alarm: theirs to say); `ended`: single clocks
+    that were ended before, by their ids.
     """
 
     id: str
@@ -47,13 +56,14 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     closed: int | None = None
     closed_by: str | None = None
     reason: str | None = None
+    ended: dict[str, Ended] = {}
 
 
 class Ticking(msgspec.Struct, frozen=True, kw_only=True):
     """A clock of an incident.
 
     `waiting`: nobody has said yet when it starts.  `left`: seconds, negative when overdue, None
-    while it waits or once it is closed.
+    while it waits or once it is closed, which was at `closed` by the word of `closed_by`.
     """
 
     clock: Clock
@@ -61,6 +71,8 @@ class Ticking(msgspec.Struct, frozen=True, kw_only=True):
     started: int | None = None
     due: int | None = None
     left: float | None = None
+    closed: int | None = None
+    closed_by: str | None = None
 
 
 def ticking(clocks: Sequence[Clock], incident: Incident, now: float) -> list[Ticking]:
@@ -105,13 +117,13 @@ def responses(incident: Incident) -> dict[str, int]:
     }
 
 
-def outcome_of(one: Ticking, incident: Incident) -> Outcome | None:
-    """Return how a clock ended, None while its incident is open."""
-    if incident.closed is None:
+def outcome_of(one: Ticking) -> Outcome | None:
+    """Return how a clock ended, None while it is open."""
+    if one.closed is None:
         return None
     if one.due is None:
         return "not_started"
-    return "in_time" if incident.closed <= one.due else "overdue"
+    return "in_time" if one.closed <= one.due else "overdue"
 
 
 def draft(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -> str:
@@ -124,12 +136,15 @@ def draft(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -
 
 def _one(clock: Clock, incident: Incident, now: float) -> Ticking:
     started = incident.moments.get(clock.starts)
-    if started is None:
-        state: ClockState = "waiting" if incident.closed is None else "closed"
-        return Ticking(clock=clock, state=state)
-    due = started + clock.seconds
-    if incident.closed is not None:
-        return Ticking(clock=clock, state="closed", started=started, due=due)
+    due = None if started is None else started + clock.seconds
+    ended = incident.ended.get(clock.id)
+    closed, by = (incident.closed, incident.closed_by) if ended is None else (ended.at, ended.by)
+    if closed is not None:
+        return Ticking(
+            clock=clock, state="closed", started=started, due=due, closed=closed, closed_by=by
+        )
+    if due is None:
+        return Ticking(clock=clock, state="waiting")
     left = due - now
     return Ticking(
         clock=clock,

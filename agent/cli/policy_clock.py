@@ -13,7 +13,7 @@ from agent.cli.options import ConfigFile, Output, OutputForm, SystemId
 if TYPE_CHECKING:
     from agent.config.model import Config
     from agent.config.system import System
-    from policies.clocks import Incident, Ticking
+    from policies.clocks import Ended, Incident, Ticking
     from policies.effective import Policy
 
 Event = Annotated[str, typer.Option("--event", metavar="KIND", help="ai_incident or data_breach.")]
@@ -30,7 +30,7 @@ By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so: a rol
 _SKEW = 300
 """Seconds that the clocks of whoever states a moment and of this machine may differ."""
 Incidents = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
-Ended = Annotated[
+EndedAt = Annotated[
     str | None,
     typer.Option(
         "--at",
@@ -38,6 +38,10 @@ Ended = Annotated[
         help="When it was told, or found to need no telling, such as 2026-11-23T09:00:00Z; now if "
         "not given.",
     ),
+]
+OneClock = Annotated[
+    str | None,
+    typer.Option("--clock", metavar="CLOCK", help="End this clock only; all of them if not given."),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the clocks end.")]
 
@@ -79,6 +83,7 @@ def clock_state(
         event=event,
         moments={**(known.moments if known else {}), **moments},
         by={**(known.by if known else {}), **dict.fromkeys(moments, by)},
+        ended=known.ended if known else {},
     )
     return _keep(loaded, chosen, check(stated), file, output)
 
@@ -88,15 +93,19 @@ def clock_close(
     incident: Incidents,
     by: By,
     reason: Reason,
-    at: Ended = None,
+    clock: OneClock = None,
+    at: EndedAt = None,
     output: OutputForm = Output.table,
 ) -> int:
-    """End the clocks of an incident, for a reason that a human answers for."""
-    import msgspec
+    """End the clocks of an incident, for a reason that a human answers for.
 
+    With --clock only that one ends; the last one to end closes the incident.
+    """
     from agent.cli.systems import choose_system
     from agent.config.load import load
     from agent.incidents import IncidentError, check, path_of, read
+    from agent.policy_of import policy_of
+    from policies.clocks import Ended
 
     loaded = load(config)
     file = path_of(_folder(loaded), incident)
@@ -106,7 +115,8 @@ def clock_close(
             f"the incident {incident} was closed by {known.closed_by}: {known.reason}"
         )
     chosen = choose_system(loaded, known.system)
-    closed = msgspec.structs.replace(known, closed=_ended(known, at), closed_by=by, reason=reason)
+    ended = Ended(at=_ended(known, at), by=by, reason=reason)
+    closed = _with_end(known, ended, clock, policy_of(loaded, chosen))
     return _keep(loaded, chosen, check(closed), file, output)
 
 
@@ -156,6 +166,33 @@ def _ended(incident: Incident, given: str | None) -> int:
     if at < first:
         raise IncidentError(f"--at {given}: is before the first moment that was stated of it")
     return at
+
+
+def _with_end(incident: Incident, ended: Ended, clock: str | None, policy: Policy) -> Incident:
+    """Return the incident with one clock ended, or closed as a whole once none is left."""
+    import msgspec
+
+    from agent.incidents import IncidentError
+    from policies.nearest import did_you_mean
+
+    clocks = [one.id for one in policy.clocks if one.event == incident.event]
+    if clock is not None and clock not in clocks:
+        hint = did_you_mean(clock, clocks)
+        raise IncidentError(f"{clock!r} is no clock of the incident {incident.id}{hint}")
+    if clock is not None and (before := incident.ended.get(clock)) is not None:
+        raise IncidentError(
+            f"the clock {clock} of {incident.id} was ended by {before.by}: {before.reason}"
+        )
+    by_clock = incident.ended if clock is None else {**incident.ended, clock: ended}
+    if clock is not None and not set(clocks) <= by_clock.keys():
+        return msgspec.structs.replace(incident, ended=by_clock)
+    return msgspec.structs.replace(
+        incident,
+        ended=by_clock,
+        closed=max([ended.at, *(one.at for one in by_clock.values())]),
+        closed_by=ended.by,
+        reason=ended.reason,
+    )
 
 
 def _instant(text: str, said: str | None = None) -> int:

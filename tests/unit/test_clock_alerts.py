@@ -15,7 +15,7 @@ from exporters.agent_metrics import AgentMetrics
 from exporters.audit.record import Author, drafts, seal
 from exporters.audit.types import read as read_record
 from exporters.open_clocks import OpenClocks
-from policies.clocks import Incident
+from policies.clocks import Ended, Incident
 from policies.effective import Clock, effective
 from policies.load import load_packs
 from policies.model import Alert
@@ -110,9 +110,21 @@ def test_each_clock_goes_from_a_ticket_to_a_page_to_overdue_to_closed(watched: W
         ("closed", PERSONS, "ticket"),
         ("closed", AUTHORITY, "overdue"),
     ]
-    assert watched.handed_on[-1].annotations["resolution"] == "a human closed the incident"
+    assert watched.handed_on[-1].annotations["resolution"] == "a human closed it"
     assert watched.look(AT + 200 * HOUR) == []
     assert watched.standing() == []
+
+
+def test_one_clock_may_end_before_the_others(watched: Watched) -> None:
+    watched.state(STATED)
+    watched.look(AT)
+    told = Ended(at=AT + HOUR, by="jane.roe", reason="told them")
+    watched.state(msgspec.structs.replace(STATED, ended={"my-data-breach": told}))
+    assert watched.look(AT + HOUR) == [("closed", AUTHORITY, "ticket")]
+    assert watched.look(AT + 100 * HOUR) == []
+    assert watched.standing() == [PERSONS]
+    watched.restart()
+    assert watched.look(AT + 101 * HOUR) == []
 
 
 def test_a_restart_tells_nothing_twice_and_goes_on(watched: Watched) -> None:

@@ -14,7 +14,7 @@ from agent.incidents import IncidentWatch, write
 from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
 from exporters.programme_metrics import ProgrammeMetrics
-from policies.clocks import Incident, outcome_of, responses, ticking
+from policies.clocks import Ended, Incident, outcome_of, responses, ticking
 from policies.effective import effective
 from policies.load import load_packs
 
@@ -103,7 +103,7 @@ def test_a_clock_is_in_time_until_it_is_due(after: int | None, outcome: str | No
     incident = OPEN if after is None else closed(OPEN, ASSESSED + after)
     (clock,) = [c for c in CLOCKS if c.id == "sg-data-breach"]
     (one,) = ticking([clock], incident, ASSESSED + 100 * DAY)
-    assert outcome_of(one, incident) == outcome
+    assert outcome_of(one) == outcome
 
 
 def test_what_is_closed_is_counted_by_stage_and_outcome(agent: Agent) -> None:
@@ -127,6 +127,15 @@ def test_a_clock_that_never_started_is_neither_in_time_nor_late(agent: Agent) ->
     suspected = msgspec.structs.replace(OPEN, moments={"aware_at": AT})
     agent.look(AT + DAY, closed(suspected, AT + DAY))
     assert agent.outcomes() == {"in_time": 1, "overdue": 0, "not_started": 1}
+
+
+def test_a_clock_ended_before_the_incident_counts_by_its_own_end(agent: Agent) -> None:
+    told = Ended(at=ASSESSED + DAY, by="x", reason="told")
+    late = msgspec.structs.replace(OPEN, ended={"sg-data-breach": told})
+    agent.look(ASSESSED + 2 * DAY, late)
+    assert agent.outcomes() == {"in_time": 0, "overdue": 0, "not_started": 0}
+    agent.look(AT, closed(late, AT + 40 * DAY))
+    assert agent.outcomes() == {"in_time": 1, "overdue": 1, "not_started": 0}
 
 
 def test_a_restart_counts_nothing_twice_and_loses_nothing(agent: Agent) -> None:

@@ -292,3 +292,62 @@ def test_an_end_that_cannot_be_meant_is_refused(
     assert says in capsys.readouterr().err
     ((incident,), _) = read_all(tmp_path / "state" / "incidents")
     assert incident.closed is None
+
+
+BREACH = ["--event", "data_breach", "--at", "aware_at=2026-01-01T08:00:00Z"]
+
+
+@pytest.fixture
+def malaysia(config: Path) -> Path:
+    config.write_text(CONFIG.replace("VN", "MY"))
+    assert main([*STATE, *BREACH, "-c", str(config)]) == 0
+    return config
+
+
+def end(config: Path, *more: str) -> int:
+    close = ["policy", "clock", "close", "INC-1", "--reason", "told", "--by"]
+    return main([*close, "officer", *more, "-c", str(config)])
+
+
+def test_the_last_clock_to_end_closes_the_incident(malaysia: Path, tmp_path: Path) -> None:
+    day = ["--at", "2026-01-02T08:00:00Z"]
+    assert end(malaysia, "--clock", "my-data-breach", *day) == 0
+    ((first,), _) = read_all(tmp_path / "state" / "incidents")
+    assert (first.closed, set(first.ended)) == (None, {"my-data-breach"})
+    # What is stated later does not open it again.
+    assert main([*STATE, *BREACH, "-c", str(malaysia)]) == 0
+    assert end(malaysia, "--clock", "my-data-breach-persons", "--at", "2026-01-03T08:00:00Z") == 0
+    ((last,), _) = read_all(tmp_path / "state" / "incidents")
+    assert last.closed == last.ended["my-data-breach-persons"].at
+    assert last.ended["my-data-breach"] == first.ended["my-data-breach"]
+
+
+def test_the_record_of_a_clock_that_ended_alone_says_when_and_by_whose_word(
+    malaysia: Path, tmp_path: Path
+) -> None:
+    assert end(malaysia, "--clock", "my-data-breach", "--at", "2026-01-02T08:00:00Z") == 0
+    clocks = effective(
+        load_packs(["country-my"]), oversight="human_in_the_loop", maturity="baseline"
+    ).clocks
+    store = Store(tmp_path / "other")
+    watched = IncidentWatch(
+        store, tmp_path / "state" / "incidents", {"loan": clocks}, AgentMetrics("1")
+    )
+    notices = [item for item in watched.look(AT).items if isinstance(item, Notice)]
+    store.close()
+    said = {n.data["clock"]: (n.data["state"], n.data.get("closed"), n.data["by"]) for n in notices}
+    assert said == {
+        "my-data-breach": ("closed", "2026-01-02T08:00:00Z", "officer"),
+        "my-data-breach-persons": ("overdue", None, "risk-officer"),
+    }
+
+
+def test_a_clock_that_is_none_of_the_incident_or_has_ended_is_refused(
+    malaysia: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert end(malaysia, "--clock", "my-data-breech") == 2
+    said = capsys.readouterr().err
+    assert "'my-data-breech' is no clock of the incident INC-1; did you mean" in said
+    assert end(malaysia, "--clock", "my-data-breach") == 0
+    assert end(malaysia, "--clock", "my-data-breach") == 2
+    assert "the clock my-data-breach of INC-1 was ended by officer: told" in capsys.readouterr().err

@@ -76,7 +76,10 @@ def test_it_names_the_law_its_confidence_and_the_next_command() -> None:
     told = stands(INCIDENT, "vn-ai-serious-incident", AT)
     assert (told["source"], told["confidence"]) == ("VN-D142:19.3.a", "medium")
     assert (told["incident"], told["event"]) == ("INC-1", "ai_incident")
-    closing = "`pantau policy clock close INC-1 --by ROLE --reason TEXT -c FILE`"
+    closing = (
+        "`pantau policy clock close INC-1 --clock vn-ai-serious-incident --by ROLE --reason TEXT "
+        "-c FILE`"
+    )
     assert closing in told["recommended_action"]
     for part in ("VN-D142:19.3.a", "2026-11-22", "confidence medium", "for a human to decide"):
         assert part in told["description"]
