@@ -247,7 +247,8 @@ def _distance(report: Report, verdict: Verdict) -> float:
     signal = signal_of(report, verdict)
     if signal is None or signal.value is None:
         return 0.0
-    limit = abs(verdict.threshold.breach) or 1.0
+    limits = verdict.threshold
+    limit = abs(limits.breach if limits.can_breach else limits.warn) or 1.0
     return abs(abs(signal.value) - limit) / limit
 
 

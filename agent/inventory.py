@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from agent.config.system import System
+from agent.field_settings import midnight
 from agent.signals.card import Inventory
 from policies.effective import Policy
 from policies.guide import Risk, Tier
@@ -16,7 +17,7 @@ from policies.part import OVERSIGHT
 def inventory_of(system: System, packs: Sequence[Pack], policy: Policy) -> Inventory:
     """Return the facts of a system's card, judged by the matrix of its packs."""
     tier = tier_of(system, packs)
-    assessment = system.impact_assessment
+    assessment, drill = system.impact_assessment, system.oversight_drill
     attributes = system.audit_attributes
     waived = [dt.date.fromisoformat(waiver.expires) for waiver in policy.waivers]
     waived += [a.waiver.expires for a in attributes.values() if a.waiver is not None]
@@ -26,6 +27,7 @@ def inventory_of(system: System, packs: Sequence[Pack], policy: Policy) -> Inven
         assessed_until=None if assessment is None else end_of(assessment.expires),
         basis_until={name: end_of(a.expires) for name, a in sorted(attributes.items())},
         waived_until=tuple(sorted(end_of(day) for day in waived)),
+        drilled_at=None if drill is None else midnight(drill.last),
     )
 
 

@@ -31,6 +31,7 @@ from agent.reference.load import LoadError
 from agent.reference.load import load as load_reference
 from agent.reference.profile import Reference
 from agent.retire import retire_rules
+from agent.signals.card import Correction
 from agent.signals.context import Settings
 from agent.signals.measures import Ask
 from agent.signals.outcome_profile import outcome_profile
@@ -134,6 +135,9 @@ def settings_of(system: System) -> Settings:
         owned=system.owner is not None,
         reviewed_at=None if system.review.last is None else midnight(system.review.last),
         review_cadence_days=system.review.cadence_days,
+        corrections=tuple(
+            Correction(m.rule, m.attribute, midnight(m.date)) for m in system.mitigations
+        ),
         grid_intensity=None if grid is None else grid.kg_per_kwh,
         grid_origin=None if grid is None else grid.origin,
         silence_window=by_length(system.windows)[0],

@@ -69,7 +69,7 @@ def member_of(system: System, inventory: Inventory, policy: Policy) -> Member:
     mitigations = []
     for mitigation in system.mitigations:
         rule = policy.rule(mitigation.rule)
-        if rule is not None:
+        if rule is not None and mitigation.attribute is not None:
             key = f"{mitigation.rule}/{mitigation.attribute}/{mitigation.date}"
             at = end_of(mitigation.date) - _DAY
             mitigations.append(

@@ -16,10 +16,12 @@ from agent.plan import Plan
 from agent.relabel import Look, gate_of, held_of, hold, outcomes_of, with_labels
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import Signals
+from agent.signals.resolution import OLDEST, UNCORRECTED
 from agent.signals.table import compute, label_based
 from agent.silence import NAME, fold
 from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary, same
+from agent.waiting import open_findings, waiting
 from policies.alerts import Judged
 from policies.engine import evaluate, judging_of
 from policies.model import (
@@ -37,6 +39,9 @@ from policies.model import (
 
 LOST = "lost"
 REJECTED = "rejected."
+
+_OF_THE_SYSTEM = (NAME, OLDEST, UNCORRECTED)
+"""Signals that say the same of each version, and so would alert once for each."""
 
 
 class JudgedWindow(NamedTuple):
@@ -84,7 +89,8 @@ def judge_window(
         history=tuple(history),
         outcomes=rows,
         silence=silence,
-        open_findings=len(state.causes),
+        open_findings=open_findings(state.causes),
+        waiting=waiting(state.causes),
     )
     signals = _known(context, look.measured) or compute(context)
     look.measured.append((context, signals))
@@ -244,11 +250,11 @@ def _known(
 
 
 def _of_one_version(signals: Signals) -> Signals:
-    """Leave silence to the pool: no version is silent when all are."""
+    """Leave to the pool what is of the whole system: no version is silent when all are."""
     reason = f"published_at:{ALL_VERSIONS}"
     published = [
-        unmeasured(NAME, {}, "insufficient_data", reason, n=s.n, method=s.method)
-        if s.name == NAME and s.status == "ok"
+        unmeasured(s.name, {}, "insufficient_data", reason, n=s.n, method=s.method)
+        if s.name in _OF_THE_SYSTEM and s.status == "ok"
         else s
         for s in signals.published
     ]

@@ -15,6 +15,7 @@ client library's collectors render 5,000 series in some 30 ms under the interpre
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import threading
 from collections import Counter
@@ -249,9 +250,10 @@ def verdict_entries(report: Report) -> Iterator[Entry]:
 def _verdict_entry(report: Report, verdict: Verdict) -> Entry:
     labels = _labels(report, "rule", verdict.rule, verdict.principle, verdict.subject)
     threshold = verdict.threshold
+    breach = threshold.breach if threshold.can_breach else threshold.breach * math.inf
     lines = [
         ("pantau_rule_threshold", f'{{{labels},level="{level}"}} {_number(value)}')
-        for level, value in (("warn", threshold.warn), ("breach", threshold.breach))
+        for level, value in (("warn", threshold.warn), ("breach", breach))
     ]
     lines += [
         ("pantau_verdict_state", f'{{{labels},state="{state}"}} {int(state == verdict.state)}')

@@ -70,7 +70,8 @@ def alerts(
         for finding in evaluation.findings:
             labels = _labels(finding, system, evaluation.model_version)
             key = cause_key(labels)
-            _apply(parts.setdefault(key, {}), finding, policy, published)
+            before = standing[key].parts if key in standing else {}
+            _apply(parts.setdefault(key, {}), finding, policy, published, before)
             _, ended = touched.get(key, (labels, finding.window.end))
             touched[key] = (labels, max(ended, finding.window.end))
     sent: list[Alert] = []
@@ -124,8 +125,9 @@ def _apply(
     finding: Finding,
     policy: Policy,
     published: Mapping[tuple[str, str], Signal],
+    before: Mapping[str, Part],
 ) -> None:
-    """Change the parts of one cause by one finding."""
+    """Change the parts of one cause by one finding; `before`: those that stood before this fold."""
     shared = finding.scope == "window"
     subject = {} if shared else finding.verdict.subject
     key = f"{finding.length}|{subject_text(subject)}"
@@ -142,6 +144,8 @@ def _apply(
     signal = published.get((rule.signal, subject_text(subject))) if rule and not shared else None
     # A verdict that was not assessable before the window broke says nothing of when it broke.
     began = finding.window.start if shared else verdict.since
+    # A warning that becomes a breach is cleared and raised in one go, and is no new finding.
+    earlier = old or before.get(key)
     parts[key] = Part(
         kind=finding.kind,
         severity=finding.severity,
@@ -158,6 +162,7 @@ def _apply(
         n=signal.n if signal else None,
         reason=verdict.reason,
         reference=signal.reference if signal else None,
+        raised=finding.window.end if earlier is None else earlier.raised,
     )
 
 

@@ -176,6 +176,8 @@ def _changed(spec: RuleSpec, change: Change) -> tuple[RuleSpec, list[str]]:
     if change.severity is not None:
         new["severity"] = _severities(spec.severity, change.severity)
         parts += [f"severity.{name}" for name in change.severity.model_fields_set]
+    if change.stage is not None:
+        new["thresholds"] = _without_stages(new.get("thresholds", spec.thresholds))
     for name in ("stage", "persistence", "clear_after", "escalation"):
         value = getattr(change, name)
         if value is not None:
@@ -201,9 +203,22 @@ def _thresholds(old: Thresholds, change: ThresholdsChange) -> tuple[Thresholds, 
                 raise _Incomplete(f"the rule has no limits at {level} yet: give warn and breach")
             levels[level] = Limits(warn=new.warn, breach=new.breach)
         else:
-            levels[level] = Limits(warn=new.warn or was.warn, breach=new.breach or was.breach)
+            limits = {"warn": new.warn or was.warn, "breach": new.breach or was.breach}
+            levels[level] = was.model_copy(update=limits)
         parts += [f"{level}.{name}" for name in ("warn", "breach") if getattr(new, name)]
     return old.model_copy(update=levels), parts
+
+
+def _without_stages(thresholds: Thresholds) -> Thresholds:
+    """Return thresholds without the stages of single levels, which a change of stage is about."""
+    levels = {level: getattr(thresholds, level) for level in OVERSIGHT}
+    return thresholds.model_copy(
+        update={
+            level: limits.model_copy(update={"stage": None})
+            for level, limits in levels.items()
+            if limits is not None
+        }
+    )
 
 
 def _severities(old: Severities, change: SeveritiesChange) -> Severities:

@@ -12,6 +12,7 @@ from policies.compose import Composition, compose
 from policies.effective import POLICY_SCHEMA, effective
 from policies.frameworks import frameworks
 from policies.load import is_path, load_packs
+from policies.model import NO_LIMIT
 from policies.pack import Pack
 
 _LISTS = {"rules": "id", "packs": "id", "clocks": "id", "waivers": "rule", "demands": "what"}
@@ -94,6 +95,8 @@ def _whole(head: str, found: Difference, differences: list[Difference]) -> str |
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, float) and abs(value) >= NO_LIMIT:
+        return "never"
     return "(none)" if value is None else str(value)
 
 

@@ -11,7 +11,7 @@ import rfc8785
 
 from policies.compose import Composed, Composition, Waived, compose
 from policies.frameworks import frameworks
-from policies.model import Severity, Threshold
+from policies.model import NO_LIMIT, Operator, Severity, Threshold
 from policies.nearest import did_you_mean
 from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT, Evidence, Maturity, Origin, Oversight
@@ -194,8 +194,8 @@ def effective(
 
 def is_in(composed: Composed, oversight: Oversight, maturity: Maturity) -> bool:
     """Tell whether a rule runs at this oversight level and stage."""
-    reached = MATURITY.index(composed.spec.stage) <= MATURITY.index(maturity)
-    return reached and getattr(composed.spec.thresholds, oversight) is not None
+    reached = MATURITY.index(composed.spec.stage_at(oversight)) <= MATURITY.index(maturity)
+    return reached and composed.spec.limits(oversight) is not None
 
 
 def policy_text(identity: dict[str, Any], rules: Iterable[Rule]) -> bytes:
@@ -230,8 +230,8 @@ def _resolve(composed: Composed, oversight: Oversight, maturity: Maturity) -> Ru
         title=spec.title,
         signal=spec.signal,
         subjects=spec.subjects,
-        threshold=Threshold(op=spec.op, warn=limits.warn.at, breach=limits.breach.at),
-        origin={"warn": limits.warn.origin, "breach": limits.breach.origin},
+        threshold=_threshold(spec.op, limits),
+        origin=_origins(limits),
         basis=spec.basis,
         breach_severity=spec.severity.breach,
         warn_severity=spec.severity.warn,
@@ -241,7 +241,7 @@ def _resolve(composed: Composed, oversight: Oversight, maturity: Maturity) -> Ru
         likely_cause=spec.likely_cause,
         action=spec.action,
         crosswalk=spec.crosswalk,
-        stage=spec.stage,
+        stage=spec.stage_at(oversight),
         escalation=_chain(spec.escalation or defaults.escalation, oversight),
         evidence=dict(sorted(spec.evidence.items())),
         set_by=set_by,
@@ -249,6 +249,17 @@ def _resolve(composed: Composed, oversight: Oversight, maturity: Maturity) -> Ru
         shorter=_shorter(composed),
         at_once=_at_once(composed, maturity),
     )
+
+
+def _threshold(op: Operator, limits: Limits) -> Threshold:
+    if limits.breach is not None:
+        return Threshold(op=op, warn=limits.warn.at, breach=limits.breach.at)
+    return Threshold(op=op, warn=limits.warn.at, breach=-NO_LIMIT if op == "<" else NO_LIMIT)
+
+
+def _origins(limits: Limits) -> dict[str, Origin]:
+    named = (("warn", limits.warn), ("breach", limits.breach))
+    return {name: limit.origin for name, limit in named if limit is not None}
 
 
 def _shorter(composed: Composed) -> tuple[int, int] | None:

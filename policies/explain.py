@@ -58,7 +58,6 @@ def explain(
 
 
 def _in_force(rule: Rule, composed: Composed, kinds: dict[str, str]) -> dict[str, Any]:
-    spec = composed.spec
     return {
         "kind": "rule",
         "rule": rule.id,
@@ -66,7 +65,7 @@ def _in_force(rule: Rule, composed: Composed, kinds: dict[str, str]) -> dict[str
         "principle": rule.principle,
         "principle_name": PRINCIPLES[rule.principle],
         "from": rule.pack,
-        "why": f"{kinds[rule.pack]} pack {rule.pack}, from stage {spec.stage} on",
+        "why": f"{kinds[rule.pack]} pack {rule.pack}, from stage {rule.stage} on",
         "signal": rule.signal,
         "subjects": list(rule.subjects),
         "numbers": list(_numbers(rule, composed)),
@@ -97,7 +96,7 @@ def _numbers(rule: Rule, composed: Composed) -> Iterator[dict[str, Any]]:
     chain = ", ".join(f"{step.role} {after_words(step.after)}" for step in rule.escalation)
     rows: list[tuple[str, object, str | None]] = [
         ("warn", f"{op} {rule.threshold.warn:g}", rule.origin["warn"]),
-        ("breach", f"{op} {rule.threshold.breach:g}", rule.origin["breach"]),
+        ("breach", rule.threshold.breach_text, rule.origin.get("breach")),
         ("severity.warn", rule.warn_severity, None),
         ("severity.breach", rule.breach_severity, None),
         ("stage", rule.stage, None),
@@ -139,8 +138,9 @@ def _not_in_force(
 
 
 def _why_not(spec: RuleSpec, oversight: Oversight, maturity: Maturity) -> str:
-    if MATURITY.index(spec.stage) > MATURITY.index(maturity):
-        return f"runs from stage {spec.stage} on; this system is at {maturity}"
+    stage = spec.stage_at(oversight)
+    if MATURITY.index(stage) > MATURITY.index(maturity):
+        return f"runs from stage {stage} on; this system is at {maturity}"
     return f"has no limits at {oversight}"
 
 

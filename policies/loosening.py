@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies.part import MATURITY, OVERSIGHT, Maturity
-from policies.rule_spec import Defaults, Escalation, Limits, RuleSpec, Step
+from policies.rule_spec import Defaults, Escalation, RuleSpec, Step
 
 _LOUDNESS = ("info", "ticket", "page")
 
@@ -27,14 +27,15 @@ def loosened(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> list[str]
 
 def _limits(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
     for level in OVERSIGHT:
-        old: Limits | None = getattr(before.thresholds, level)
-        new: Limits | None = getattr(after.thresholds, level)
+        old, new = before.limits(level), after.limits(level)
         if old is None or new is None:
             continue
         for name in ("warn", "breach"):
-            was, now = getattr(old, name).at, getattr(new, name).at
-            if (now < was) if before.op == "<" else (now > was):
-                yield f"{level} {name} from {was:g} to {now:g}"
+            was, now = getattr(old, name), getattr(new, name)
+            if was is None or now is None:
+                continue
+            if (now.at < was.at) if before.op == "<" else (now.at > was.at):
+                yield f"{level} {name} from {was.at:g} to {now.at:g}"
 
 
 def _severity(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
@@ -45,8 +46,10 @@ def _severity(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
 
 
 def _stage(before: RuleSpec, after: RuleSpec) -> Iterator[str]:
-    if MATURITY.index(after.stage) > MATURITY.index(before.stage):
-        yield f"stage from {before.stage} to {after.stage}"
+    found = dict.fromkeys((before.stage_at(level), after.stage_at(level)) for level in OVERSIGHT)
+    for was, now in found:
+        if MATURITY.index(now) > MATURITY.index(was):
+            yield f"stage from {was} to {now}"
 
 
 def _windows(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[str]:

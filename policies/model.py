@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import sys
 from typing import Any, Literal
 
 import msgspec
@@ -101,12 +102,29 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
 
 
+NO_LIMIT = sys.float_info.max
+"""Size of a limit that no value passes: the largest double, since JSON has no infinity."""
+
+
 class Threshold(msgspec.Struct, frozen=True):
-    """Where `warn` and `breach` begin, on the side that `op` names."""
+    """Where `warn` and `breach` begin, on the side that `op` names.
+
+    `breach` of the size `NO_LIMIT`: the rule only warns.
+    """
 
     op: Operator
     warn: float
     breach: float
+
+    @property
+    def can_breach(self) -> bool:
+        """Tell whether the rule has a breach limit at all."""
+        return abs(self.breach) < NO_LIMIT
+
+    @property
+    def breach_text(self) -> str:
+        """The breach limit for people, such as `> 0.2` or `never`."""
+        return f"{self.op} {self.breach:g}" if self.can_breach else "never"
 
 
 class Because(msgspec.Struct, frozen=True):

@@ -60,7 +60,8 @@ def rule_problems(rule: RuleSpec, at: Place) -> Problems:
 
 def limit_problems(op: Operator, limits: Limits, at: Place) -> Problems:
     """Give what is wrong with the two limits of a level."""
-    warn, breach = limits.warn.at, limits.breach.at
+    warn = limits.warn.at
+    breach = warn if limits.breach is None else limits.breach.at
     if op == "<" and breach > warn:
         yield at, f"op is '<', so breach ({breach:g}) must not be above warn ({warn:g})"
     if op != "<" and breach < warn:
@@ -154,7 +155,7 @@ _SAYS = (
 
 
 def _unsourced(rule: RuleSpec, limits: Limits, at: Place) -> Problems:
-    borrowed = {limits.warn.origin, limits.breach.origin} != {"ours"}
+    borrowed = {limit.origin for limit in limits.given} != {"ours"}
     if borrowed and not rule.sources:
         yield at, "a limit that is not 'ours' needs `sources` to tell where it comes from"
 

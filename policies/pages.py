@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from policies.frameworks import Framework
-from policies.pack import Pack
+from policies.pack import OVERSIGHT, Pack
 from policies.regime import ClockSpec
 from policies.rule_spec import Change, RuleSpec
 
@@ -83,7 +83,9 @@ def _rule(rule: RuleSpec) -> str:
 
 
 def _from(pack: Pack, rule: RuleSpec) -> str:
-    return rule.stage if pack.kind == "base" else f"{rule.stage}, `{pack.id}`"
+    own = {level: limits.stage for level in OVERSIGHT if (limits := rule.limits(level))}
+    said = [rule.stage, *(f"{stage} at `{level}`" for level, stage in own.items() if stage)]
+    return ", ".join(said if pack.kind == "base" else [*said, f"`{pack.id}`"])
 
 
 def _length(clock: ClockSpec) -> str:

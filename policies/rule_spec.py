@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, Strict
+from pydantic import Field, SerializerFunctionWrapHandler, Strict, model_serializer
 
 from policies.model import Operator, Severity
 from policies.part import (
@@ -15,6 +15,7 @@ from policies.part import (
     Maturity,
     Number,
     Origin,
+    Oversight,
     Part,
     PrincipleId,
     QuestionId,
@@ -34,10 +35,25 @@ class Limit(Part):
 
 
 class Limits(Part):
-    """Where `warn` and `breach` begin at one oversight level."""
+    """Where `warn` and `breach` begin at one oversight level.
+
+    `breach` null: the rule only warns there.  `stage`: the one from which it runs at this level,
+    where that is not the rule's.
+    """
 
     warn: Limit
-    breach: Limit
+    breach: Limit | None
+    stage: Maturity | None = None
+
+    @model_serializer(mode="wrap")
+    def _say_never(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = dump(self)
+        return document if self.breach is not None else {**document, "breach": None}
+
+    @property
+    def given(self) -> tuple[Limit, ...]:
+        """The limits that there are."""
+        return (self.warn,) if self.breach is None else (self.warn, self.breach)
 
 
 class Thresholds(Part):
@@ -153,6 +169,16 @@ class RuleSpec(Part):
     action: Text
     evidence: dict[QuestionId, Evidence] = Field(default={})
     crosswalk: tuple[Text, ...] = ()
+
+    def limits(self, level: Oversight) -> Limits | None:
+        """Return the limits at a level, None where the rule does not run."""
+        limits: Limits | None = getattr(self.thresholds, level)
+        return limits
+
+    def stage_at(self, level: Oversight) -> Maturity:
+        """Return the stage from which the rule runs at a level."""
+        limits = self.limits(level)
+        return (limits.stage if limits else None) or self.stage
 
 
 class Waiver(Part):

@@ -7,7 +7,7 @@ from typing import Any
 
 from policies.load import load_pack, pack_files
 from policies.model import PRINCIPLES
-from policies.pack import OVERSIGHT, Limits, Pack, RuleSpec
+from policies.pack import OVERSIGHT, Oversight, Pack, RuleSpec
 from policies.show_overlay import overlay_lines
 
 
@@ -104,12 +104,11 @@ def _row(rule: RuleSpec) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _limits(rule: RuleSpec, level: str) -> str:
-    limits: Limits | None = getattr(rule.thresholds, level)
+def _limits(rule: RuleSpec, level: Oversight) -> str:
+    limits = rule.limits(level)
     if limits is None:
         return "not run"
     warn, breach = limits.warn, limits.breach
-    return (
-        f"{rule.op} {warn.at:g} ({warn.origin}) warns, "
-        f"{rule.op} {breach.at:g} ({breach.origin}) breaches"
-    )
+    breaches = "nothing" if breach is None else f"{rule.op} {breach.at:g} ({breach.origin})"
+    stage = "" if limits.stage is None else f", from {limits.stage}"
+    return f"{rule.op} {warn.at:g} ({warn.origin}) warns, {breaches} breaches{stage}"

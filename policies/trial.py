@@ -296,4 +296,4 @@ def _title(verdict: Verdict) -> str:
 def _limits(verdict: Verdict) -> str:
     limit = verdict.threshold
     reason = f"; {verdict.reason}" if verdict.reason else ""
-    return f"warn {limit.op} {limit.warn:g}, breach {limit.op} {limit.breach:g}{reason}"
+    return f"warn {limit.op} {limit.warn:g}, breach {limit.breach_text}{reason}"

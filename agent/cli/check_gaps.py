@@ -148,6 +148,9 @@ def _card(plan: Planned) -> Iterator[str]:
             yield f"no rule in force is called {mitigation.rule!r}, as `mitigations` says{hint}"
     if system.impact_assessment is None and not system.risk.minimal():
         yield "no impact assessment is on record; add `impact_assessment`"
+    drilled = {rule.id for rule in plan.policy.rules if rule.signal == "governance.drill_age_days"}
+    if system.oversight_drill is None and drilled:
+        yield "no drill of switching the system off is on record; add `oversight_drill`"
     unknown = unknown_sector(system.sector)
     if unknown is not None:
         yield unknown

@@ -39,6 +39,8 @@ def _lacking(signal: str, system: System) -> Iterator[str]:
             yield f"no baselines.{rate}_rate"
     if signal == "oversight.unsure_reviewed_share" and system.event.score is None:
         yield "no event.score"
+    if signal == "governance.drill_age_days" and system.oversight_drill is None:
+        yield "no oversight_drill"
     is_carbon = signal == "sustainability.carbon_per_thousand"
     if is_carbon and system.grid_intensity is None and grid_of(system.country) is None:
         yield "no grid_intensity"

@@ -133,7 +133,11 @@ def _rule_document(system: System, rule: Rule, need: Need, stream: Stream) -> di
         "rule": rule.id,
         "principle": rule.principle,
         "signal": rule.signal,
-        "threshold": {"op": limits.op, "warn": limits.warn, "breach": limits.breach},
+        "threshold": {
+            "op": limits.op,
+            "warn": limits.warn,
+            "breach": limits.breach if limits.can_breach else None,
+        },
         "needs": need.text(),
         "smallest_window": window,
         "because": need.impossible,

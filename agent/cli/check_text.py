@@ -69,7 +69,7 @@ def _print_rules(rules: Sequence[Document]) -> None:
                 rule["principle"],
                 rule["signal"],
                 f"{limit['op']} {limit['warn']:g}",
-                f"{limit['op']} {limit['breach']:g}",
+                "never" if limit["breach"] is None else f"{limit['op']} {limit['breach']:g}",
                 rule["needs"],
                 f"{window}{because}",
             ]

@@ -41,7 +41,7 @@ def verdict_line(verdict: Verdict, signals: Mapping[tuple[str, str], Signal]) ->
         signal = signals.get((because.name, subject_text(because.subject)))
         words.append(_measured(because.name, signal))
     limit = verdict.threshold
-    words.append(f"(breach {limit.op} {limit.breach:g}, warn {limit.op} {limit.warn:g})")
+    words.append(f"(breach {limit.breach_text}, warn {limit.op} {limit.warn:g})")
     words.append(verdict.reason or "")
     return "  ".join(word for word in words if word)
 

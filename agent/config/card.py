@@ -66,12 +66,23 @@ class ImpactAssessment(Section):
         return self
 
 
+class OversightDrill(Section):
+    """The last drill in which people switched the system off, or had it fall back, as planned."""
+
+    last: Day = Field(description="Day of the last drill that succeeded, YYYY-MM-DD.")
+    reference: Words = Field(description="Where its protocol is filed, such as DRILL-2026-3.")
+
+
 class Mitigation(Section):
-    """Something done against a gap; the gap before and after it shows whether it helped."""
+    """Something done against what a rule found; values before and after show whether it helped."""
 
     date: Day = Field(description="Day from which it is in effect, YYYY-MM-DD.")
-    rule: Words = Field(description="Rule whose gap it is to close, such as FA-1.")
-    attribute: Words = Field(description="Audit attribute whose gap it is to close.")
+    rule: Words = Field(description="Rule whose findings it is to end, such as FA-1.")
+    attribute: Words | None = Field(
+        default=None,
+        description="Audit attribute whose gap it is to close. Default: all that the rule finds, "
+        "and no gap is measured before and after.",
+    )
     note: Words | None = Field(default=None, description="What was done.")
 
 
@@ -80,7 +91,7 @@ def refuse_unknown_attribute(mitigations: tuple[Mitigation, ...], known: list[st
     problems: list[tuple[tuple[str | int, ...], str, object]] = [
         ((i, "attribute"), f"is not one of the audit attributes ({', '.join(known)})", m.attribute)
         for i, m in enumerate(mitigations)
-        if m.attribute not in known
+        if m.attribute is not None and m.attribute not in known
     ]
     if problems and not known:
         raise refuse("needs `audit_attributes`: a mitigation closes a gap between groups")

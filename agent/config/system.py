@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema
 from agent.config.card import (
     ImpactAssessment,
     Mitigation,
+    OversightDrill,
     Waiver,
     Words,
     refuse_unknown_attribute,
@@ -419,8 +420,13 @@ class System(Section):
         description="The risk impact assessment; none, or an expired one, is a finding above "
         "minimal risk.",
     )
+    oversight_drill: OversightDrill | None = Field(
+        default=None,
+        description="The last drill of switching the system off; an old one is a finding.",
+    )
     mitigations: tuple[Mitigation, ...] = Field(
-        default=(), description="What was done against gaps between groups, and when."
+        default=(),
+        description="What was done about findings, and when: gaps between groups, or any other.",
     )
     reference: Reference | None = Field(
         default=None,

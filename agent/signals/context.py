@@ -11,7 +11,7 @@ from agent.binning import MISSING
 from agent.labels.rows import OutcomeRows
 from agent.layout import PREDICTION, SCORE, Column, Layout
 from agent.reference.profile import CategoricalProfile, Reference
-from agent.signals.card import Inventory
+from agent.signals.card import Correction, Inventory, Waiting
 from agent.signals.distributions import Curves, Shares, curves, shares
 from agent.signals.divergence import Divergences, divergences
 from agent.signals.labelled import Labelled
@@ -58,6 +58,7 @@ class Settings:
     grid_intensity: float | None = None
     grid_origin: str | None = None
     silence_window: str | None = None
+    corrections: tuple[Correction, ...] = ()
     score_for: frozenset[str] = frozenset()
 
 
@@ -68,7 +69,8 @@ class SignalContext:
     `history`: event counts of earlier complete windows of this length, in any order.  `outcomes`:
     its events beside their labels, None where the system has no labels.  `silence`: whole minutes
     since an event was last read, None where no clock is looked at (backtest).  `open_findings`: the
-    alerts of the system that stand when the window is judged.
+    alerts of the system that stand when the window is judged; `waiting`: the findings among them
+    whose time is taken.
     """
 
     layout: Layout
@@ -80,6 +82,7 @@ class SignalContext:
     outcomes: OutcomeRows | None = None
     silence: int | None = None
     open_findings: int = 0
+    waiting: tuple[Waiting, ...] = ()
 
     @cached_property
     def cells(self) -> Ints:

@@ -54,6 +54,15 @@ def waiver_expired_days(context: SignalContext) -> list[Signal]:
     return [_exactly("governance.waiver_expired_days", _days(context, waived), len(waived))]
 
 
+def drill_age_days(context: SignalContext) -> list[Signal]:
+    """Days from the last drill of switching the system off to the window's end; 0 before it."""
+    name = "governance.drill_age_days"
+    drilled = context.settings.inventory.drilled_at
+    if drilled is None:
+        return [_not_configured(name, "oversight_drill")]
+    return [_exactly(name, _days(context, [drilled]), 1)]
+
+
 def oversight_shortfall(context: SignalContext) -> list[Signal]:
     """Categories of human involvement (0 to 2) below the least that fits the system's tier."""
     shortfall = context.settings.inventory.shortfall

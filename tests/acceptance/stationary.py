@@ -116,7 +116,7 @@ def looked_at(world: World, days: int) -> list[Look]:
         reference=reference,
         settings=Settings(
             registered=frozenset({"v1"}),
-            inventory=Inventory(assessed_until=START + 365 * DAY),
+            inventory=Inventory(assessed_until=START + 365 * DAY, drilled_at=START),
             reviewed_at=START,
             owned=True,
         ),

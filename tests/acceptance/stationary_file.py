@@ -25,6 +25,7 @@ systems:
     risk: {probability: medium, severity: high}
     impact_assessment: {date: 2025-12-01, reference: AIA-1, expires: 2027-01-01}
     review: {last: 2026-01-01}
+    oversight_drill: {last: 2026-01-01, reference: DRILL-1}
     versions: [v1]
     task: classification
     event:

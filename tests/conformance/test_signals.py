@@ -71,7 +71,9 @@ def contexts(name: str) -> dict[str, SignalContext]:
     rows = np.arange(events.n)
     settings = Settings(
         registered=frozenset({"v1"}),
-        inventory=Inventory(assessed_until=0, basis_until={"sex": 0}, waived_until=(0,)),
+        inventory=Inventory(
+            assessed_until=0, basis_until={"sex": 0}, waived_until=(0,), drilled_at=0
+        ),
         latency_slo=0.5,
         complaint_rate=3.0,
         appeal_rate=1.0,

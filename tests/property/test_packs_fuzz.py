@@ -111,7 +111,8 @@ def test_moving_a_limit_is_looser_one_way_and_tighter_the_other(
     """What loosens in one direction never does in the other."""
     limits = getattr(rule.thresholds, level)
     assert BASE.defaults is not None
-    if limits is None or getattr(limits, name).at == at:
+    limit = limits and getattr(limits, name)
+    if limit is None or limit.at == at:
         return
     limit = getattr(limits, name).model_copy(update={"at": at})
     moved = limits.model_copy(update={name: limit})

@@ -88,7 +88,7 @@ def _test(
     levels: list[str],
 ) -> str:
     lines = [
-        f"  - name: {rule} {threshold.op} {threshold.warn:g}, {threshold.breach:g} of {subject}",
+        f"  - name: {rule} {threshold.op} {threshold.warn:g}, {_breach(threshold)} of {subject}",
         f"    oversight: [{', '.join(levels)}]",
         "    windows:",
     ]
@@ -104,9 +104,15 @@ def _test(
     return "\n".join([quoted, *lines[1:]]) + "\n"
 
 
+def _breach(threshold: Threshold) -> str:
+    return f"{threshold.breach:g}" if threshold.can_breach else "never"
+
+
 def _states(limits: Threshold, breach: str, warn: str) -> Iterator[tuple[str, str, str, str]]:
     """Give state, severity, reason and the signal's numbers."""
-    w, b = limits.warn, limits.breach
+    # Where nothing is a breach, twice as far as the warn limit, or by 1, stays a warning.
+    w = limits.warn
+    b = limits.breach if limits.can_breach else 2 * (w or 1)
     half = abs(b - w) / 2
     if limits.op == "<":
         across = f"low: {w - half:.6g}, high: {w:.6g}"
@@ -117,7 +123,10 @@ def _states(limits: Threshold, breach: str, warn: str) -> Iterator[tuple[str, st
     yield "ok", "info", "", f"value: {w:.6g}"
     yield "not_assessable", "info", "inconclusive", across
     yield "warn", warn, "", f"value: {(w + b) / 2:.6g}"
-    yield "breach", breach, "", f"value: {beyond:.6g}"
+    if limits.can_breach:
+        yield "breach", breach, "", f"value: {beyond:.6g}"
+    else:
+        yield "warn", warn, "", f"value: {beyond:.6g}"
     yield (
         "not_assessable",
         "",

@@ -373,7 +373,7 @@ def _name(verdict: Verdict) -> _Name:
 def _brief(verdict: Verdict) -> str:
     because = "" if verdict.reason is None else f" ({verdict.reason})"
     limits = verdict.threshold
-    limit = f"{limits.op} {limits.warn:g}/{limits.breach:g}"
+    limit = f"{limits.op} {limits.warn:g}/{limits.breach_text.split()[-1]}"
     return f"{verdict.state}{because} ({verdict.severity}) at {limit}"
 
 

@@ -145,6 +145,17 @@ def test_one_rule_is_explained_and_an_unknown_one_gets_the_nearest_name(
     assert "did you mean 'FA-2'?" in capsys.readouterr().err
 
 
+def test_a_rule_that_only_warns_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = bank(tmp_path)
+    assert main(["policy", "explain", "-c", str(config), "--rule", "HO-5"]) == 0
+    assert "    breach             never  <- asean-guide" in capsys.readouterr().out.splitlines()
+    assert main(["policy", "show", "asean-guide"]) == 0
+    shown = capsys.readouterr().out
+    assert "human_out_of_the_loop: > 365 (ours) warns, nothing breaches" in shown
+    assert "> 180 (ours) breaches, from intermediate" in shown
+    assert "e+308" not in shown
+
+
 def test_two_packs_are_compared_part_by_part(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.signal_series import FAMILIES, STATES, Picture, escape
-from policies.model import Report, Signal, Threshold, measured, unmeasured
+from policies.model import NO_LIMIT, Operator, Report, Signal, Threshold, measured, unmeasured
 from tests.unit.exporters.samples import (
     HOUR,
     START,
@@ -93,6 +93,18 @@ def test_a_verdict_has_its_thresholds_and_each_state() -> None:
     assert found["pantau_rule_threshold", (*labels, ("level", "breach"))] == 0.2
     states = {s: found["pantau_verdict_state", (*labels, ("state", s))] for s in STATES}
     assert states == {"ok": 0, "warn": 1, "breach": 0, "not_assessable": 0}
+
+
+@pytest.mark.parametrize(("op", "sign"), [(">", 1), ("<", -1)])
+def test_a_rule_that_only_warns_breaches_at_infinity(op: Operator, sign: int) -> None:
+    never = Threshold(op, 0.1, sign * NO_LIMIT)
+    found = parse(picture_of(report([psi("income")], [verdict(threshold=never)])))
+    limits = {
+        dict(labels)["level"]: value
+        for (name, labels), value in found.items()
+        if name == "pantau_rule_threshold"
+    }
+    assert limits == {"warn": 0.1, "breach": sign * math.inf}
 
 
 @pytest.mark.parametrize("status", ["insufficient_data", "no_reference", "suppressed"])

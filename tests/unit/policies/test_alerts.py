@@ -256,3 +256,22 @@ def test_retiring_closes_what_is_no_longer_watched() -> None:
     assert (closed.change, closed.resolved_at) == ("closed", 9)
     assert closed.annotations["resolution"] == "version retired"
     assert list(gone.changed.values()) == [None]
+
+
+def test_a_finding_keeps_the_time_of_its_raising_until_it_clears() -> None:
+    watch = Watch(fairness_rule())
+
+    def raised() -> int | None:
+        (cause,) = watch.standing.values()
+        (one,) = cause.parts.values()
+        return one.raised
+
+    watch.alert(0, gap(0.06, 0.09))
+    watch.alert(1, gap(0.2, 0.3))
+    assert raised() == DAY
+    watch.alert(2, gap(0.2, 0.3))
+    watch.alert(3, gap(0.0, 0.01))
+    assert raised() == DAY
+    watch.alert(4, gap(0.0, 0.01))
+    watch.alert(5, gap(0.2, 0.3))
+    assert raised() == 6 * DAY

@@ -54,6 +54,21 @@ def test_a_tighter_limit_needs_no_waiver_and_says_who_set_it() -> None:
     assert rule.because == {"mine": "because"}
 
 
+def test_a_change_of_stage_is_about_every_level() -> None:
+    pack = overlay(change("HO-3", "stage: baseline"))
+    for level in OVERSIGHT:
+        rule = effective([BASE, pack], oversight=level, maturity="baseline").rule("HO-3")
+        assert rule is not None
+        assert (rule.stage, rule.set_by) == ("baseline", {"stage": "mine"})
+
+
+def test_a_breach_limit_where_there_was_none_asks_for_more() -> None:
+    breach = f"thresholds: {{{HITL}: {{breach: {{at: 0.5, origin: ours}}}}}}"
+    rule = policy(overlay(change("HO-5", breach))).rule("HO-5")
+    assert rule is not None
+    assert rule.threshold == Threshold(">", 0, 0.5)
+
+
 @pytest.mark.parametrize("kinds", [("sector", "country"), ("topic", "sector"), ("team", "base")])
 def test_precedence_is_by_kind_and_not_by_the_order_of_naming(kinds: tuple[str, str]) -> None:
     later = "country" if "country" in kinds else kinds[0]
@@ -78,6 +93,7 @@ LOOSER = {
     ),
     "a limit farther out above": ("DR-1", warn_at(0.15), "human_in_the_loop warn from 0.1 to 0.15"),
     "a lower severity": ("FA-1", "severity: {breach: ticket}", "severity of breach from page"),
+    "a later stage at a level": ("HO-3", "stage: advanced", "stage from intermediate to advanced"),
     "a later stage": ("DR-1", "stage: advanced", "stage from baseline to advanced"),
     "slower to raise": (
         "DR-1",

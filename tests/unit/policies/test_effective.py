@@ -9,10 +9,12 @@ import pytest
 import rfc8785
 
 from policies.complaint import PackError
-from policies.effective import effective, unknown_signals
+from policies.effective import Policy, _threshold, effective, unknown_signals
+from policies.judge import judge
 from policies.load import load_pack
 from policies.model import Threshold
-from policies.pack import Pack
+from policies.pack import MATURITY, Maturity, Oversight, Pack
+from policies.rule_spec import Limit, Limits
 
 PACK = load_pack("asean-guide")
 
@@ -51,6 +53,35 @@ def test_stages_add_rules_and_persistence() -> None:
 def test_a_level_without_limits_leaves_the_rule_out() -> None:
     policy = effective([PACK], oversight="human_out_of_the_loop", maturity="advanced")
     assert policy.rule("HO-1") is None
+
+
+def test_a_level_may_have_a_stage_of_its_own() -> None:
+    def runs(level: Oversight, stage: Maturity) -> bool:
+        return effective([PACK], oversight=level, maturity=stage).rule("HO-3") is not None
+
+    assert [runs("human_in_the_loop", stage) for stage in MATURITY] == [False, True, True]
+    assert [runs("human_over_the_loop", stage) for stage in MATURITY] == [False, False, True]
+
+
+def test_a_rule_without_a_breach_limit_warns_however_far_a_value_is() -> None:
+    policy = effective([PACK], oversight="human_out_of_the_loop", maturity="advanced")
+    rule = policy.rule("HO-3")
+    assert rule is not None
+    assert (rule.threshold.can_breach, rule.threshold.breach_text) == (False, "never")
+    assert (rule.threshold.warn, rule.origin) == (365, {"warn": "ours"})
+    assert judge(rule.threshold, 1e300, 1e300) == "warn"
+    # In reports it is a number like any other, so that nobody who compares has to know.
+    assert json.loads(policy.text)["rules"][_place(policy, "HO-3")]["threshold"] == {
+        "op": ">",
+        "warn": 365,
+        "breach": 1.7976931348623157e308,
+    }
+    below = _threshold("<", Limits(warn=Limit(at=0.9, origin="ours"), breach=None))
+    assert judge(below, -1e300, -1e300) == "warn"
+
+
+def _place(policy: Policy, rule: str) -> int:
+    return next(i for i, one in enumerate(policy.rules) if one.id == rule)
 
 
 def test_the_digest_is_that_of_the_canonical_text() -> None:

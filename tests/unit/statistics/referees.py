@@ -564,6 +564,7 @@ REFEREES: dict[str, Referee] = {
 }
 
 _INVENTORY = "tests/unit/statistics/test_inventory_signals.py"
+_RESOLUTION = "tests/unit/statistics/test_resolution_signals.py"
 _FIELDS = "tests/acceptance/test_optional_fields.py"
 _OTHER = "tests/unit/statistics/test_other_signals.py"
 
@@ -579,6 +580,9 @@ HELD_ELSEWHERE: dict[str, str] = {
     "test_completeness_counts_rejected_and_late_records_as_lost",
     "governance.basis_expired_days": f"{_INVENTORY}::"
     "test_each_attribute_answers_for_its_own_legal_basis",
+    "governance.drill_age_days": f"{_INVENTORY}::test_a_drill_ages_from_its_day",
+    "governance.oldest_finding_hours": f"{_RESOLUTION}::"
+    "test_a_finding_has_stood_since_it_was_raised_as_far_as_windows_tell",
     "governance.open_without_owner": f"{_FIELDS}::test_nobody_owns_what_stands_open",
     "governance.oversight_shortfall": f"{_INVENTORY}::"
     "test_the_matrix_gives_the_tier_and_what_oversight_is_short_of",
@@ -586,6 +590,8 @@ HELD_ELSEWHERE: dict[str, str] = {
     "test_the_reference_ages_by_the_window_not_the_clock",
     "governance.review_age_days": f"{_FIELDS}::test_each_signal_moves_where_it_should",
     "governance.review_age_ratio": f"{_FIELDS}::test_each_signal_moves_where_it_should",
+    "governance.uncorrected_days": f"{_RESOLUTION}::"
+    "test_a_correction_in_effect_starts_the_days_anew",
     "governance.unregistered_version": f"{_OTHER}::"
     "test_versions_that_nobody_registered_are_counted",
     "governance.waiver_expired_days": f"{_INVENTORY}::"

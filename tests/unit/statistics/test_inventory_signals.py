@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from agent.config.card import ImpactAssessment, Mitigation, Waiver, category_of
+from agent.config.card import ImpactAssessment, Mitigation, OversightDrill, Waiver, category_of
 from agent.config.system import AuditAttribute, Risk, System
 from agent.inventory import inventory_of, tier_of
 from agent.layout import build_layout
@@ -16,6 +16,7 @@ from agent.signals.inventory import (
     assessment_expired_days,
     assessment_missing,
     basis_expired_days,
+    drill_age_days,
     oversight_shortfall,
     waiver_expired_days,
 )
@@ -62,6 +63,19 @@ def test_a_missing_assessment_counts_above_minimal_risk(risk: Risk, missing: int
     assert values(assessment_missing(context(card, dt.date(2026, 1, 1)))) == {"": missing}
     (expired,) = assessment_expired_days(context(card, dt.date(2026, 1, 1)))
     assert expired.reason == "not_configured: impact_assessment"
+
+
+def test_a_drill_ages_from_its_day() -> None:
+    drill = OversightDrill(last=dt.date(2026, 1, 1), reference="DRILL-1")
+    card = inventory_of(System(id="a", oversight_drill=drill), PACKS, POLICY)
+    assert values(drill_age_days(context(card, dt.date(2026, 4, 1)))) == {"": 90}
+    assert values(drill_age_days(context(card, dt.date(2025, 12, 1)))) == {"": 0}
+    never = inventory_of(System(id="a"), PACKS, POLICY)
+    (signal,) = drill_age_days(context(never, dt.date(2026, 4, 1)))
+    assert (signal.status, signal.reason) == (
+        "insufficient_data",
+        "not_configured: oversight_drill",
+    )
 
 
 def test_each_attribute_answers_for_its_own_legal_basis() -> None:
@@ -133,3 +147,5 @@ def test_a_mitigation_is_of_an_attribute_that_there_is() -> None:
     mitigation = Mitigation(date=dt.date(2026, 1, 1), rule="FA-1", attribute="sex")
     with pytest.raises(ValueError, match="needs `audit_attributes`"):
         System(id="a", mitigations=(mitigation,))
+    whole = Mitigation(date=dt.date(2026, 1, 1), rule="DR-1")
+    assert System(id="a", mitigations=(whole,)).mitigations == (whole,)

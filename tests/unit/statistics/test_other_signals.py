@@ -99,7 +99,8 @@ def test_an_empty_window_has_a_volume_of_zero_and_nothing_else() -> None:
     assert volume.high is not None
     assert 0.02 < volume.high < 0.2
     assert signals.pop(("governance.reference_age_days", "")).status == "ok"
-    assert signals.pop(("governance.open_without_owner", "")).value == 0
+    for name in ("open_without_owner", "oldest_finding_hours", "uncorrected_days"):
+        assert signals.pop((f"governance.{name}", "")).value == 0
     # What the card says does not depend on events.
     for name in ("assessment_missing", "oversight_shortfall", "waiver_expired_days"):
         assert signals.pop((f"governance.{name}", "")).status == "ok"
