@@ -14,6 +14,7 @@ from agent.signals.context import Settings, SignalContext
 from agent.signals.table import SIGNALS
 from agent.summarise import summarise
 from agent.summary import empty
+from agent.unsure import count_unsure
 from collectors.schema import Task
 from policies.model import Window
 from tests.unit.statistics.events import FAVOURABLE, batch, schema_of
@@ -84,6 +85,8 @@ def contexts(name: str) -> dict[str, SignalContext]:
     )
     usual = summarise(layout, events, rows)
     usual.counts |= {COMPLAINTS: 3, APPEALS: 1}
+    unsure = count_unsure(events, settings.uncertain, np.ones(events.n, dtype=bool))
+    usual.counts |= {key: len(of) for key, of in unsure}
     return {
         "empty": SignalContext(layout, empty(layout), reference, window, settings),
         "bare": SignalContext(bare, summarise(bare, events, rows), None, window, settings),
