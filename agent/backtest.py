@@ -1,8 +1,8 @@
-"""`pantau backtest`: the same pipeline over a finite file, printing what it would have said.
+"""`pantau backtest`: the same pipeline over a finite file, telling what it would have said.
 
 Nothing is stored, exported or alerted.  The clock stands still at the start (contract C12), the end
-of the input counts as watermark = infinity (C3), and the output depends on nothing but the input's
-records and the configuration.
+of the input counts as watermark = infinity (C3), and what is told depends on nothing but the
+input's records and the configuration.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from agent.opening import make_plan
 from agent.persist import mark_clean
 from agent.plan import Plan
 from agent.state import SystemState
-from agent.system import Outcome, finish, take
-from agent.windows import LENGTHS
+from agent.system import Outcome, finish_by_step, take_by_step
+from agent.told import Tell, Teller
 from collectors.base import EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
 from collectors.file import format_by_extension, read_batches
 from collectors.file_options import FileOptions
-from policies.model import ALL_VERSIONS, Report, without_withheld
+from policies.model import Report, without_withheld
 
 ID_KEY = b"pantau backtest"
 """Key of the id hashes: fixed, since they never leave the memory of one run."""
@@ -43,58 +43,56 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Result:
-    """What a backtest found.  `reports` in the order of contract C4, every revision.
-
-    `labels`: what became of labels, by `agent.labels.intake.OUTCOMES`.
-    """
+    """What a backtest read.  `labels`: what became of them, by `agent.labels.intake.OUTCOMES`."""
 
     plan: Plan | None = None
-    reports: list[Report] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     events: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     labels: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
 
-    def last_revisions(self) -> list[Report]:
-        """Return the reports that hold: the highest revision of each window."""
-        newest: dict[tuple[str, str, int], Report] = {}
-        for report in self.reports:
-            newest[report.model_version, report.window.length, report.window.start] = report
-        return [r for r in self.reports if newest[_identity(r)] is r]
-
 
 def replay(
     config: Config,
     system: System,
     source: Path,
+    tell: Tell,
     *,
+    revisions: bool = False,
     progress: Progress | None = None,
     clock: FrozenClock | None = None,
 ) -> Result:
     """Run the pipeline over a file.  Raises `CollectorError` if it cannot be read.
 
+    Calls `tell` with each final report in the order of contract C4, as soon as it is certain; with
+    `revisions` with those that it replaced as well, but then at the end where labels can come.
+
     When an id occurs with different bodies, which of them counts must not depend on the order of
-    the file, so the file is read a second time with the winners known (the earliest record).
+    the file, so from where it would the file is read a second time with the winners known (the
+    earliest record).  What was told by then is the same again: see ADR 28.
     """
     clock = clock or FrozenClock(SystemClock().now())
 
     def noting_contests(horizon: int, max_ids: int) -> DedupIndex:
         return DedupIndex(horizon, max_ids, note_contests=True)
 
-    first = _pass(config, system, source, clock, progress, noting_contests)
-    if first.dedup is None or first.result.plan is None:
+    with Teller(tell, revisions=revisions) as teller:
+        first = _Pass(config, system, clock, noting_contests, teller)
+        first.run(source, progress)
+    if first.dedup is None or not first.dedup.undecided:
         return first.result
-    canonical = winners(first.dedup.contests, first.result.plan.time.dedup_horizon)
-    if not canonical:
-        return first.result
+    canonical = winners(first.dedup.contests, first.horizon)
 
     def with_winners(horizon: int, max_ids: int) -> DedupIndex:
         index = DedupIndex(horizon, max_ids)
         index.canonical = canonical
         return index
 
-    return _pass(config, system, source, clock, progress, with_winners).result
+    with Teller(tell, revisions=revisions, skip=teller.told) as rest:
+        second = _Pass(config, system, clock, with_winners, rest)
+        second.run(source, progress)
+    return second.result
 
 
 def file_collectors(config: Config, system: System) -> list[FileOptions]:
@@ -121,41 +119,88 @@ def is_finding(report: Report, fail_on: str) -> bool:
     return report.final and any(v.state in states for v in report.verdicts)
 
 
-@dataclass
 class _Pass:
-    result: Result
-    dedup: DedupIndex | None = None
+    """The pipeline over the whole file, once."""
 
+    def __init__(
+        self,
+        config: Config,
+        system: System,
+        clock: FrozenClock,
+        make_index: Callable[[int, int], DedupIndex],
+        teller: Teller,
+    ) -> None:
+        self._config, self._system, self._clock = config, system, clock
+        self._make_index, self._teller = make_index, teller
+        self._state: SystemState | None = None
+        self.result = Result()
+        self.dedup: DedupIndex | None = None
+        self.horizon = 0
 
-def _pass(
-    config: Config,
-    system: System,
-    source: Path,
-    clock: FrozenClock,
-    progress: Progress | None,
-    make_index: Callable[[int, int], DedupIndex],
-) -> _Pass:
-    result = Result()
-    run = _Pass(result)
-    state: SystemState | None = None
-    for item in chain(_items(config, system, source), _labels(config, system, lambda: result.plan)):
-        if isinstance(item, SchemaResolved) and not item.schema.labels_only:
-            result.plan = make_plan(config, system, item.schema)
-            result.notes = item.notes
-            run.dedup = make_index(result.plan.time.dedup_horizon, config.store.dedup_max_ids)
-            state = _fresh(result.plan, run.dedup)
-        elif isinstance(item, EventBatch) and result.plan is not None and state is not None:
-            _note(result, take(result.plan, state, item, clock.now()))
-            mark_clean(state)
-            state.dedup.take_fresh()
-            if progress is not None:
-                progress(item.next_offset)
-        elif isinstance(item, EndOfInput) and item.error is not None:
-            result.errors.append(item.error)
-    if result.plan is not None and state is not None:
-        _end(result, result.plan, state, clock)
-    result.reports.sort(key=_order)
-    return run
+    def run(self, source: Path, progress: Progress | None) -> None:
+        result = self.result
+        items = _items(self._config, self._system, source)
+        try:
+            for item in chain(items, _labels(self._config, self._system, lambda: result.plan)):
+                if isinstance(item, SchemaResolved) and not item.schema.labels_only:
+                    self._resolve(item)
+                elif isinstance(item, EventBatch) and result.plan is not None:
+                    self._take(result.plan, item)
+                    if progress is not None:
+                        progress(item.next_offset)
+                elif isinstance(item, EndOfInput) and item.error is not None:
+                    result.errors.append(item.error)
+            self._end()
+        finally:
+            if self._state is not None and self._state.labels is not None:
+                self._state.labels.table.close()
+
+    def _resolve(self, resolved: SchemaResolved) -> None:
+        plan = make_plan(self._config, self._system, resolved.schema)
+        self.result.plan, self.result.notes = plan, resolved.notes
+        self.horizon = plan.time.dedup_horizon
+        self.dedup = self._make_index(self.horizon, self._config.store.dedup_max_ids)
+        self._state = _fresh(plan, self.dedup)
+
+    def _take(self, plan: Plan, batch: EventBatch) -> None:
+        state = self._state
+        if state is None:
+            return
+        for step in take_by_step(plan, state, batch, self._clock.now()):
+            self._note(step)
+            if state.dedup.undecided:
+                self._teller.drop()
+            elif state.closed_to is not None:
+                # No event that is still to come is a repeat of one in these windows.
+                self._teller.release(state.closed_to - self.horizon)
+        mark_clean(state)
+        state.dedup.take_fresh()
+
+    def _end(self) -> None:
+        plan, state, result = self.result.plan, self._state, self.result
+        if plan is None or state is None or state.dedup.undecided:
+            return
+        for step in finish_by_step(plan, state, self._clock.now()):
+            self._note(step)
+            self._teller.release(None)
+        self._teller.finish()
+        if state.skipped:
+            left_out = f"{state.skipped} empty windows were left out"
+            why = "a hole in event time holds more than max_empty_windows"
+            result.notes = (*result.notes, f"{left_out}: {why}")
+        if state.labels is not None:
+            result.labels += state.labels.settled
+
+    def _note(self, step: Outcome) -> None:
+        for item in map(without_withheld, step.items):
+            if isinstance(item, Report):
+                self._teller.take(item)
+        if step.absorbed is None:
+            return
+        self.result.events += step.absorbed.events
+        self.result.labels += step.absorbed.labels.outcomes
+        for reason, amount in step.absorbed.rejected.items():
+            self.result.rejected[reason] = self.result.rejected.get(reason, 0) + amount
 
 
 def _fresh(plan: Plan, dedup: DedupIndex) -> SystemState:
@@ -165,17 +210,6 @@ def _fresh(plan: Plan, dedup: DedupIndex) -> SystemState:
         # Labels may come at the end of the input, or in another file.
         state.labels.held_open = True
     return state
-
-
-def _end(result: Result, plan: Plan, state: SystemState, clock: FrozenClock) -> None:
-    _note(result, finish(plan, state, clock.now()))
-    if state.skipped:
-        left_out = f"{state.skipped} empty windows were left out"
-        why = "a hole in event time holds more than max_empty_windows"
-        result.notes = (*result.notes, f"{left_out}: {why}")
-    if state.labels is not None:
-        result.labels += state.labels.settled
-        state.labels.table.close()
 
 
 def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
@@ -195,28 +229,3 @@ def _labels(config: Config, system: System, plan: Callable[[], Plan | None]) -> 
         known = plan()
         schema = source_schema(system, options, None if known is None else known.schema.task)
         yield from read_batches(options.path, schema, ID_KEY, options.batch_size, options)
-
-
-def _note(result: Result, outcome: Outcome) -> None:
-    told = map(without_withheld, outcome.items)
-    result.reports += [one for one in told if isinstance(one, Report)]
-    if outcome.absorbed is not None:
-        result.events += outcome.absorbed.events
-        result.labels += outcome.absorbed.labels.outcomes
-        for reason, amount in outcome.absorbed.rejected.items():
-            result.rejected[reason] = result.rejected.get(reason, 0) + amount
-
-
-def _identity(report: Report) -> tuple[str, str, int]:
-    return (report.model_version, report.window.length, report.window.start)
-
-
-def _order(report: Report) -> tuple[int, int, str, bool, str, int]:
-    return (
-        report.window.end,
-        LENGTHS[report.window.length],
-        report.system,
-        report.model_version == ALL_VERSIONS,
-        report.model_version,
-        report.revision,
-    )

@@ -81,6 +81,8 @@ class DedupIndex:
         self._cutoff = 0
         self._note_contests = note_contests
         self.contests: dict[int, Contest] = {}
+        self.undecided = False
+        """Whether some contest has other `winners` than those that counted: it keeps them."""
         self.canonical: dict[int, list[Winner]] = {}
         self.evicted_before = 0
         """Event time before which ids left because of `max_ids`; 0 = never happened."""
@@ -177,6 +179,14 @@ class DedupIndex:
                 contest = self.contests.setdefault(key, Contest(set(), set()))
                 contest.counted.update(kept)
                 contest.repeats.add(mine)
+                self.undecided = self.undecided or not self._is_decided(contest, mine)
+
+    def _is_decided(self, contest: Contest, mine: Winner) -> bool:
+        """Tell whether one record counted, and would before `mine` wherever that stood."""
+        if len(contest.counted) != 1:
+            return False
+        (counted,) = contest.counted
+        return counted <= mine and mine.second - counted.second <= self._horizon
 
     def _same_event(self, known: list[Winner] | tuple[Winner, ...], mine: Winner) -> Winner | None:
         for one in known:

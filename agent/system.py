@@ -7,7 +7,7 @@ the same input gives the same reports, however it is cut into batches.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -46,30 +46,35 @@ class Outcome:
 
 def take(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Outcome:
     """Take a batch in and report the windows that this closes."""
-    outcome = Outcome()
+    return _together(take_by_step(plan, state, batch, now))
+
+
+def take_by_step(
+    plan: Plan, state: SystemState, batch: EventBatch, now: float
+) -> Iterator[Outcome]:
+    """Do the same in steps, so that not all reports of a long batch are held at once.
+
+    All steps are to be gone through.  The last one has `absorbed`.
+    """
     done = []
     for part in parts_of(plan, state, batch, now):
         done.append(absorb(plan, state, part, now))
-        closed = tick(plan, state, now)
-        outcome.items += closed.items
-        outcome.closings += closed.closings
-        outcome.samples += closed.samples
-    outcome.absorbed = joined(done)
-    return outcome
+        yield from _tick(plan, state, now)
+    yield Outcome(absorbed=joined(done))
 
 
 def tick(plan: Plan, state: SystemState, now: float) -> Outcome:
     """Report the windows that can close: by the partitions' progress, or because all are idle."""
-    outcome = _report(plan, state, due_by_time(plan, state, now), now)
-    if is_due(state, now):
-        coverage = coverage_of(plan, state, empty(plan.layout))
-        shortest = plan.lengths[0]
-        outcome.items += watch(plan.system, plan.policy, shortest, state, now, coverage)
-    return outcome
+    return _together(_tick(plan, state, now))
 
 
 def finish(plan: Plan, state: SystemState, now: float) -> Outcome:
     """Report everything that is open: the input has ended."""
+    return _together(finish_by_step(plan, state, now))
+
+
+def finish_by_step(plan: Plan, state: SystemState, now: float) -> Iterator[Outcome]:
+    """Do the same in steps, which are all to be gone through."""
     return _report(plan, state, due_at_end(plan, state, now), now)
 
 
@@ -92,11 +97,20 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
     state.dirty.core = True
 
 
-def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> Outcome:
+def _tick(plan: Plan, state: SystemState, now: float) -> Iterator[Outcome]:
+    yield from _report(plan, state, due_by_time(plan, state, now), now)
+    if is_due(state, now):
+        coverage = coverage_of(plan, state, empty(plan.layout))
+        shortest = plan.lengths[0]
+        told = watch(plan.system, plan.policy, shortest, state, now, coverage)
+        yield Outcome(items=[*told])
+
+
+def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> Iterator[Outcome]:
     """Report what is due; windows that end together share one look at what alerts stand."""
-    outcome = Outcome()
     silence = minutes(state, now)
     for end, together in groupby(due, key=lambda one: one.window.end):
+        outcome = Outcome()
         look = Look()
         judged = []
         for one in together:
@@ -113,6 +127,16 @@ def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> O
         outcome.items += reports
         outcome.items += alerts
         outcome.items += retire_versions(plan, state, end)
+        yield outcome
     if plan.labels is not None and state.labels is not None:
         expire(plan.labels, state.labels, state.labels.matured_to)
-    return outcome
+
+
+def _together(steps: Iterable[Outcome]) -> Outcome:
+    whole = Outcome()
+    for step in steps:
+        whole.items += step.items
+        whole.closings += step.closings
+        whole.samples += step.samples
+        whole.absorbed = step.absorbed
+    return whole

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,13 +88,18 @@ def backtest(
     from agent.cli.progress import progress, steps
 
     source = input or _configured_file(loaded, chosen, config)
-    with progress("records") as advance:
-        result = replay(loaded, chosen, source, progress=steps(advance))
-    final = result.last_revisions()
-    _print(result, result.reports if revisions else final, output)
+    found = False
+
+    def tell(report: Report) -> None:
+        nonlocal found
+        found = found or is_finding(report, fail_on.value)
+        _print(report, output)
+
+    with progress("records", shown=not sys.stdout.isatty()) as advance:
+        result = replay(loaded, chosen, source, tell, revisions=revisions, progress=steps(advance))
+    _print_notes(result)
     if result.errors or not result.events:
         return _complain(result, source)
-    found = any(is_finding(report, fail_on.value) for report in final)
     return exits.FINDING if found else exits.FINE
 
 
@@ -115,22 +119,25 @@ def _configured_file(config: Config, system: System, path: Path) -> Path:
     return files[0]
 
 
-def _print(result: Result, reports: Sequence[Report], output: Output) -> None:
+def _print(report: Report, output: Output) -> None:
     from agent.cli.output import print_lines
-    from agent.cli.rejected_text import labels_words
     from agent.cli.report_table import report_lines
     from policies.model import encode_report
+
+    if output is Output.json:
+        print_lines([encode_report(report)])
+        return
+    for line in report_lines(report):
+        print(line)
+
+
+def _print_notes(result: Result) -> None:
+    from agent.cli.rejected_text import labels_words
 
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     if words := labels_words(result.labels):
         print(f"note: labels: {words}", file=sys.stderr)
-    if output is Output.json:
-        print_lines(encode_report(report) for report in reports)
-        return
-    for report in reports:
-        for line in report_lines(report):
-            print(line)
 
 
 def _complain(result: Result, source: Path) -> int:

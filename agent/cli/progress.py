@@ -8,13 +8,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(
+    description: str, total: int | None = None, *, shown: bool = True
+) -> Iterator[Callable[[int], None]]:
     """Show progress while the block runs; it gets a function that takes the amount done since.
 
-    `total` None: the amount is not known beforehand.  Where standard error is no terminal nothing
-    is shown and rich is not imported.
+    `total` None: the amount is not known beforehand.  Where standard error is no terminal, or not
+    `shown`, nothing is shown and rich is not imported.
     """
-    if not sys.stderr.isatty():
+    if not shown or not sys.stderr.isatty():
         yield lambda amount: None
         return
     from rich.console import Console
@@ -22,7 +24,9 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[[i
     from rich.progress import TimeElapsedColumn as Elapsed
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Elapsed())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # What the block prints is for standard output, and not for where the bar is.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(description, total=total)
         yield lambda amount: bar.advance(task, amount)
 

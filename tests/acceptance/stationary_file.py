@@ -91,7 +91,7 @@ def looked_at_in_full(world: World, days: int, folder: Path) -> list[Look]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(agent.report, "evaluate", remember)
         clock = FrozenClock(START + days * DAY)
-        replay(config, config.systems[0], folder / "now.csv", clock=clock)
+        replay(config, config.systems[0], folder / "now.csv", lambda report: None, clock=clock)
     return seen
 
 

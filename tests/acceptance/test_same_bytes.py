@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.backtest import replay
 from agent.cli.main import main
+from agent.config.load import load
+from policies.model import Report
 from tests.support.decisions import SYSTEM, Row, as_lines, decisions, write_csv, write_lines
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -124,3 +127,38 @@ def test_bad_records_between_good_ones_do_not_make_batches_show(
     assert "future" in expected
     for size in (3, 50):
         assert output(folder, capsys, size=size) == expected, size
+
+
+def test_ids_contested_after_reports_were_told_show_neither_order_nor_batches(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = stream(contested=False)
+    late = rows[-300:]
+    clash = [{**row, "approve": 1 - row["approve"]} for row in late[::9]]
+    found = set()
+    for seed, size in ((3, 17), (4, 100), (5, 100_000)):
+        write_lines(folder / "live.jsonl", as_lines(rows[:-300] + shuffled(late + clash, seed)))
+        found.add(output(folder, capsys, size=size))
+    assert len(found) == 1
+
+
+def test_reports_are_told_while_the_file_is_read(folder: Path) -> None:
+    rows = decisions(900, start=START, every=EVERY, seed=2)
+    write_lines(folder / "live.jsonl", as_lines(rows))
+    config = folder / "pantau.yaml"
+    config.write_text(CONFIG.replace("{size}", "50"))
+    loaded = load(config, env={})
+    told: list[Report] = []
+    by_record: list[int] = []
+    replay(
+        loaded,
+        loaded.systems[0],
+        folder / "live.jsonl",
+        told.append,
+        progress=lambda _: by_record.append(len(told)),
+    )
+    ends = [report.window.end for report in told]
+    assert ends == sorted(ends)
+    # All but the windows within the lateness, the horizon of duplicates and one batch of the end.
+    behind = LATENESS + 600 + 50 * EVERY + 60
+    assert by_record[-1] >= sum(end <= START + 900 * EVERY - behind for end in ends) > 50

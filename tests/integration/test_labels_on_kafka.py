@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from policies.model import rfc3339
+from policies.model import Report, rfc3339
 from tests.real.kafka_broker import KafkaBroker
 from tests.support.agent_process import AgentProcess, free_port, write_config
 from tests.support.audit_records import records
@@ -115,8 +115,9 @@ def in_the_event(folder: Path, rows: list[Row], until: str) -> dict[Any, dict[st
     from policies.model import report_document
 
     loaded = load(config, env={})
-    result = replay(loaded, loaded.systems[0], file)
-    lines = [json.dumps(report_document(r)) for r in result.last_revisions()]
+    reports: list[Report] = []
+    replay(loaded, loaded.systems[0], file, reports.append)
+    lines = [json.dumps(report_document(r)) for r in reports]
     documents: list[dict[str, Any]] = [json.loads(one) for one in lines]
     assert all(d["final"] for d in documents)
     return {identity(d): d for d in documents if d["window"]["end"] <= until}
