@@ -18,7 +18,7 @@ from exporters.audit.read.replay import LOCKED, NOWHERE
 from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
 from policies.effective import Policy, policy_text
-from policies.model import Notice, Report, Verdict
+from policies.model import Because, Notice, Report, Verdict
 from tests.acceptance.scenario import Scenario
 from tests.acceptance.test_labels import DAY, HORIZON, HOUR, START, events, labels, move, scene
 from tests.acceptance.test_silence import event, pass_minutes, policy_on_silence
@@ -229,6 +229,7 @@ def test_a_flipped_verdict_on_sealed_values_is_found_with_the_key_and_never_pass
     tmp_path: Path, lie: str
 ) -> None:
     policy, reports = fair_reports()
+    honest = of_replay(logged(tmp_path / "honest", policy, reports, with_key=False))
     place = next(
         i
         for i, r in enumerate(reports)
@@ -238,16 +239,25 @@ def test_a_flipped_verdict_on_sealed_values_is_found_with_the_key_and_never_pass
     if lie != "ok":
         reason = "suppressed: published_at:12h"
         flipped = {"state": "not_assessable", "severity": "info", "reason": reason}
-    verdicts = tuple(
-        msgspec.structs.replace(v, **flipped) if v in on_gaps(reports[place]) else v
-        for v in reports[place].verdicts
-    )
-    reports[place] = msgspec.structs.replace(reports[place], verdicts=verdicts)
+    report = reports[place]
+    (gap,) = on_gaps(report)
+    changed = [msgspec.structs.replace(gap, **flipped)]
+    if lie != "ok":
+        # The pair as well: all that the engine says where it is given no value.
+        (pair,) = (
+            s for s in report.signals if s.name == gap.because[0].name and "group" in s.subject
+        )
+        because = (Because(pair.name, pair.subject),)
+        changed += [msgspec.structs.replace(changed[0], subject=pair.subject, because=because)]
+    verdicts = (*(v for v in report.verdicts if v is not gap), *changed)
+    reports[place] = msgspec.structs.replace(report, verdicts=verdicts)
     found = of_replay(logged(tmp_path / "with", policy, reports))
-    assert {code for code, _, _ in found} == {"verdict_differs"}
+    assert {code for code, _, _ in found} <= {"verdict_differs", "verdict_missing"}
+    assert "verdict_differs" in {code for code, _, _ in found}
     assert all("FA-1" in detail for _, _, detail in found)
     locked = logged(tmp_path / "without", policy, reports, with_key=False)
     assert locked.checks["replay"] == "UNKNOWN"
+    assert of_replay(locked) == honest
 
 
 def test_what_no_length_shows_is_not_sealed_either_and_no_failure(tmp_path: Path) -> None:
