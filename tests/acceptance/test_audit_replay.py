@@ -14,7 +14,7 @@ import pytest
 from agent.signals.table import label_based
 from exporters.audit.findings import REPLAY, Verification
 from exporters.audit.read.evidence import Evidence
-from exporters.audit.read.replay import LOCKED, NOWHERE
+from exporters.audit.read.sealed import LOCKED, NOWHERE
 from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
 from policies.effective import Policy, policy_text

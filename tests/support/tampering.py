@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exporters.audit import seal, vault
 from exporters.audit.format import bundle, checkpoint, merkle, note, tiles
 from exporters.audit.format.note import Vkey
 from exporters.audit.jcs import canonical
@@ -288,6 +289,21 @@ def flip_in_seal(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return documents
 
 
+def seal_another_drift(lab: Lab) -> None:
+    """Seal a value for what is published, so that the verdict on it can be another one."""
+    (key,) = vault.replay_keys(lab.base / "audit.state")
+
+    def change(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        place = _window_at(documents, 4)
+        record = documents[place]
+        sealed = seal.pack([psi("income", 0.01)])
+        made = seal.seal(key, seal.log_of(lab.origin), record["id"], sealed)
+        record["data"]["sealed"] = msgspec.to_builtins(made)
+        return documents
+
+    lab.resign(change)
+
+
 def remove_seal(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     del documents[_window_at(documents, 4)]["data"]["sealed"]
     return documents
@@ -511,6 +527,8 @@ def table() -> list[Tampering]:
         _line("the holder of the key changes one bit of sealed values", "unseal",
               f"seal_broken verdict_not_replayed {_MEMORY}",
               lambda lab: lab.resign(flip_in_seal)),
+        _line("the holder of the key seals another value for what is published", "unseal",
+              f"seal_broken verdict_not_replayed {_MEMORY}", seal_another_drift),
         _line("the holder of the key removes sealed values", "unseal",
               f"verdict_not_replayed {_MEMORY}", lambda lab: lab.resign(remove_seal)),
         _line("the holder of the key removes a window and its verdicts", "key",

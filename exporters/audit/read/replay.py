@@ -19,6 +19,7 @@ import msgspec
 
 from exporters.audit import seal, types
 from exporters.audit.findings import Findings, Result
+from exporters.audit.read.sealed import SUPPRESSED, Name, Piece, Seals, unclear
 from exporters.audit.seal import ReplayKey
 from policies.effective import Policy, Rule
 from policies.engine import ABSENT, PROVISIONAL, evaluate, gate_from
@@ -28,32 +29,8 @@ from policies.model import Coverage, Judging, Signal, Verdict, Window, subject_t
 BlobText = Callable[[str], bytes | None]
 """Returns the text of the blob `sha256:<hex>`, None if it is not there."""
 
-_SUPPRESSED = "suppressed"
-"""Status of a signal that stands for a withheld one, and how a verdict on it alone would begin."""
-NOT_SEALED = "the values it judges are withheld, and the log does not seal them"
-LOCKED = "the values it judges are sealed; give their key (--unseal)"
-NO_KEY = "the values it judges are sealed under a key that is not among those given, or destroyed"
-BROKEN = "the values it judges are sealed, and the seal is broken"
-NOWHERE = "the values it judges are withheld at every length: they would tell of a small group"
-_Name = tuple[str, str]
 _Place = tuple[str, str, str, int]
 """System, model version, window length, start."""
-
-
-class _Seal(NamedTuple):
-    """A piece of sealed signals, and the record that it stands in."""
-
-    log: str
-    record_id: str
-    where: str
-    data: types.SealData
-
-
-class _Withheld(NamedTuple):
-    """What is known of the signals that a report withholds: `why` not all of it, if so."""
-
-    signals: list[Signal]
-    why: str | None
 
 
 @dataclass(slots=True)
@@ -69,7 +46,7 @@ class _Report:
     shortened: bool = False
     judging: Judging | None = None
     signals: list[Signal] = field(default_factory=list)
-    seals: list[_Seal] = field(default_factory=list)
+    seals: list[Piece] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -83,13 +60,19 @@ class Replay:
         keys: Mapping[str, ReplayKey] | None = None,
     ) -> None:
         """Take the keys of seals by their id; None: none was given."""
-        self._findings, self._blob_text, self._keys = findings, blob_text, keys
+        self._findings, self._blob_text = findings, blob_text
+        self._seals = Seals(findings, keys)
         self._policies: dict[str, Policy | str] = {}
         self._memory: dict[str, dict[str, Memory]] = {}
         self._open: _Report | None = None
-        self._waiting: dict[_Place, dict[_Name, Verdict]] = {}
+        self._waiting: dict[_Place, dict[Name, Verdict]] = {}
         self._hidden: Counter[tuple[str, str, str]] = Counter()
-        self.compared = self.opened = 0
+        self.compared = 0
+
+    @property
+    def opened(self) -> int:
+        """How many reports' sealed values were used."""
+        return self._seals.opened
 
     def take(self, envelope: types.Envelope, data: Any, where: str) -> None:
         """Take the next record."""
@@ -130,7 +113,7 @@ class Replay:
             self._open.signals += [_as(row, Signal) for row in data.signals]
             if data.sealed is not None:
                 log = seal.log_of(envelope.source)
-                self._open.seals.append(_Seal(log, envelope.id, where, data.sealed))
+                self._open.seals.append(Piece(log, envelope.id, where, data.sealed))
 
     def _verdicts(self, data: types.VerdictsData, where: str) -> None:
         report = self._open
@@ -165,7 +148,7 @@ class Replay:
             return
         judging = judging or Judging(longest=True)
         memory = self._memory.setdefault(report.system, {})
-        withheld = self._withheld(report)
+        withheld = self._seals.open(report.seals, report.signals)
         evaluation = evaluate(
             policy,
             model_version=report.version,
@@ -185,15 +168,16 @@ class Replay:
             _unless_before(one, told, report, memory)
             for one in _differences(told, right | stay, watched)
         ]
+        hidden = unclear(report.signals, policy, withheld, sealed=bool(report.seals))
         clear = stay.keys() | {n for n in told.keys() & right.keys() if _needs_no_value(right[n])}
-        unclear = {n: w for n, w in _unclear(report, policy, withheld).items() if n not in clear}
-        unseen = {one.name for one in found if one.name in unclear}
+        unsure = hidden.keys() - clear
         # However right it looks: no verdict is made from what stands for a withheld value.
-        unseen |= {n for n in right.keys() & unclear.keys() if _is_on_nothing(right[n])}
+        unseen = {n for n in right.keys() & unsure if _is_on_nothing(right[n])}
+        unseen |= {one.name for one in found if one.name in unsure}
         taken = unseen | {n for n in told if n[0] in watched} | {d.name for d in found if d.since}
         memory.update(evaluation.memory)
         memory.update(_told_memory(report, taken, evaluation.memory))
-        for rule, why in {(name[0], unclear[name]) for name in unseen}:
+        for rule, why in {(name[0], hidden[name]) for name in unseen}:
             self._hidden[rule, report.window.length, why] += 1
         self.compared += sum(name not in unseen for name in told)
         for one in found:
@@ -201,33 +185,9 @@ class Replay:
                 result: Result = "UNKNOWN" if one.code == "verdict_not_replayed" else "FAIL"
                 self._findings.add(one.code, report.where, one.detail, result)
 
-    def _withheld(self, report: _Report) -> _Withheld:
-        """Return what a report's seals hold, as far as they can be opened."""
-        if not report.seals:
-            return _Withheld([], NOT_SEALED)
-        if self._keys is None:
-            return _Withheld([], LOCKED)
-        pieces = []
-        for one in report.seals:
-            key = self._keys.get(one.data.key)
-            if key is None:
-                return _Withheld([], NO_KEY)
-            try:
-                pieces.append(seal.unseal(key, one.log, one.record_id, one.data))
-            except seal.SealBroken as error:
-                self._findings.add("seal_broken", one.where, str(error))
-                return _Withheld([], BROKEN)
-        try:
-            signals = seal.unpack(b"".join(pieces))
-        except seal.SealBroken as error:
-            self._findings.add("seal_broken", report.seals[0].where, str(error))
-            return _Withheld([], BROKEN)
-        self.opened += 1
-        return _Withheld(signals, None)
-
     def _staying(
-        self, report: _Report, judging: Judging, policy: Policy, told: dict[_Name, Verdict]
-    ) -> dict[_Name, Verdict]:
+        self, report: _Report, judging: Judging, policy: Policy, told: dict[Name, Verdict]
+    ) -> dict[Name, Verdict]:
         """Return the verdicts that a window judged again for its labels keeps from before."""
         labels = judging.labels
         if labels is None:
@@ -259,9 +219,7 @@ class Replay:
         return Policy(id="", rules=rules, digest=data.digest, text=text)
 
 
-def _told_memory(
-    report: _Report, names: set[_Name], learnt: dict[str, Memory]
-) -> dict[str, Memory]:
+def _told_memory(report: _Report, names: set[Name], learnt: dict[str, Memory]) -> dict[str, Memory]:
     """Return what is remembered of verdicts whose past the log does not show: what it says."""
     found = {}
     for verdict in report.verdicts:
@@ -275,26 +233,8 @@ def _told_memory(
     return found
 
 
-def _unclear(report: _Report, policy: Policy, withheld: _Withheld) -> dict[_Name, str]:
-    """Return the verdicts that hang on a value which cannot be seen, and why it cannot."""
-    found = {(s.name, subject_text(s.subject)): s for s in report.signals}
-    found |= {(s.name, subject_text(s.subject)): s for s in withheld.signals}
-    hidden = {name for name, signal in found.items() if signal.status == _SUPPRESSED}
-    if withheld.why is not None:
-        # The published worst pair may be that of the pairs that may be shown.
-        small = {found[name].subject.get("attribute") for name in hidden}
-        hidden |= {
-            name
-            for name, signal in found.items()
-            if set(signal.subject) == {"attribute"}
-            and (report.seals or signal.subject["attribute"] in small)
-        }
-    why = withheld.why or NOWHERE
-    return {(r.id, text): why for r in policy.rules for name, text in hidden if name == r.signal}
-
-
 def _is_on_nothing(verdict: Verdict) -> bool:
-    return (verdict.reason or "").startswith(_SUPPRESSED)
+    return (verdict.reason or "").startswith(SUPPRESSED)
 
 
 def _needs_no_value(verdict: Verdict) -> bool:
@@ -303,7 +243,7 @@ def _needs_no_value(verdict: Verdict) -> bool:
 
 
 def _unless_before(
-    one: _Difference, told: dict[_Name, Verdict], report: _Report, memory: dict[str, Memory]
+    one: _Difference, told: dict[Name, Verdict], report: _Report, memory: dict[str, Memory]
 ) -> _Difference:
     """Return the difference; unknown if the log told on of what may have begun before this log."""
     key = memory_key(one.name[0], report.version, report.window.length, one.name[1])
@@ -319,14 +259,14 @@ def _unless_before(
 class _Difference(NamedTuple):
     """A verdict that the log and the engine tell otherwise; `since`: only since when."""
 
-    name: _Name
+    name: Name
     code: str
     detail: str
     since: bool = False
 
 
 def _differences(
-    told: dict[_Name, Verdict], right: dict[_Name, Verdict], watched: set[str]
+    told: dict[Name, Verdict], right: dict[Name, Verdict], watched: set[str]
 ) -> list[_Difference]:
     """Return what differs, in the order of the verdicts' names.
 
@@ -366,7 +306,7 @@ def _as(row: Any, kind: Any) -> Any:
     return msgspec.convert(msgspec.to_builtins(row), kind)
 
 
-def _name(verdict: Verdict) -> _Name:
+def _name(verdict: Verdict) -> Name:
     return verdict.rule, subject_text(verdict.subject)
 
 
