@@ -90,7 +90,7 @@ def compose(
             "`include: [asean-guide]` to one of them"
         )
     composition = Composition(ordered)
-    found: list[str] = []
+    found = _twice(ordered)
     for pack in ordered:
         found += _add_rules(composition, pack, pack.defaults or base.defaults)
         found += _apply_changes(composition, pack)
@@ -100,6 +100,20 @@ def compose(
     if found:
         raise PackError("\n".join(dict.fromkeys(found)))
     return composition
+
+
+def _twice(packs: Sequence[Pack]) -> list[str]:
+    """Refuse one id for two packs: who set a number is told by the id alone."""
+    first: dict[str, Pack] = {}
+    found = []
+    for pack in packs:
+        other = first.setdefault(pack.id, pack)
+        if other is not pack:
+            text = (
+                f"{other.where} calls itself {pack.id!r} as well; give each pack an id of its own"
+            )
+            found.append(pack.complain(("id",), text))
+    return found
 
 
 def _add_rules(composition: Composition, pack: Pack, defaults: Defaults) -> list[str]:
@@ -135,7 +149,13 @@ def _apply_changes(composition: Composition, pack: Pack) -> list[str]:
             continue
         found += [pack.complain(p, m) for p, m in _limits_now(spec, change, at)]
         loosens = ["disabled"] if change.disable else loosened(old.spec, spec, old.defaults)
-        if loosens and change.waiver is None:
+        if loosens and not old.spec.waivable:
+            text = (
+                f"asks for less than before ({'; '.join(loosens)}), which {old.pack} lets no pack "
+                "do, with a waiver or without; take the change out"
+            )
+            found.append(pack.complain(at, text))
+        elif loosens and change.waiver is None:
             text = (
                 f"asks for less than before ({'; '.join(loosens)}), which needs a "
                 "`waiver: {by, reason, expires}`"

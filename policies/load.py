@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -59,7 +60,7 @@ def load_pack(name: str) -> Pack:
     Raises `PackError` naming file, line, rule and what to do.
     """
     if is_path(name):
-        return load_file(Path(name))
+        return _with_its_own_id(load_file(Path(name)), Path(name))
     if name in PACKS:
         return _shipped(name)
     known = pack_files()
@@ -86,7 +87,8 @@ def load_text(text: str, where: str) -> Pack:
     except ValidationError as error:
         lines = [_line(document, where, tuple(e["loc"]), describe(e, Pack)) for e in error.errors()]
         raise PackError("\n".join(lines)) from error
-    wrong = [pack.complain(place, message) for place, message in problems(pack)]
+    today = dt.datetime.now(dt.UTC).date()
+    wrong = [pack.complain(place, message) for place, message in problems(pack, today)]
     if pack.kind == "base":
         # An overlay may refer to what the packs before it hold.
         wrong += reference_problems([pack], frameworks())
@@ -105,6 +107,20 @@ def _named(name: str, file: Traversable) -> Pack:
     pack = load_file(file)
     if pack.id != name:
         raise PackError(f"{file.name}: the pack calls itself {pack.id!r}, not {name!r}")
+    return pack
+
+
+def _with_its_own_id(pack: Pack, file: Path) -> Pack:
+    """Refuse a file that takes the id of a shipped pack, under which its numbers would be shown."""
+    if pack.id not in PACKS:
+        return pack
+    shipped = files("policies") / "packs" / PACKS[pack.id]
+    if read_text(file) != read_text(shipped):
+        text = (
+            f"{pack.id!r} is the id of a shipped pack, and this file is not that pack; give it an "
+            f"id of its own, and `include: [{pack.id}]` to lay it over that pack"
+        )
+        raise PackError(pack.complain(("id",), text))
     return pack
 
 

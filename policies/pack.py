@@ -94,10 +94,15 @@ class Pack(Part):
     _where: str = PrivateAttr(default="")
     _document: Document | None = PrivateAttr(default=None)
 
+    @property
+    def where(self) -> str:
+        """The name of the file that the pack was read from, or its id."""
+        return self._where or self.id
+
     def complain(self, place: Place, message: str) -> str:
         """Return `file:line: rule X: message` for a place in this pack's file."""
         line = f":{self._document.line(place)}" if self._document else ""
-        return f"{self._where or self.id}{line}: {rule_name(self._data(), place)}{message}"
+        return f"{self.where}{line}: {rule_name(self._data(), place)}{message}"
 
     def _data(self) -> object:
         return self._document.data if self._document else {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
+
+from pydantic import BaseModel
 
 from policies.guide import Matrix, Severities3
 from policies.model import PRINCIPLES, Operator
 from policies.pack import Pack, Place
 from policies.part import MATURITY, OVERSIGHT
-from policies.rule_spec import Change, Limits, Persistence, RuleSpec
+from policies.rule_spec import MOST_WAIVED, Change, Limits, Persistence, RuleSpec, Waiver
 
 Problems = Iterator[tuple[Place, str]]
 
@@ -17,8 +20,11 @@ _ONLY_BASE = ("principles", "components", "involvement", "risk", "questions", "d
 _ONLY_OVERLAYS = ("changes", "requires", "attributes", "retention", "clocks", "country", "laws")
 
 
-def problems(pack: Pack) -> Problems:
-    """Give what is wrong, each with its place in the file."""
+def problems(pack: Pack, today: dt.date) -> Problems:
+    """Give what is wrong on a day, each with its place in the file.
+
+    The day limits how far ahead a waiver may expire, so what is right once stays right.
+    """
     yield from _base_problems(pack) if pack.kind == "base" else _overlay_problems(pack)
     if pack.kind != "team" and pack.disclaimer is None:
         yield ("disclaimer",), "the key 'disclaimer' is missing"
@@ -39,6 +45,8 @@ def problems(pack: Pack) -> Problems:
         yield from rule_problems(rule, ("rules", i))
     for i, change in enumerate(pack.changes):
         yield from _change_problems(change, ("changes", i))
+        yield from _nulls(change, ("changes", i))
+        yield from _waiver_problems(change.waiver, today, ("changes", i, "waiver"))
 
 
 def rule_problems(rule: RuleSpec, at: Place) -> Problems:
@@ -139,6 +147,26 @@ def _change_problems(change: Change, at: Place) -> Problems:
         yield from persistence_problems(change.persistence, (*at, "persistence"))
     for j, reference in enumerate(change.crosswalk):
         yield from _form_of_reference(reference, (*at, "crosswalk", j))
+
+
+def _nulls(part: BaseModel, at: Place) -> Problems:
+    """Refuse what is set to nothing, which reads like a way to take it away."""
+    for name in sorted(part.model_fields_set):
+        value = getattr(part, name)
+        if value is None:
+            yield (*at, name), f"{name!r} is null, which changes nothing; leave it out"
+        elif isinstance(value, BaseModel):
+            yield from _nulls(value, (*at, name))
+
+
+def _waiver_problems(waiver: Waiver | None, today: dt.date, at: Place) -> Problems:
+    if waiver is not None and waiver.expires - today > MOST_WAIVED:
+        last = today + MOST_WAIVED
+        text = (
+            f"expires on {waiver.expires}, more than two years from today, {today}; the last "
+            f"possible day is {last}, and a waiver can be renewed"
+        )
+        yield (*at, "expires"), text
 
 
 _SAYS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, Strict, model_serializer
@@ -25,6 +26,9 @@ from policies.part import (
     Text,
     seconds,
 )
+
+MOST_WAIVED = dt.timedelta(days=731)
+"""How far ahead a waiver may expire: two years, a leap year among them.  The number is ours."""
 
 
 class Limit(Part):
@@ -147,7 +151,7 @@ class RuleSpec(Part):
     `subjects` are the kinds of contract C5 that it judges; `attribute` is the worst pairwise gap.
     `basis` tells a reader where the limits come from; a limit that is not `ours` also needs
     `sources`, which are ids of the pack's sources.  `evidence`: what the rule's verdicts show for
-    questions of Annex A.
+    questions of Annex A.  `waivable` false: no pack may ask for less, whatever waiver it shows.
     """
 
     id: RuleId
@@ -169,6 +173,7 @@ class RuleSpec(Part):
     action: Text
     evidence: dict[QuestionId, Evidence] = Field(default={})
     crosswalk: tuple[Text, ...] = ()
+    waivable: bool = True
 
     def limits(self, level: Oversight) -> Limits | None:
         """Return the limits at a level, None where the rule does not run."""
@@ -182,7 +187,10 @@ class RuleSpec(Part):
 
 
 class Waiver(Part):
-    """Somebody's answer for loosening what is required, until a day."""
+    """Somebody's answer for loosening what is required, until a day.
+
+    The day is at most `MOST_WAIVED` from the day that the pack is read.
+    """
 
     by: Annotated[Text, Field(max_length=200)]
     reason: Annotated[Text, Field(max_length=1_000)]

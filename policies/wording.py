@@ -27,7 +27,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     The numbers are those of the newest window that showed it; None where nothing was published.
     `now` is the state of the newest window, which is better than `kind` while it waits to clear.
-    `raised`: end of the window that raised the first finding of the run; None: kept by an older build.
+    `raised`: end of the window that raised the first finding of the run; None: kept by an older
+    build.
     """
 
     kind: Kind

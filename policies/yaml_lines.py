@@ -1,13 +1,21 @@
-"""YAML that remembers on which line each value stands and refuses a key given twice."""
+"""YAML that remembers on which line each value stands.
+
+Refused, with its line: a key given twice, what lets a few lines stand for a file of any size or two
+readers see two files (anchors, aliases, tags, merge keys), and characters that act on a terminal.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from policies.complaint import PackError
+
+_COMMANDS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""Control characters other than tab and newline, and those that turn the direction of writing."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +51,42 @@ def parse(text: str, where: str) -> Document:
 
 
 def _parse(text: str, where: str) -> Document:
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text, where)
     try:
         root = loader.get_single_node()
         if root is None:
             raise PackError(f"{where}: the file is empty")
-        _refuse_double_keys(root, where)
+        _refuse_contents(root, where)
         return Document(loader.construct_document(root), root)
     finally:
         loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses while composing: what aliases would multiply is never built."""
+
+    def __init__(self, text: str, where: str) -> None:
+        super().__init__(text)
+        self._where = where
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        what = _refused(event)
+        if what is not None:
+            raise PackError(
+                f"{self._where}:{event.start_mark.line + 1}: {what}; none is supported here, write "
+                "the value out, in quotes if it is a text"
+            )
+        return super().compose_node(parent, index)
+
+
+def _refused(event: Any) -> str | None:
+    if isinstance(event, yaml.AliasEvent):
+        return f"uses the alias *{event.anchor}"
+    if getattr(event, "anchor", None) is not None:
+        return f"defines the anchor &{event.anchor}"
+    tag = getattr(event, "tag", None)
+    return f"uses the tag {tag}" if tag not in (None, "!") else None
 
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:
@@ -65,22 +100,31 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | N
     return None
 
 
-def _refuse_double_keys(root: yaml.Node, where: str) -> None:
+def _refuse_contents(root: yaml.Node, where: str) -> None:
     todo = [root]
-    visited: set[int] = set()
     while todo:
         node = todo.pop()
-        if id(node) in visited:
-            continue
-        visited.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            _refuse_commands(node, where)
         if isinstance(node, yaml.SequenceNode):
             todo.extend(node.value)
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:
+                at = f"{where}:{key.start_mark.line + 1}"
+                if key.tag == "tag:yaml.org,2002:merge":
+                    raise PackError(f"{at}: merge keys are not supported; write the keys out")
                 if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    raise PackError(
-                        f"{where}:{key.start_mark.line + 1}: the key {key.value!r} is given twice"
-                    )
+                    raise PackError(f"{at}: the key {key.value!r} is given twice")
                 seen.add(str(key.value))
-                todo.append(value)
+                todo += [key, value]
+
+
+def _refuse_commands(node: yaml.ScalarNode, where: str) -> None:
+    """Refuse characters that a terminal obeys instead of showing them."""
+    found = _COMMANDS.search(node.value)
+    if found:
+        raise PackError(
+            f"{where}:{node.start_mark.line + 1}: holds the control character "
+            f"U+{ord(found[0]):04X}, which would act on a terminal; take it out"
+        )

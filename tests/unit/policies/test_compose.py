@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ BASE = load_pack("asean-guide")
 HITL = "human_in_the_loop"
 HEAD = "kind: {kind}\ntitle: T\nversion: 1.0.0\ndisclaimer: none\nsources: [{{id: s, title: S}}]\n"
 WAIVER = "    waiver: {by: ann, reason: agreed, expires: 2026-01-31}\n"
+TODAY = dt.datetime.now(dt.UTC).date()
 
 
 def overlay(body: str, kind: str = "team", name: str = "mine") -> Pack:
@@ -123,6 +125,51 @@ def test_what_asks_for_less_needs_a_waiver(way: str, kind: str) -> None:
     assert json.loads(waived.text)["waivers"][0]["reason"] == "agreed"
 
 
+KEPT = {
+    "AC-5": ("disable: true", "disabled"),
+    "PR-2": ("severity: {breach: info}", "severity of breach from ticket to info"),
+    "TR-1": ("stage: advanced", "stage from baseline to advanced"),
+}
+
+
+@pytest.mark.parametrize("rule", KEPT)
+def test_what_every_record_rests_on_cannot_be_waived(rule: str) -> None:
+    what, says = KEPT[rule]
+    for waiver in ("", WAIVER):
+        message = refusal(overlay(change(rule, what, waiver)))
+        assert message.startswith(f"mine.yaml:8: rule {rule}: asks for less than before ({says})")
+        assert "asean-guide lets no pack do, with a waiver or without" in message
+    assert policy(overlay(change(rule, "severity: {warn: page}"))).rule(rule) is not None
+
+
+def test_which_rules_cannot_be_waived() -> None:
+    assert {rule.id for rule in BASE.rules if not rule.waivable} == set(KEPT)
+
+
+def until(day: dt.date) -> Pack:
+    waiver = f"    waiver: {{by: ann, reason: agreed, expires: {day}}}\n"
+    return overlay(change("DR-1", "disable: true", waiver))
+
+
+def test_a_waiver_ends_within_two_years() -> None:
+    last = TODAY + dt.timedelta(days=731)
+    assert policy(until(last)).waivers[0].expires == last.isoformat()
+    with pytest.raises(PackError) as raised:
+        until(last + dt.timedelta(days=2))  # a midnight may pass during the test
+    assert "mine.yaml:11: rule DR-1: expires on" in str(raised.value)
+    assert "more than two years from today" in str(raised.value)
+
+
+def test_two_packs_of_one_id_are_refused() -> None:
+    one, two = overlay("", name="our-bank"), overlay(change("FA-1", "stage: baseline"))
+    again = load_text(
+        "id: our-bank\n" + HEAD.format(kind="team") + change("FA-2", "stage: baseline"),
+        "other.yaml",
+    )
+    says = "other.yaml:1: our-bank.yaml calls itself 'our-bank' as well"
+    assert refusal(one, two, again).startswith(says)
+
+
 def test_a_chain_that_reaches_people_later_asks_for_less() -> None:
     def chain(after: str) -> str:
         steps = [("owner", "0m"), ("deputy", "1h"), ("board", after)]
@@ -214,6 +261,14 @@ ALONE = {
     "an oversight": (
         "requires: [{oversight: human_in_loop, reason: r}]\n",
         "'human_in_loop' is not valid; did you mean 'human_in_the_loop'?",
+    ),
+    "a level set to nothing": (
+        change("FA-2", "thresholds: {human_in_the_loop: null}"),
+        "mine.yaml:9: rule FA-2: 'human_in_the_loop' is null, which changes nothing; leave it out",
+    ),
+    "a severity set to nothing": (
+        change("FA-2", "severity: {breach: }"),
+        "rule FA-2: 'breach' is null, which changes nothing; leave it out",
     ),
     "a waiver without a day": (
         change("FA-2", "disable: true", "    waiver: {by: ann, reason: r}\n"),

@@ -140,10 +140,15 @@ def test_every_mistake_is_told_at_once() -> None:
         ("id: [", "my.yaml:1: not valid YAML"),
         ("id: a\nid: b\n", "my.yaml:2: the key 'id' is given twice"),
         ("- 1\n", "my.yaml:1: the file: input should be a valid dictionary"),
-        ("id: !!python/object/apply:os.getcwd []", "my.yaml:1: not valid YAML"),
+        ("id: !!python/object/apply:os.getcwd []", "my.yaml:1: uses the tag tag:yaml.org,2002:py"),
         ("id: a\x00b", "my.yaml: not valid YAML"),
         ("[" * 100_000, "my.yaml: not valid YAML: nested too deeply"),
-        ("rules: &a [*a]", "my.yaml:1: the key 'id' is missing"),
+        ("rules: &a [*a]", "my.yaml:1: defines the anchor &a; none is supported here"),
+        ("id: a\nrules: [*b]", "my.yaml:2: uses the alias *b; none is supported here"),
+        ("id: a\n<<: {id: b}", "my.yaml:2: merge keys are not supported"),
+        ('id: a\ntitle: "\\e]0;x\\a"', "my.yaml:2: holds the control character U+001B"),
+        ('id: a\n"\\x9b1m": x', "my.yaml:2: holds the control character U+009B"),
+        ("id: a\ntitle: \u202eelit", "my.yaml:2: holds the control character U+202E"),
     ],
 )
 def test_what_is_not_a_pack_at_all_is_refused_with_its_place(text: str, says: str) -> None:
@@ -163,6 +168,13 @@ def test_a_pack_comes_from_a_path_too(tmp_path: Path) -> None:
     assert load_pack(str(mine)).id == "mine"
     with pytest.raises(PackError, match="cannot be read"):
         load_pack(str(tmp_path / "none.yaml"))
+    mine.write_text(TEXT)
+    assert load_pack(str(mine)).id == "asean-guide", "a copy of the shipped file is that pack"
+    mine.write_text(TEXT.replace("at: 0.999,", "at: 0.5,", 1))
+    line = _line_of(TEXT, "id: asean-guide")
+    says = f"mine.yaml:{line}: 'asean-guide' is the id of a shipped pack, and this file is not"
+    with pytest.raises(PackError, match=says):
+        load_pack(str(mine))
     mine.write_bytes(b"\xff\xfe")
     with pytest.raises(PackError, match="cannot be read as UTF-8"):
         load_file(mine)
