@@ -305,6 +305,7 @@ def unmeasured(
     )
 
 
+@functools.lru_cache(maxsize=10_000)
 def rfc3339(epoch_seconds: int) -> str:
     """Return whole epoch seconds as `YYYY-MM-DDTHH:MM:SSZ`."""
     moment = dt.datetime.fromtimestamp(epoch_seconds, tz=dt.UTC)

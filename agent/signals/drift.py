@@ -7,6 +7,7 @@ Missing values are left out; n counts the others.  The definitions of values and
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from agent.layout import Column
 from agent.signals.context import SignalContext
@@ -29,8 +30,7 @@ def psi(context: SignalContext) -> list[Signal]:
     Sum over bins of (p - q) ln(p/q), p the reference's and q the window's share.  Lewis, An
     Introduction to Credit Scoring, 1994; Siddiqi, Credit Risk Scorecards, 2006.
     """
-    values, _ = context.divergences
-    return _signals(context, _PSI, _GAMMA, context.shares.columns, values)
+    return _signals(context, _PSI, _GAMMA, lambda: (context.shares.columns, context.divergences[0]))
 
 
 def js_distance(context: SignalContext) -> list[Signal]:
@@ -39,17 +39,22 @@ def js_distance(context: SignalContext) -> list[Signal]:
     Same bins and shares as PSI.  Lin, Divergence measures based on the Shannon entropy, IEEE
     Transactions on Information Theory 37, 1991; Endres and Schindelin 2003 for the root.
     """
-    _, values = context.divergences
-    distances = Divergences(*((part / math.log(2)) ** 0.5 for part in values))
-    return _signals(context, _JS, _GAMMA, context.shares.columns, distances)
+
+    def distances() -> tuple[tuple[Column, ...], Divergences]:
+        _, values = context.divergences
+        found = Divergences(*((part / math.log(2)) ** 0.5 for part in values))
+        return context.shares.columns, found
+
+    return _signals(context, _JS, _GAMMA, distances)
 
 
 def ks(context: SignalContext) -> list[Signal]:
     """Kolmogorov-Smirnov distance of each numeric column on the reference's 200 bins, 0 to 1."""
-    found = context.curves
-    return _signals(
-        context, "drift.ks", "smirnov", found.columns, kolmogorov_smirnov(found), numeric=True
-    )
+
+    def distances() -> tuple[tuple[Column, ...], Divergences]:
+        return context.curves.columns, kolmogorov_smirnov(context.curves)
+
+    return _signals(context, "drift.ks", "smirnov", distances, numeric=True)
 
 
 def wasserstein_normed(context: SignalContext) -> list[Signal]:
@@ -58,15 +63,12 @@ def wasserstein_normed(context: SignalContext) -> list[Signal]:
     Infinite values stand at the end of the reference's range, values more than 2^20 standard
     deviations away at that distance.
     """
-    found = context.curves
-    return _signals(
-        context,
-        "drift.wasserstein_normed",
-        "kantorovich_bridge",
-        found.columns,
-        wasserstein(found),
-        numeric=True,
-    )
+
+    def distances() -> tuple[tuple[Column, ...], Divergences]:
+        return context.curves.columns, wasserstein(context.curves)
+
+    name, method = "drift.wasserstein_normed", "kantorovich_bridge"
+    return _signals(context, name, method, distances, numeric=True)
 
 
 def share(context: SignalContext) -> list[Signal]:
@@ -117,20 +119,26 @@ def _signals(
     context: SignalContext,
     name: str,
     method: str,
-    columns: tuple[Column, ...],
-    values: Divergences,
+    measure: Callable[[], tuple[tuple[Column, ...], Divergences]],
     *,
     numeric: bool = False,
 ) -> list[Signal]:
-    """Return a signal for each column of the layout; `columns` are those that have `values`."""
-    places = {id(column): i for i, column in enumerate(columns)}
-    value, low, high = (part.tolist() for part in values)
+    """Return a signal for each column of the layout.
+
+    `measure` returns values, and of which columns they are; it is only called where there is a
+    column whose drift can be told: most short windows have none, and measuring takes long.
+    """
+    columns = [c for c in context.layout.columns if c.kind == "numeric" or not numeric]
+    counts = [context.present(column) for column in columns]
+    problems = [_problem(context, c, n) for c, n in zip(columns, counts, strict=True)]
+    places: dict[int, int] = {}
+    value, low, high = list[float](), list[float](), list[float]()
+    if None in problems:
+        measured_columns, values = measure()
+        places = {id(column): i for i, column in enumerate(measured_columns)}
+        value, low, high = (part.tolist() for part in values)
     signals = []
-    for column in context.layout.columns:
-        if numeric and column.kind != "numeric":
-            continue
-        n = context.present(column)
-        problem = _problem(context, column, n)
+    for column, n, problem in zip(columns, counts, problems, strict=True):
         if problem is not None:
             status, reason = problem
             signals.append(
