@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import subprocess
@@ -17,7 +18,7 @@ from agent import demo
 from agent.api import Api
 from agent.config.api import Api as ApiOptions
 from exporters.audit.exporter import AuditExporter
-from exporters.audit.format import note
+from exporters.audit.format import merkle, note
 from exporters.audit.read.evidence import Evidence, read_checkpoint, read_key
 from exporters.audit.read.verify import verify_published
 from policies.model import Notice
@@ -57,7 +58,7 @@ def test_logs_of_every_size_are_accepted_by_three_verifiers(tmp_path: Path) -> N
         (vkey,) = json.loads((log / "log.json").read_bytes())["vkeys"]
         key_file.write_text(vkey)
         assert (log / "checkpoint").read_text().splitlines()[1] == str(size)
-        program = verifiers.run("verify", log, vkey)
+        program = verifiers.run("verify", f"file://{log}", vkey)
         assert program.returncode == 0, program.stderr
         assert f"PASS: the {size} entries" in program.stdout
         proofs = verifiers.run("tiles", log, vkey, *kept)
@@ -79,12 +80,42 @@ def test_what_was_tampered_with_is_refused_by_all(tmp_path: Path) -> None:
     key_file.write_text(str(lab.vkey))
     assert verifiers.fsck(f"file://{lab.log}/", key_file)
     lab.flip("tile/entries/000", 5_000)
-    assert verifiers.run("verify", lab.log, lab.vkey).returncode == 1
+    assert verifiers.run("verify", f"file://{lab.log}", lab.vkey).returncode == 1
     try:
         accepted = verifiers.fsck(f"file://{lab.log}/", key_file)
     except subprocess.TimeoutExpired:
         accepted = False
     assert not accepted
+
+
+@pytest.mark.parametrize(
+    "wrong", ["cut off", "a byte more", "an entry more", "empty", "text", "missing", "a folder"]
+)
+@pytest.mark.parametrize("last", [False, True], ids=["full", "last"])
+def test_the_go_program_says_fail_whatever_a_bundle_is(
+    tmp_path: Path, wrong: str, last: bool
+) -> None:
+    write_clean(tmp_path)
+    lab = Lab(tmp_path, tmp_path)
+    partial = lab.log / "tile/entries/001.p" / str(lab.size % 256)
+    path = partial if last else lab.log / "tile/entries/000"
+    content = path.read_bytes()
+    path.unlink()
+    if wrong == "a folder":
+        path.mkdir()
+    elif wrong != "missing":
+        made = {
+            "cut off": content[:-1],
+            "a byte more": content + b"\0",
+            "an entry more": content + b"\0\5entry",
+            "empty": b"",
+            "text": b"<html>",
+        }
+        path.write_bytes(made[wrong])
+    program = verifiers.run("verify", f"file://{lab.log}", lab.vkey)
+    assert program.returncode == 1
+    assert "FAIL: " in program.stderr
+    assert program.stdout == ""
 
 
 def test_our_verifier_accepts_a_log_that_tessera_wrote(tmp_path: Path) -> None:
@@ -133,7 +164,7 @@ def test_a_real_witness_cosigns_our_checkpoints_and_no_fork_of_them(tmp_path: Pa
             assert len(opened.verified) == 2
             assert opened.text.splitlines()[1] == str(size)
         exporter.stop(5.0)
-        program = verifiers.run("verify", log, vkey)
+        program = verifiers.run("verify", f"file://{log}", vkey)
         assert program.returncode == 0, program.stderr
 
 
@@ -141,6 +172,49 @@ def test_the_vectors_are_what_the_library_says_today() -> None:
     written = verifiers.run("vectors")
     kept = verifiers.SOURCE.parent / "vectors" / "merkle_proofs.jsonl"
     assert written.stdout == kept.read_text(encoding="utf-8")
+
+
+def test_the_reference_tree_of_the_library_is_ours_and_its_proofs_hold() -> None:
+    """Every hash that transparency-dev/merkle has written down, every proof of that tree."""
+    written = verifiers.run("reference")
+    assert written.returncode == 0, written.stderr
+    found = json.loads(written.stdout, object_hook=unpacked)
+    leaves = [merkle.leaf_hash(entry) for entry in found["entries"]]
+    level, nodes = leaves, []
+    while level:
+        nodes.append(level)
+        level = [merkle.node_hash(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
+    assert nodes == found["nodes"]
+    roots = [merkle.root(leaves[:size]) for size in range(9)]
+    assert roots == found["roots"]
+
+    def read(level: int, index: int) -> bytes:
+        return nodes[level][index]
+
+    for one in found["inclusion"]:
+        index, size, proof = one["first"], one["size"], one["proof"]
+        merkle.verify_inclusion(leaves[index], index, size, proof, roots[size])
+        assert merkle.prove_inclusion(index, size, read) == proof
+        with pytest.raises(merkle.ProofError):
+            merkle.verify_inclusion(leaves[index - 1], index, size, proof, roots[size - 1])
+    for one in found["consistency"]:
+        old, new, proof = one["first"], one["size"], one["proof"]
+        merkle.verify_consistency(old, new, proof, roots[old], roots[new])
+        assert merkle.prove_consistency(old, new, read) == proof
+        with pytest.raises(merkle.ProofError):
+            merkle.verify_consistency(old, new, proof, roots[old - 1], roots[new])
+    assert (len(found["inclusion"]), len(found["consistency"])) == (36, 36)
+
+
+def unpacked(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the bytes that Go wrote as base64."""
+
+    def unpack(value: Any) -> Any:
+        if isinstance(value, list):
+            return [unpack(one) for one in value]
+        return base64.b64decode(value) if isinstance(value, str) else value
+
+    return {key: [] if value is None else unpack(value) for key, value in document.items()}
 
 
 def test_url_key_and_the_go_program_verify_what_the_demo_left_behind(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def fsck(url: str, key_file: Path, token: str = "") -> bool:
 def require_accepted(log: Path) -> None:
     """Show a published log, or an epoch of it, to all verifiers, with the key that it names."""
     vkey = json.loads((log / "log.json").read_bytes())["vkeys"][0]
-    program = run("verify", log, vkey)
+    program = run("verify", f"file://{log}", vkey)
     assert program.returncode == 0, program.stderr
     with tempfile.NamedTemporaryFile("w") as key_file:
         key_file.write(vkey)

@@ -1,11 +1,14 @@
-// Verify checks a log without any code of Pantau: go run . <folder or URL> <public key>
+// Verify checks a log without any code of Pantau: go run . <URL> <public key>
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
@@ -14,7 +17,8 @@ import (
 )
 
 func main() {
-	signed := must(note.Open(read("checkpoint"), note.VerifierList(must(note.NewVerifier(os.Args[2])))))
+	http.DefaultTransport.(*http.Transport).RegisterProtocol("file", http.NewFileTransport(http.Dir("/")))
+	signed := must(note.Open(read("checkpoint").Bytes(), note.VerifierList(must(note.NewVerifier(os.Args[2])))))
 	var origin, root string
 	var size, number int64
 	must(fmt.Sscanf(signed.Text, "%s\n%d\n%s\n", &origin, &size, &root))
@@ -27,10 +31,9 @@ func main() {
 	})
 	for first := int64(0); first < size; first += 256 {
 		tile := tlog.Tile{H: 8, L: -1, N: first / 256, W: int(min(256, size-first))}
-		for bundle := read(strings.Replace(tile.Path(), "8/data", "entries", 1)); len(bundle) > 0; number++ {
-			end := 2 + int(bundle[0])<<8 + int(bundle[1])
-			hashes = append(hashes, must(tlog.StoredHashes(number, bundle[2:end], stored))...)
-			bundle = bundle[end:]
+		for bundle := read(strings.Replace(tile.Path(), "8/data", "entries", 1)); bundle.Len() > 0; number++ {
+			length := new(big.Int).SetBytes(bundle.Next(2)).Int64()
+			hashes = append(hashes, must(tlog.StoredHashes(number, bundle.Next(int(length)), stored))...)
 		}
 	}
 	if number != size || must(tlog.TreeHash(size, stored)).String() != root {
@@ -39,18 +42,14 @@ func main() {
 	fmt.Printf("PASS: the %d entries of %s are the ones that %s signed\n", size, origin, signed.Sigs[0].Name)
 }
 
-func read(path string) []byte {
-	place := strings.TrimRight(os.Args[1], "/") + "/" + path
-	if !strings.Contains(place, "://") {
-		return must(os.ReadFile(place))
+func read(path string) *bytes.Buffer {
+	place := must(url.Parse(os.Args[1])).JoinPath(path)
+	token := http.Header{"Authorization": {"Bearer " + os.Getenv("TOKEN")}}
+	answer := must(http.DefaultClient.Do(&http.Request{URL: place, Header: token}))
+	if answer.StatusCode != http.StatusOK {
+		log.Fatal("FAIL: ", place, ": ", answer.Status)
 	}
-	request := must(http.NewRequest("GET", place, nil))
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("TOKEN"))
-	answer := must(http.DefaultClient.Do(request))
-	if answer.StatusCode != 200 {
-		log.Fatal(place, ": ", answer.Status)
-	}
-	return must(io.ReadAll(answer.Body))
+	return bytes.NewBuffer(must(io.ReadAll(answer.Body)))
 }
 
 func must[T any](value T, err error) T {

@@ -32,6 +32,17 @@ def test_what_is_generated_is_up_to_date(page: str, script: str) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == made, f"run `python docs/{script}`"
 
 
+def test_the_program_has_as_few_lines_as_the_page_says() -> None:
+    page = (DOCS / "verify-without-us.md").read_text(encoding="utf-8")
+    program = page.split("```go\n")[1].split("```")[0]
+    code = program.split("\n)\n")[1]
+    assert "## A program of forty lines" in page
+    assert "import" in program
+    assert "import" not in code
+    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+    assert max(map(len, program.splitlines())) <= 120
+
+
 def test_the_page_explains_every_finding_code() -> None:
     text = (DOCS / "audit.md").read_text(encoding="utf-8")
     assert {code for code in KNOWN if f"`{code}`" not in text} == set()
