@@ -20,6 +20,14 @@ def put(directory: Path, content: bytes) -> str:
     return f"sha256:{name}"
 
 
+def size(directory: Path, digest: str) -> int | None:
+    """Return how many bytes the blob `sha256:<hex>` has, None if there is none. Raises OSError."""
+    try:
+        return (directory / FOLDER / digest.removeprefix("sha256:")).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 def problem(directory: Path, digest: str) -> str | None:
     """Return what is wrong with the blob `sha256:<hex>`, or None: `missing` or `altered`."""
     name = digest.removeprefix("sha256:")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from exporters.audit import disk
@@ -21,6 +23,26 @@ def is_retired(at: Place, epoch: str) -> bool:
 
 def retired(at: Place) -> list[str]:
     """Return the epochs that were put away, oldest first."""
+    return [name for name in _kept(at) if not name.startswith(".")]
+
+
+def hide(at: Place, epoch: str) -> None:
+    """Take the tree of an epoch out of sight at once, to be deleted.  Raises OSError."""
+    shown = folder(at, epoch)
+    with suppress(FileNotFoundError):
+        shown.rename(shown.with_name(f".{epoch}"))
+        disk.sync_directory(shown.parent)
+
+
+def delete_hidden(at: Place) -> None:
+    """Delete what was taken out of sight.  Raises OSError."""
+    for name in _kept(at):
+        if name.startswith("."):
+            shutil.rmtree(at.public / EPOCHS / name)
+            disk.sync_directory(at.public / EPOCHS)
+
+
+def _kept(at: Place) -> list[str]:
     parent = at.public / EPOCHS
     return sorted(f.name for f in parent.iterdir() if f.is_dir()) if parent.is_dir() else []
 

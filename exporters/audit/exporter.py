@@ -135,7 +135,7 @@ class AuditExporter:
             now=self._context.clock(),
             segment_bytes=self._options.segment_mb << 20,
             retention_days=self._options.retention // DAY,
-            seal=self._writer.seal_at,
+            seal=self._writer.seal_last,
             broken=broken,
         )
         log, seen = open_log(self._place, terms)

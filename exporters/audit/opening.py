@@ -13,7 +13,7 @@ from itertools import chain
 
 import msgspec
 
-from exporters.audit import disk, epochs, place, salvage, types
+from exporters.audit import blobs, disk, epochs, place, salvage, types
 from exporters.audit.closing import (
     Ended,
     Sealer,
@@ -28,7 +28,7 @@ from exporters.audit.closing import (
 from exporters.audit.log_tree import LogTree
 from exporters.audit.place import Place
 from exporters.audit.publishing import encoded
-from exporters.audit.record import CHANGES, Draft, RecordRefused
+from exporters.audit.record import CHANGES, Draft, RecordRefused, change_id
 from exporters.audit.seen import Seen
 from exporters.audit.signer import KeyFileDamaged, Signer
 from exporters.audit.tree_files import TreeDamaged, TreeFiles, said
@@ -298,10 +298,36 @@ def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: 
     first = [Draft(name="log.genesis", id=None, data=genesis, sev="notice")]
     if lost is not None:
         first.append(Draft(name="log.gap", id=None, data=msgspec.to_builtins(lost), sev="warning"))
+    # A run that begins says by itself what it puts in force, and more of it.
+    going_on = lost is None or terms.broken is not None
+    standing = _standing(before) if going_on else {}
+    first += [_said_again(at, epoch, key, digest) for key, digest in standing.items()]
     files = TreeFiles(at.public)
     wal = Wal(folder, origin, 0, terms.segment_bytes)
-    tree, known = LogTree.load(files, 0), {KEY: signer.vkeys[0]}
+    tree, known = LogTree.load(files, 0), {KEY: signer.vkeys[0], **standing}
     return Opened(wal, files, tree, signer, origin, epoch, first, known)
+
+
+def _standing(before: _Found | None) -> dict[str, str]:
+    """Return the digests of what the epoch before put in force."""
+    digests = {} if before is None else before.digests
+    return {key: digest for key, digest in digests.items() if key.partition("/")[0] in CHANGES}
+
+
+def _said_again(at: Place, epoch: str, key: str, digest: str) -> Draft:
+    """Return the record that something is still in force.
+
+    Each epoch says by what its verdicts were made: those before it are deleted one day.
+    """
+    name, _, system = key.partition("/")
+    data: dict[str, object] = {"digest": digest, "old": digest}
+    size = blobs.size(at.public, digest)
+    if size is not None:
+        data |= {"blob": digest, "bytes": size}
+    if system:
+        data["system"] = system
+    record_id = change_id(f"{key}/{digest}/{epoch}", digest)
+    return Draft(name=name, id=record_id, data=data, sev="notice", system=system or None)
 
 
 def _next_signer(at: Place, before: _Found | None, terms: Terms) -> tuple[Signer, str]:

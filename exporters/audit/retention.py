@@ -50,11 +50,16 @@ def draft(at: Place, one: Expired, prefix: str, days: int) -> Draft:
 
 
 def delete(at: Place, epoch: str) -> None:
-    """Delete an epoch: its tree, its write-ahead log, its keys.  Raises OSError."""
-    for folder in (epochs.folder(at, epoch), at.wal / epoch):
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-            disk.sync_directory(folder.parent)
+    """Delete an epoch: its write-ahead log, its keys, its tree.  Raises OSError.
+
+    The tree goes last, so that what was interrupted is found and finished; and it goes as a whole,
+    so that no auditor ever meets half of it.
+    """
+    with suppress(FileNotFoundError):
+        shutil.rmtree(at.wal / epoch)
+        disk.sync_directory(at.wal)
     forget_last_records(at, epoch)
     forget_keys(at.state, epoch)
     vault.forget_replay_keys(at.state, epoch)
+    epochs.hide(at, epoch)
+    epochs.delete_hidden(at)

@@ -139,11 +139,25 @@ class LogWriter:
             salvage.settle(self._at, epoch)
         return taken
 
+    def seal_last(self, draft: Draft, origin: str, seq: int) -> bytes:
+        """Return the bytes of one of the last records of an epoch that is closed.
+
+        Of one that an earlier run wrote, this run only writes the end.  That counts as another run,
+        as in `begin`: the same numbers come again in the next epoch.
+        """
+        if self._begun:
+            return self.seal_at(draft, origin, seq)
+        author = msgspec.structs.replace(self._author, bootid=f"{self._context.bootid}.0")
+        return self._seal_by(author, draft, origin, seq)
+
     def seal_at(self, draft: Draft, origin: str, seq: int) -> bytes:
         """Return a record's bytes at its place."""
+        return self._seal_by(self._author, draft, origin, seq)
+
+    def _seal_by(self, author: Author, draft: Draft, origin: str, seq: int) -> bytes:
         return record.seal(
             draft,
-            msgspec.structs.replace(self._author, origin=origin),
+            msgspec.structs.replace(author, origin=origin),
             seq=seq,
             time=self._context.clock(),
             mono=self._context.monotonic_ns(),

@@ -1,9 +1,9 @@
-"""Every file system call of the audit log's write path, killed at and failing, one at a time.
+"""Every file system call of a short run of the audit log's writer, killed at and failing.
 
-strace injects the fault into a running writer, after everything is loaded.  Then a writer without
-faults starts on what is left.  Whatever happened: what was acknowledged is in a published tree,
-what outsiders can see is whole, verifiers that are not ours accept it, and no size was ever
-signed with two roots.
+strace injects the fault into a running writer, after everything is loaded; longer lives are in
+`test_audit_every_call.py`, without strace.  Then a writer without faults starts on what is left.
+Whatever happened: what was acknowledged is in a published tree, what outsiders can see is whole,
+verifiers that are not ours accept it, and no size was ever signed with two roots.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ import pytest
 from exporters.audit import disk
 from policies.model import rfc3339
 from tests.real import verifiers
-from tests.real.components import missing, require_binary
+from tests.real.components import require_binary
+from tests.real.strace import attach
 from tests.support.audit_tree import folders, names, require_whole
-from tests.unit.exporters.audit.logs import judged, segment_paths
+from tests.unit.exporters.audit.logs import judged
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
@@ -35,9 +36,6 @@ CHANGING: tuple[str, ...] = (
     *("unlink", "unlinkat", "mkdir", "rmdir", "ftruncate", "flock", "chmod", "fchmod"),
 )
 READING = ("read", "close", "getdents64", "pread64", "newfstatat", "lseek")
-MOST = int(os.environ.get("PANTAU_FAULT_PLACES", "6"))
-"""Places tried for one call and fault, spread evenly; a call with fewer is tried at each."""
-EVERY = 1_000_000
 
 
 class Forker:
@@ -67,7 +65,7 @@ class Forker:
         self._in.write(json.dumps(order) + "\n")
         self._in.flush()
         pid = int(self._line("ready"))
-        tracer = attach(pid, base, *fault) if fault else None
+        tracer = attach(pid, base / "trace", *fault) if fault else None
         with disk.descriptor(go, os.O_RDWR) as fifo:
             os.write(fifo, b"x")
             code = int(self._line("ended"))
@@ -90,18 +88,6 @@ class Forker:
             if line.startswith(word):
                 return line.split()[1]
         raise AssertionError("the writers' parent died")
-
-
-def attach(pid: int, base: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start strace on a process; return when it traces."""
-    command = ["strace", "-o", str(base / "trace"), "-p", str(pid), *arguments]
-    tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
-    assert tracer.stderr is not None
-    said = tracer.stderr.readline()
-    if b"attached" not in said:
-        tracer.wait()
-        missing("strace that may attach to a process", said.decode(errors="replace").strip())
-    return tracer
 
 
 @pytest.fixture
@@ -136,16 +122,11 @@ def calls(forker: Forker, base: Path) -> dict[str, int]:
     return found
 
 
-def prepare(base: Path, forker: Forker, damaged: bool = False) -> None:
-    """Leave a log of an earlier run in `base`, with damage that ends its epoch or without."""
+def prepare(base: Path, forker: Forker) -> None:
+    """Leave a log of an earlier run in `base`."""
     shutil.rmtree(base, ignore_errors=True)
     base.mkdir()
     assert forker.run(base, "boot-1", 0) == 0
-    if damaged:
-        path = segment_paths(base / "audit")[-1]
-        content = bytearray(path.read_bytes())
-        content[len(content) // 3] ^= 1
-        path.write_bytes(content)
 
 
 def require_recovered(base: Path, forker: Forker) -> None:
@@ -176,13 +157,6 @@ def window_start(index: int) -> str:
     return rfc3339(judged(index).window.start)
 
 
-def places(count: int, most: int = MOST) -> list[int]:
-    """Return up to `most` numbers out of 1..count, first and last among them."""
-    if count <= most:
-        return list(range(1, count + 1))
-    return sorted({1 + round(i * (count - 1) / (most - 1)) for i in range(most)})
-
-
 FAULTS = [
     ("error=EIO", CHANGING),
     ("error=ENOSPC", ("openat", "pwrite64", "fsync", "fdatasync", "link", "linkat", "mkdir")),
@@ -191,42 +165,24 @@ FAULTS = [
 ]
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("damaged", [False, True], ids=["grows", "new epoch"])
-@pytest.mark.parametrize(("fault", "which"), FAULTS, ids=["EIO", "ENOSPC", "KILL", "EIO reading"])
-def test_a_fault_at_any_call_loses_nothing_and_signs_nothing_twice(
-    folder: Path, forker: Forker, fault: str, which: tuple[str, ...], damaged: bool
-) -> None:
-    most = MOST // 2 if damaged else MOST
-    assert sweep(folder, forker, fault, which, most, damaged=damaged) >= 6
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("fault", "which"), FAULTS, ids=["EIO", "ENOSPC", "KILL", "EIO reading"])
 def test_a_fault_at_every_single_call_of_a_short_run(
     folder: Path, forker: Forker, fault: str, which: tuple[str, ...]
 ) -> None:
     forker.batches = 1
-    assert sweep(folder, forker, fault, which, EVERY) > 50
+    assert sweep(folder, forker, fault, which) > 50
 
 
-def sweep(
-    folder: Path,
-    forker: Forker,
-    fault: str,
-    which: tuple[str, ...],
-    most: int,
-    *,
-    damaged: bool = False,
-) -> int:
-    """Let a fault happen at up to `most` places of each call; return how many there were."""
+def sweep(folder: Path, forker: Forker, fault: str, which: tuple[str, ...]) -> int:
+    """Let a fault happen at every place of each call; return how many there were."""
     base, original = folder / "log", folder / "original"
     made = calls(forker, base)
-    prepare(original, forker, damaged)
+    prepare(original, forker)
     (original / "go").unlink()
     tried = 0
     for call in which:
-        for at in places(made.get(call, 0), most):
+        for at in range(1, made.get(call, 0) + 1):
             shutil.rmtree(base, ignore_errors=True)
             shutil.copytree(original, base)
             inject = f"inject={call}:{fault}:when={at}"
@@ -255,7 +211,7 @@ def test_killed_in_the_middle_of_short_writes(folder: Path, forker: Forker) -> N
     base, original = folder / "log", folder / "original"
     prepare(original, forker)
     (original / "go").unlink()
-    for at in places(400, 2 * MOST):
+    for at in range(1, 400, 36):
         shutil.rmtree(base, ignore_errors=True)
         shutil.copytree(original, base)
         inject = f"inject=pwrite64:signal=KILL:when={at}"

@@ -13,6 +13,8 @@ import pytest
 from exporters.audit import place, salvage, signer, writer
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import note
+from exporters.audit.read.evidence import Evidence, read_key
+from exporters.audit.read.verify import verify_published
 from exporters.audit.tree_files import TreeFiles
 from exporters.base import ExportError
 from tests.support.audit_tree import entries, folders, names, newest, require_whole
@@ -166,6 +168,90 @@ def test_only_epochs_that_were_kept_long_enough_are_deleted_and_it_is_recorded(
     assert not (log / "epochs" / gone).exists()
     assert not (tmp_path / "audit.state/wal" / gone).exists()
     assert not (tmp_path / "audit.state/keys" / f"{gone}.json").exists()
+
+
+def test_what_remains_of_a_log_whose_first_epoch_was_deleted_can_still_be_judged(
+    tmp_path: Path,
+) -> None:
+    """The policy was put in force in the epoch that is gone, and nothing has changed since."""
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, epoch_length="90d", retention="30d")
+    exporter.export(number(usual_items()))
+    hands.pass_time(90 * DAY)
+    exporter.tick(hands.wall)
+    exporter.export(number([judged(5)]))
+    hands.pass_time(31 * DAY)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    assert folders(log) == [log]
+    found = require_whole(log)
+    (again,) = [r["data"] for r in found if "policy.change" in r["type"]]
+    assert again == {
+        **dict.fromkeys(("blob", "digest", "old"), logs.POLICY),
+        "bytes": len(logs.POLICY_TEXT),
+        "system": "loan-approval",
+    }
+    ours = Evidence((read_key(place.hinted_keys(log)[0]),))
+    assert "policy_unknown" not in {f.code for f in verify_published(log, ours).findings}
+    assert verify_published(log, ours, replay=True).checks["blobs"] == "PASS"
+
+
+def test_an_epoch_that_is_being_deleted_is_out_of_sight_and_goes_at_the_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands, epoch_length="90d", retention="30d")
+    exporter.export(number(usual_items()))
+    hands.pass_time(90 * DAY)
+    exporter.tick(hands.wall)
+    (old,) = (log / "epochs").iterdir()
+    hands.pass_time(31 * DAY)
+    with monkeypatch.context() as patch:
+        real = os.unlink
+
+        def unlink(path: Any, *, dir_fd: int | None = None) -> None:
+            if dir_fd is not None and path == "checkpoint":
+                raise OSError(errno.EIO, "io")
+            real(path, dir_fd=dir_fd)
+
+        patch.setattr(os, "unlink", unlink)
+        with pytest.raises(ExportError):
+            exporter.tick(hands.wall)
+    assert [path.name for path in (log / "epochs").iterdir()] == [f".{old.name}"]
+    assert not (tmp_path / "audit.state/wal" / old.name).exists()
+    ours = Evidence((read_key(place.hinted_keys(log)[0]),))
+    found = verify_published(log, ours)
+    assert (found.checks["signature"], found.checks["tree"]) == ("PASS", "PASS")
+    exporter.stop(1.0)
+    again = started(tmp_path, hands, boot="boot-2")
+    hands.pass_time(3_600)
+    again.tick(hands.wall)
+    again.stop(1.0)
+    assert list((log / "epochs").iterdir()) == []
+
+
+def test_the_run_that_closes_a_damaged_epoch_writes_no_id_twice(tmp_path: Path) -> None:
+    """Ids of the log's own records are run and number, and numbers begin anew in each epoch."""
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    exporter.export(number(usual_items()))
+    exporter.stop(1.0)
+    (path,) = logs.segment_paths(log)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    exporter = started(tmp_path, hands, boot="boot-2")
+    for _ in range(20):
+        hands.pass_time(60)
+        exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    old, new = map(require_whole, folders(log))
+    assert len(new) > len(old)
+    assert old[-1]["data"]["size"] == old[-1]["seq"]
+    ids = [record["id"] for record in (*old, *new)]
+    assert sorted(set(ids)) == sorted(ids)
+    found = verify_published(log, Evidence())
+    assert {f.code for f in found.findings} & {"duplicate_id", "restart_untold"} == set()
 
 
 def test_a_tree_that_breaks_while_it_runs_begins_a_new_epoch_with_all_its_records(
