@@ -219,6 +219,7 @@ def test_an_epoch_that_is_being_deleted_is_out_of_sight_and_goes_at_the_next_att
             exporter.tick(hands.wall)
     assert [path.name for path in (log / "epochs").iterdir()] == [f".{old.name}"]
     assert not (tmp_path / "audit.state/wal" / old.name).exists()
+    publish(exporter)
     ours = Evidence((read_key(place.hinted_keys(log)[0]),))
     found = verify_published(log, ours)
     assert (found.checks["signature"], found.checks["tree"]) == ("PASS", "PASS")
