@@ -11,7 +11,7 @@ import msgspec
 from agent.clock import Clock
 from agent.config.intersections import attribute_names, with_groups, with_privileged
 from agent.config.model import Config
-from agent.config.packs import chosen_packs, packs_of
+from agent.config.packs import chosen_packs, packs_of, switched_off
 from agent.config.resolve import brings_labels, event_schema, favourable_texts
 from agent.config.system import System
 from agent.dedup import DedupIndex
@@ -232,6 +232,7 @@ def opener(
                 int(now),
                 policy.text,
                 packs=[pack.name for pack in chosen_packs(config, system)],
+                switched_off=switched_off(config, system),
                 waivers=[msgspec.to_builtins(w) for w in policy.waivers[:WAIVERS_NAMED]],
                 waivers_total=len(policy.waivers),
             )

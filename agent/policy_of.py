@@ -16,7 +16,8 @@ def policy_of(config: Config, system: System) -> Policy:
     """Return the packs as they hold for this system.  Raises `PackError`."""
     packs = packs_of(config, system)
     # The names in shipped packs are tested, so that most commands need not import the signals.
-    signals = None if all(_is_shipped(pack) for pack in packs) else known_signals()
+    tested = all(not pack.rules or _is_shipped(pack) for pack in packs)
+    signals = None if tested else known_signals()
     return effective(
         packs,
         oversight=system.oversight,

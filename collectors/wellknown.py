@@ -39,7 +39,8 @@ FEATURE_PARENTS = frozenset({"features", "feature", "inputs", "input"})
 
 AUDIT_PARENTS = frozenset({"audit", "auditattributes", "protected", "protectedattributes"})
 PROTECTED = frozenset(
-    "gender sex race ethnicity ethnicgroup religion disability sexualorientation caste".split()
+    "gender sex race ethnicity ethnicgroup religion faith disability sexualorientation "
+    "sexualbehaviour politicalopinion politicalview criminalrecord caste".split()
 )
 """Names of attributes on which people must not be treated differently: never taken for features
 unless the configuration says so."""
@@ -82,4 +83,6 @@ def identifies(path: str) -> bool:
 
 def protected(path: str) -> bool:
     """Tell whether a path reads as that of a protected attribute."""
-    return folded(leaf_name(path)) in PROTECTED or bool(parents(path) & AUDIT_PARENTS)
+    return folded(leaf_name(path)) in PROTECTED or bool(
+        parents(path) & (AUDIT_PARENTS | PROTECTED)
+    )

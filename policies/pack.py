@@ -107,6 +107,21 @@ class Pack(Part):
     def _data(self) -> object:
         return self._document.data if self._document else {}
 
+    def limits(self) -> Pack:
+        """Return the pack with what it forbids and requires of a system's card, and no more."""
+        kept = Pack(
+            id=self.id,
+            kind=self.kind,
+            title=self.title,
+            version=self.version,
+            voluntary=self.voluntary,
+            country=self.country,
+            requires=self.requires,
+            attributes=self.attributes,
+        )
+        kept._where, kept._document = self._where, self._document
+        return kept
+
     def read_from(self, where: str, document: Document) -> Pack:
         """Remember the file, so that what is found wrong later can name the line."""
         self._where, self._document = where, document

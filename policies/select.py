@@ -11,13 +11,15 @@ from policies.table import SECTOR_ALIASES
 
 SECTOR, COUNTRY = "sector-", "country-"
 """What the names of packs begin with that are chosen by a system's sector and country."""
+LIMITS_ONLY = ", only what it forbids and requires"
 
 
 class Chosen(NamedTuple):
-    """A pack and why it is there."""
+    """A pack and why it is there; `limits_only`: with what it forbids and requires, no more."""
 
     name: str
     why: str
+    limits_only: bool = False
 
 
 def choose(
@@ -26,10 +28,12 @@ def choose(
     sector: str | None,
     country: str | None,
     known: Iterable[str] | None = None,
+    whole: bool = True,
 ) -> list[Chosen]:
     """Return the configured packs, then those of the sector and country that exist.
 
-    `known`: names of packs; default: every known one.
+    `known`: names of packs; default: every known one.  `whole` false: of the sector's and the
+    country's only what they forbid and require.
     """
     names = set(pack_files() if known is None else known)
     chosen = [Chosen(name, "configured") for name in configured]
@@ -38,7 +42,7 @@ def choose(
         (country_pack(country, names), f"country {country}"),
     ):
         if name is not None and name not in configured:
-            chosen.append(Chosen(name, why))
+            chosen.append(Chosen(name, why if whole else why + LIMITS_ONLY, not whole))
     return chosen
 
 

@@ -9,13 +9,12 @@ from agent.cli.check_kept import kept_elsewhere
 from agent.cli.check_plan import Planned, stream_of
 from agent.cli.rejected_text import rejected_words
 from agent.config.model import Config
-from agent.config.packs import packs_of
+from agent.config.packs import packs_of, switched_off
 from agent.config.resolve import favourable_texts
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.inventory import inventory_of
 from agent.windows import LENGTHS
-from policies.nearest import did_you_mean
 from policies.part import OVERSIGHT
 from policies.select import unknown_sector
 
@@ -47,10 +46,13 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _fairness(plan)
     yield from _whom_the_score_is_for(plan)
     yield from _small_groups(plan)
-    yield from _expired(plan, dt.datetime.now(dt.UTC).date())
+    today = dt.datetime.now(dt.UTC).date()
+    yield from _expired(plan, today)
+    yield from _to_come(system, today)
     yield from _too_little_oversight(config, plan)
     yield from _card(plan)
     yield from kept_elsewhere(config, plan.policy)
+    yield from _without_packs(config, system)
     yield from _optional_fields(system)
     yield from _decisions_apart(plan)
     if system.versions is None:
@@ -101,6 +103,32 @@ def _expired(plan: Planned, today: dt.date) -> Iterator[str]:
             )
 
 
+def _to_come(system: System, today: dt.date) -> Iterator[str]:
+    """Give the days of what is said to be done and lie ahead: a slip in the year, or a plan."""
+    assessment, last = system.impact_assessment, system.review.last
+    if assessment is not None and assessment.date > today:
+        yield (
+            f"the impact assessment {assessment.reference} is dated {assessment.date}, which is "
+            "still to come: it does not count before; correct `impact_assessment.date`"
+        )
+    if last is not None and last > today:
+        yield (
+            f"the last governance review is dated {last}, which is still to come: it does not "
+            "count before; correct `review.last`"
+        )
+
+
+def _without_packs(config: Config, system: System) -> Iterator[str]:
+    """Say what `automatic: false` takes away, and what it does not."""
+    off = switched_off(config, system)
+    if off:
+        yield (
+            f"`policies.automatic` is false: rules, incident clocks and retention of "
+            f"{' and '.join(off)} are not in force; what is forbidden and required there is. Name "
+            "them in `policies.packs`, or take `automatic` out"
+        )
+
+
 def _too_little_oversight(config: Config, plan: Planned) -> Iterator[str]:
     system = plan.system
     card = inventory_of(system, packs_of(config, system), plan.policy)
@@ -144,13 +172,23 @@ def _card(plan: Planned) -> Iterator[str]:
     system = plan.system
     for mitigation in system.mitigations:
         if plan.policy.rule(mitigation.rule) is None:
-            hint = did_you_mean(mitigation.rule, [rule.id for rule in plan.policy.rules])
-            yield f"no rule in force is called {mitigation.rule!r}, as `mitigations` says{hint}"
+            yield (
+                f"the rule {mitigation.rule} is not in force, so whether what `mitigations` says of "
+                "it helped is not measured: `pantau policy explain` says why; raise `maturity`, or "
+                "name a rule that is in force"
+            )
     if system.impact_assessment is None and not system.risk.minimal():
         yield "no impact assessment is on record; add `impact_assessment`"
     drilled = {rule.id for rule in plan.policy.rules if rule.signal == "governance.drill_age_days"}
     if system.oversight_drill is None and drilled:
         yield "no drill of switching the system off is on record; add `oversight_drill`"
+    if system.review.last is None:
+        yield (
+            "no governance review is on record, so nobody hears when one is due; add `review.last` "
+            "and `review.cadence_days`"
+        )
+    elif system.review.cadence_days is None:
+        yield "how often governance is reviewed is not said; add `review.cadence_days`"
     unknown = unknown_sector(system.sector)
     if unknown is not None:
         yield unknown

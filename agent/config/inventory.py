@@ -1,4 +1,4 @@
-"""What the packs of a system refuse in its card: attributes, too little human involvement."""
+"""What the packs of a system refuse in its card: attributes, features, too little involvement."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def refused(config: Config) -> Iterator[tuple[Place, str]]:
     Packs that cannot be read are told where they are used, not here.
     """
     for i, system in enumerate(config.systems):
-        if all(pack.name in PLAIN for pack in chosen_packs(config, system)):
+        plain = all(pack.name in PLAIN for pack in chosen_packs(config, system))
+        if plain and not system.mitigations:
             continue
         try:
             packs = packs_of(config, system)
@@ -47,6 +48,8 @@ def refused(config: Config) -> Iterator[tuple[Place, str]]:
             continue
         yield from _demands(system, packs, ("systems", i))
         yield from _attributes(system, packs, ("systems", i, "audit_attributes"))
+        yield from _features(system, packs, ("systems", i, "features"))
+        yield from _mitigations(system, packs, ("systems", i, "mitigations"))
 
 
 def _demands(system: System, packs: Sequence[Pack], at: Place) -> Iterator[tuple[Place, str]]:
@@ -81,28 +84,83 @@ def _attributes(system: System, packs: Sequence[Pack], at: Place) -> Iterator[tu
                     yield (*at, name), why
 
 
+def _features(system: System, packs: Sequence[Pack], at: Place) -> Iterator[tuple[Place, str]]:
+    forbidding = [(p, r) for p in packs for r in p.attributes if r.processing == "forbidden"]
+    for pack, rule in forbidding:
+        for name, feature in (system.features or {}).items():
+            about = [category_of(name, None), *_by_path(feature.path or name)]
+            limited = next((one for one in about if one in rule.categories), None)
+            if limited is not None:
+                yield (
+                    (*at, name),
+                    (
+                        f"is about {limited}, which is off in {_what(rule, pack)}: {rule.reason} "
+                        "Take it out of the features"
+                    ),
+                )
+
+
+def _mitigations(system: System, packs: Sequence[Pack], at: Place) -> Iterator[tuple[Place, str]]:
+    """Refuse what no rule could ever judge; a rule that is not in force here may be one day."""
+    rules = {rule.id: rule for pack in packs for rule in pack.rules}
+    of_gaps = [rule.id for rule in rules.values() if "attribute" in rule.subjects]
+    for i, mitigation in enumerate(system.mitigations):
+        name = mitigation.rule
+        if name not in rules:
+            why = f"no rule of its packs is called {name!r}{did_you_mean(name, rules)}"
+            yield (*at, i, "rule"), why
+        elif mitigation.attribute is not None and name not in of_gaps:
+            yield (
+                (*at, i, "attribute"),
+                (
+                    f"the rule {name} judges no gap between groups, so none could be measured: "
+                    f"leave `attribute` out, or name one of {', '.join(of_gaps)}"
+                ),
+            )
+
+
 def _refusal(name: str, attribute: AuditAttribute, rule: AttributeRule, pack: Pack) -> str | None:
     if attribute.waiver is not None or rule.processing == "safeguards":
         return None
-    category = attribute.category
-    if category is None or category not in rule.categories:
-        # What a name says is not undone by another category.
-        category = category_of(name, None) or category
-    by_name = " by its name" if category != attribute.category and attribute.category else ""
-    what = f"{pack.title} ({rule.source}; confidence {rule.confidence}, {rule.verified_on})"
-    if category is None:
+    told = list(_told(name, attribute))
+    what = _what(rule, pack)
+    if not told:
         return (
             f"its name does not tell what it is about, and {what} limits the processing of "
             f"{', '.join(rule.categories)}: say what it is about with `category` (one of "
             f"{', '.join(get_args(Category))})"
         )
-    if category not in rule.categories:
+    limited = next((one for one in told if one[0] in rule.categories), None)
+    if limited is None:
         return None
+    category, how = limited
     if rule.processing == "forbidden":
         return (
-            f"is about {category}{by_name}, which is off in {what}: {rule.reason} Take it out, or "
+            f"is about {category}{how}, which is off in {what}: {rule.reason} Take it out, or "
             "answer for it with a `waiver: {by, reason, expires}` on legal advice"
         )
     if "consent" in attribute.lawful_basis.casefold():
         return None
-    return f"is about {category}, which {what} allows with consent only: {rule.reason}"
+    return f"is about {category}{how}, which {what} allows with consent only: {rule.reason}"
+
+
+def _told(name: str, attribute: AuditAttribute) -> Iterator[tuple[Category, str]]:
+    """Give what an attribute is about and what says so: none of them undoes another."""
+    stated, named = attribute.category, category_of(name, None)
+    if stated is not None:
+        yield stated, ""
+    if named is not None:
+        yield named, " by its name" if stated else ""
+    for category in _by_path(attribute.path or ""):
+        yield category, " by its path"
+
+
+def _by_path(path: str) -> list[Category]:
+    """Return what the parts of a path say, as in `applicant.ethnicity.code`."""
+    found = [category_of(part, None) for part in path.split(".")]
+    return [category for category in found if category is not None]
+
+
+def _what(rule: AttributeRule, pack: Pack) -> str:
+    """Return the country or text that limits, and how sure that is."""
+    return f"{pack.title} ({rule.source}; confidence {rule.confidence}, {rule.verified_on})"

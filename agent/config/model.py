@@ -44,7 +44,9 @@ class Policies(Section):
     automatic: bool = Field(
         default=True,
         description="Whether the packs of a system's `sector` and `country` apply as well, where "
-        "there are such packs; `pantau check` and `pantau policy explain` print which do.",
+        "there are such packs; `pantau check` and `pantau policy explain` print which do. With "
+        "false their rules, incident clocks and retention do not; what they forbid and require of "
+        "a system always does.",
     )
 
 

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 from agent.config.model import Config
 from agent.config.system import System
-from policies.load import load_packs
+from policies.load import load_pack, load_packs
 from policies.pack import Pack
 from policies.select import Chosen, choose
 
 
 def chosen_packs(config: Config, system: System) -> list[Chosen]:
-    """Return the packs that hold for a system, each with why it is there."""
-    if not config.policies.automatic:
-        return [Chosen(name, "configured") for name in config.policies.packs]
-    return choose(config.policies.packs, sector=system.sector, country=system.country)
+    """Return the packs that hold for a system, each with why it is there.
+
+    Without `policies.automatic`, those of its sector and country are `limits_only`, and only those
+    that forbid or require something.
+    """
+    return [one for one in _found(config, system) if not one.limits_only or _limits(one)]
+
+
+def switched_off(config: Config, system: System) -> list[str]:
+    """Return the packs of a system's sector and country of which more is off than limits."""
+    return [one.name for one in _found(config, system) if one.limits_only]
 
 
 def packs_of(config: Config, system: System) -> list[Pack]:
     """Return the packs that hold for a system and what they include.  Raises `PackError`."""
-    return load_packs([pack.name for pack in chosen_packs(config, system)])
+    chosen = chosen_packs(config, system)
+    packs = load_packs([one.name for one in chosen if not one.limits_only])
+    known = {pack.id for pack in packs}
+    limits = [load_pack(one.name) for one in chosen if one.limits_only]
+    return packs + [pack.limits() for pack in limits if pack.id not in known]
+
+
+def _found(config: Config, system: System) -> list[Chosen]:
+    return choose(
+        config.policies.packs,
+        sector=system.sector,
+        country=system.country,
+        whole=config.policies.automatic,
+    )
+
+
+def _limits(chosen: Chosen) -> bool:
+    pack = load_pack(chosen.name)
+    return bool(pack.requires or pack.attributes)

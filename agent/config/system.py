@@ -91,6 +91,10 @@ class Risk(Section):
         """Tell whether the Guide's lowest tier holds: low probability and low severity."""
         return self.probability == "low" and self.severity == "low"
 
+    def high(self) -> bool:
+        """Tell whether the highest tier holds: high probability or high severity."""
+        return "high" in (self.probability, self.severity)
+
 
 class RowTime(Section):
     """Event times for a file without any: row i happened at `start + i * every`."""
@@ -417,8 +421,8 @@ class System(Section):
     )
     impact_assessment: ImpactAssessment | None = Field(
         default=None,
-        description="The risk impact assessment; none, or an expired one, is a finding above "
-        "minimal risk.",
+        description="The risk impact assessment; it counts from its `date`. None above minimal "
+        "risk is a finding from the stage `intermediate` on, an expired one at every stage.",
     )
     oversight_drill: OversightDrill | None = Field(
         default=None,
@@ -517,10 +521,13 @@ class System(Section):
     def _allowed_by_the_guide(cls, oversight: str, info: ValidationInfo) -> str:
         risk = info.data.get("risk")
         if oversight == "human_out_of_the_loop" and risk is not None and not risk.minimal():
+            fit = "human_in_the_loop"
+            if not risk.high():
+                fit = f"human_over_the_loop or {fit}"
             raise refuse(
                 "is allowed by the ASEAN Guide (C.2) only for minimal risk; here the risk is "
-                f"probability {risk.probability}, severity {risk.severity}. Choose "
-                "human_over_the_loop or human_in_the_loop, or assess the risk as low/low"
+                f"probability {risk.probability}, severity {risk.severity}. Choose {fit}, or "
+                "assess the risk as low/low"
             )
         return oversight
 

@@ -334,7 +334,10 @@ class WaiverData(Listed, frozen=True, kw_only=True):
 
 
 class ChangeData(Listed, frozen=True, kw_only=True):
-    """A digest that is in force from here on; `blob` names the text in `blobs/<sha256>`."""
+    """A digest that is in force from here on; `blob` names the text in `blobs/<sha256>`.
+
+    `switched_off`: packs of the system's sector and country whose rules do not apply.
+    """
 
     digest: Digest
     old: Digest | None = None
@@ -342,6 +345,7 @@ class ChangeData(Listed, frozen=True, kw_only=True):
     bytes: Count | None = None
     system: Name | None = None
     packs: list[Name] = []
+    switched_off: list[Name] = []
     waivers: list[WaiverData] = []
     waivers_total: Count | None = None
     version: Name | None = None

@@ -150,3 +150,17 @@ def test_a_folder_that_is_no_log_is_said_to_be_none(
     command = ["backtest", "-c", str(tmp_path / "pantau.yaml"), "--policy", "asean-guide"]
     assert main([*command, "--log", str(tmp_path)]) == 3
     assert "no published audit log" in capsys.readouterr().err
+
+
+def test_the_log_says_whose_rules_were_switched_off_and_what_still_limits(tmp_path: Path) -> None:
+    text = CONFIG.replace("packs: [bank.yaml]", "automatic: false")
+    (tmp_path / "pantau.yaml").write_text(
+        text.replace("  - id: loans\n", "  - id: loans\n    sector: finance\n    country: LA\n")
+    )
+    rows = decisions(120, start=START, every=30)
+    (tmp_path / "past.jsonl").write_bytes(b"".join(line + b"\n" for line in as_lines(rows)))
+    run(load(tmp_path / "pantau.yaml"))
+    (change,) = changes(tmp_path)
+    assert change.packs == ["asean-guide", "country-la"]
+    assert change.switched_off == ["sector-financial-services", "country-la"]
+    assert b"LA-EDP:prohibited" in (tmp_path / "audit" / "blobs" / change.blob[7:]).read_bytes()

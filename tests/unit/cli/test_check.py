@@ -111,7 +111,7 @@ systems:
     sector: fisheries
     audit_attributes:
       gender: {lawful_basis: b, purpose: p, dpia_ref: d, expires: 2099-12-31}
-    mitigations: [{date: 2026-06-01, rule: FA-11, attribute: gender}]
+    mitigations: [{date: 2026-06-01, rule: FA-3, attribute: gender}]
 collectors: [{type: file, path: live.csv}]
 exporters: [{type: audit}]
 """,
@@ -119,7 +119,8 @@ exporters: [{type: audit}]
     )
     notes = _notes(config, capsys)
     assert "no impact assessment is on record; add `impact_assessment`" in notes
-    assert any("no rule in force is called 'FA-11'" in n and "'FA-1'" in n for n in notes)
+    assert any(n.startswith("the rule FA-3 is not in force, so whether") for n in notes)
+    assert any(n.startswith("no governance review is on record") for n in notes)
     (kept,) = [n for n in notes if "breach records" in n]
     assert kept.startswith("country-my asks to keep for 730 days at least: breach records")
     assert "what happened, who is concerned" in kept
@@ -129,6 +130,47 @@ exporters: [{type: audit}]
         {"pack": "asean-guide", "why": "configured"},
         {"pack": "country-my", "why": "country MY"},
     ]
+
+
+CARD = """\
+systems:
+  - id: loan
+    country: LA
+    sector: finance
+    review: {review}
+    impact_assessment: {{date: {date}, reference: AIA-1, expires: 2099-12-31}}
+policies: {{automatic: {automatic}}}
+"""
+
+
+def _card_notes(folder: Path, capsys: pytest.CaptureFixture[str], **more: str) -> list[str]:
+    config = folder / "card.yaml"
+    said = {"review": "{last: 2026-01-01, cadence_days: 90}", "date": "2026-01-01", **more}
+    config.write_text(CARD.format(**{"automatic": "true", **said}), encoding="utf-8")
+    return _notes(config, capsys)
+
+
+def test_what_is_dated_ahead_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ahead = _card_notes(tmp_path, capsys, review="{last: 2098-02-01}", date="2098-01-01")
+    assert any(n.startswith("the impact assessment AIA-1 is dated 2098-01-01, wh") for n in ahead)
+    assert any(n.startswith("the last governance review is dated 2098-02-01, wh") for n in ahead)
+    assert "how often governance is reviewed is not said; add `review.cadence_days`" in ahead
+    told = _card_notes(tmp_path, capsys)
+    assert not [n for n in told if "dated" in n or "governance" in n]
+
+
+def test_packs_that_are_switched_off_are_told_with_what_still_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (told,) = [n for n in _card_notes(tmp_path, capsys, automatic="false") if "automatic" in n]
+    assert "of sector-financial-services and country-la are not in force" in told
+    assert "what is forbidden and required there is." in told
+    (system,) = [d for d in _documents(tmp_path / "card.yaml", capsys) if d["kind"] == "system"]
+    assert system["chosen"] == [
+        {"pack": "asean-guide", "why": "configured"},
+        {"pack": "country-la", "why": "country LA, only what it forbids and requires"},
+    ]
+    assert not [n for n in _card_notes(tmp_path, capsys) if "automatic" in n]
 
 
 def _documents(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.card import NAMES
 from agent.config.load import ConfigError, load
+from collectors.wellknown import protected
+from policies.load import load_pack
 
 BASIS = "lawful_basis: {basis}, purpose: bias-monitoring, dpia_ref: D-1, expires: 2027-12-31"
 CARD = """systems:
@@ -58,13 +61,107 @@ def test_a_waiver_on_the_card_answers_for_it(tmp_path: Path) -> None:
     assert load(card(tmp_path, "ethnicity", waiver)).systems[0].audit_attributes["ethnicity"].waiver
 
 
-def test_elsewhere_it_is_allowed_and_without_automatic_packs_too(tmp_path: Path) -> None:
+def test_elsewhere_it_is_allowed(tmp_path: Path) -> None:
     file = card(tmp_path, "ethnicity")
-    text = file.read_text()
-    file.write_text(text.replace("country: LA", "country: SG"))
+    file.write_text(file.read_text().replace("country: LA", "country: SG"))
     assert load(file).systems[0].country == "SG"
-    file.write_text(text + "policies: {automatic: false}\n")
-    assert load(file).systems[0].country == "LA"
+
+
+def test_what_a_country_forbids_holds_without_automatic_packs_too(tmp_path: Path) -> None:
+    file = card(tmp_path, "ethnicity")
+    file.write_text(file.read_text() + "policies: {automatic: false}\n")
+    assert "off in Lao PDR (LA-EDP:prohibited" in refusal(file)
+
+
+def test_what_a_sector_requires_holds_without_automatic_packs_too(tmp_path: Path) -> None:
+    file = tmp_path / "pantau.yaml"
+    file.write_text(
+        "systems:\n  - id: triage\n    sector: health\n    oversight: human_over_the_loop\n"
+        "    risk: {probability: low, severity: low}\npolicies: {automatic: false}\n"
+    )
+    told = refusal(file)
+    assert told.startswith("4: systems.0.oversight: is human_over_the_loop, but the pack ")
+    assert "sector-healthcare asks for at least human_in_the_loop" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("gender", ", path: ethnicity"),
+        ("grp", ", category: other, path: ethnicity"),
+        ("grp", ", path: applicant.Ethnic-Group"),
+        ("grp", ", category: region, path: ethnicity.code"),
+    ],
+)
+def test_neither_another_name_nor_category_hides_what_the_path_says(
+    tmp_path: Path, name: str, more: str
+) -> None:
+    told = refusal(card(tmp_path, name, more))
+    assert told.startswith(f"5: systems.0.audit_attributes.{name}: is about ethnicity by its path")
+
+
+def test_a_path_that_does_not_tell_leaves_it_to_the_name(tmp_path: Path) -> None:
+    assert load(card(tmp_path, "gender", ", path: applicant.g")).systems[0].id == "loan"
+
+
+FEATURES = "systems:\n  - id: loan\n    country: {country}\n    features:\n      {feature}\n"
+
+
+@pytest.mark.parametrize(
+    "feature",
+    ["ethnicity: categorical", "grp: {path: applicant.ethnicity}", "Religion: {path: x7}"],
+)
+def test_what_the_country_forbids_is_no_feature_either(tmp_path: Path, feature: str) -> None:
+    file = tmp_path / "pantau.yaml"
+    file.write_text(FEATURES.format(country="LA", feature=feature))
+    told = refusal(file)
+    name = feature.partition(":")[0]
+    assert told.startswith(f"5: systems.0.features.{name}: is about ")
+    assert "off in Lao PDR (LA-EDP:prohibited" in told
+    assert "Take it out of the features" in told
+    file.write_text(FEATURES.format(country="LA", feature="income: numeric"))
+    assert load(file).systems[0].id == "loan"
+    file.write_text(FEATURES.format(country="TH", feature=feature))
+    assert load(file).systems[0].id == "loan"
+
+
+def test_what_a_country_forbids_is_no_feature_by_inference() -> None:
+    forbidden = {c for rule in load_pack("country-la").attributes for c in rule.categories}
+    names = [name for name, category in NAMES.items() if category in forbidden]
+    assert {NAMES[name] for name in names} == forbidden
+    assert [name for name in names if not protected(f"applicant.{name}")] == []
+    assert protected("ethnicity.code")
+    assert not protected("region.code")
+
+
+MITIGATED = """systems:
+  - id: loan
+    audit_attributes:
+      gender: {{{basis}}}
+    mitigations:
+      - {{date: 2026-06-01, rule: {rule}, attribute: gender}}
+"""
+
+
+def test_a_mitigation_is_of_a_rule_that_there_is_and_of_a_gap_if_it_names_an_attribute(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "pantau.yaml"
+    basis = BASIS.format(basis="consent")
+    file.write_text(MITIGATED.format(rule="FA-99", basis=basis))
+    told = refusal(file)
+    assert told.startswith("6: systems.0.mitigations.0.rule: no rule of its packs is called 'FA-99'")
+    assert "; did you mean 'FA-" in told
+    file.write_text(MITIGATED.format(rule="DR-1", basis=basis))
+    told = refusal(file)
+    assert told.startswith("6: systems.0.mitigations.0.attribute: the rule DR-1 judges no gap")
+    assert "leave `attribute` out, or name one of FA-1, " in told
+    file.write_text(file.read_text().replace(", attribute: gender", ""))
+    assert load(file).systems[0].mitigations[0].attribute is None
+    # FA-3 runs from a later stage: that is told as a gap, not refused.
+    for known in ("FA-1", "FA-3"):
+        file.write_text(MITIGATED.format(rule=known, basis=basis))
+        assert load(file).systems[0].mitigations[0].rule == known
 
 
 OVERLAY = """id: mine

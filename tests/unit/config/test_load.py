@@ -434,25 +434,28 @@ def test_a_protected_attribute_needs_its_legal_ground(tmp_path: Path, key: str) 
 
 
 @pytest.mark.parametrize(
-    ("probability", "severity", "allowed"),
-    [("low", "low", True), ("low", "medium", False), ("high", "low", False)],
+    ("probability", "severity", "fit"),
+    [
+        ("low", "low", None),
+        ("low", "medium", "human_over_the_loop or human_in_the_loop"),
+        ("high", "low", "human_in_the_loop"),
+    ],
 )
 def test_full_autonomy_is_for_minimal_risk_only(
-    tmp_path: Path, probability: str, severity: str, allowed: bool
+    tmp_path: Path, probability: str, severity: str, fit: str | None
 ) -> None:
     text = (
         f"{SYSTEM}    oversight: human_out_of_the_loop\n"
         f"    risk: {{probability: {probability}, severity: {severity}}}\n"
     )
-    if allowed:
+    if fit is None:
         assert read(tmp_path, text).systems[0].oversight == "human_out_of_the_loop"
     else:
         assert messages(tmp_path, text) == [
             (
                 "pantau.yaml:3: systems.0.oversight: found 'human_out_of_the_loop', which is allowed by "
                 "the ASEAN Guide (C.2) only for minimal risk; here the risk is probability "
-                f"{probability}, severity {severity}. Choose human_over_the_loop or human_in_the_loop, "
-                "or assess the risk as low/low"
+                f"{probability}, severity {severity}. Choose {fit}, or assess the risk as low/low"
             )
         ]
 
