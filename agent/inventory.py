@@ -13,6 +13,8 @@ from policies.guide import Risk, Tier
 from policies.pack import Pack
 from policies.part import OVERSIGHT
 
+_DAY = 86_400
+
 
 def inventory_of(system: System, packs: Sequence[Pack], policy: Policy) -> Inventory:
     """Return the facts of a system's card, judged by the matrix of its packs."""
@@ -25,6 +27,7 @@ def inventory_of(system: System, packs: Sequence[Pack], policy: Policy) -> Inven
         tier=tier,
         shortfall=_shortfall(system, packs, tier),
         assessed_until=None if assessment is None else end_of(assessment.expires),
+        assessed_from=0 if assessment is None else end_of(assessment.date) - _DAY,
         basis_until={name: end_of(a.expires) for name, a in sorted(attributes.items())},
         waived_until=tuple(sorted(end_of(day) for day in waived)),
         drilled_at=None if drill is None else midnight(drill.last),
@@ -47,7 +50,7 @@ def tier_of(system: System, packs: Sequence[Pack]) -> Tier:
 
 def end_of(day: dt.date) -> int:
     """Return the end of a day in UTC, in epoch seconds."""
-    return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()) + 86_400
+    return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()) + _DAY
 
 
 def _shortfall(system: System, packs: Sequence[Pack], tier: Tier) -> int:

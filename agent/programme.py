@@ -19,6 +19,7 @@ from exporters.programme_metrics import Counted, Gaps, Place, ProgrammeMetrics
 from policies.alerts import BREACH
 from policies.effective import Policy
 from policies.model import ALL_VERSIONS, Alert, Outgoing, Report
+from policies.select import sector_name
 
 _KIND = "mitigation"
 _DAY = 86_400
@@ -53,15 +54,14 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     place: Place
     inventory: Inventory
-    oversight: str
     fairness_window: str
     shortest: str
     mitigations: tuple[Watched, ...]
 
 
 def place_of(system: System) -> Place:
-    """Return the labels that a system's programme metrics have."""
-    return (system.country or "", system.sector or "")
+    """Return the labels that a system's programme metrics have: one for each sector."""
+    return (system.country or "", sector_name(system.sector) if system.sector else "")
 
 
 def member_of(system: System, inventory: Inventory, policy: Policy) -> Member:
@@ -85,7 +85,6 @@ def member_of(system: System, inventory: Inventory, policy: Policy) -> Member:
     return Member(
         place=place_of(system),
         inventory=inventory,
-        oversight=system.oversight,
         fairness_window=system.fairness_window or lengths[-1],
         shortest=lengths[0],
         mitigations=tuple(mitigations),
@@ -113,12 +112,12 @@ class Programme:
         for member in self._members.values():
             so_far = counts.get(member.place, Counted())
             high = member.inventory.tier == "high"
-            until = member.inventory.assessed_until
+            since, until = member.inventory.assessed_from, member.inventory.assessed_until
             counts[member.place] = Counted(
                 so_far.systems + 1,
-                so_far.assessed + (until is not None and now < until),
+                so_far.assessed + (until is not None and since <= now < until),
                 so_far.high_risk + high,
-                so_far.overseen + (high and member.oversight != "human_out_of_the_loop"),
+                so_far.overseen + (high and member.inventory.shortfall == 0),
                 so_far.mitigations + len(member.mitigations),
             )
         self._metrics.count(counts)

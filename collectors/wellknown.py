@@ -83,6 +83,4 @@ def identifies(path: str) -> bool:
 
 def protected(path: str) -> bool:
     """Tell whether a path reads as that of a protected attribute."""
-    return folded(leaf_name(path)) in PROTECTED or bool(
-        parents(path) & (AUDIT_PARENTS | PROTECTED)
-    )
+    return folded(leaf_name(path)) in PROTECTED or bool(parents(path) & (AUDIT_PARENTS | PROTECTED))

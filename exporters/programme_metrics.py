@@ -47,12 +47,12 @@ class ProgrammeMetrics:
         self._counts = {
             "systems": gauge("systems", "Systems in the inventory."),
             "assessed": gauge(
-                "systems_assessed", "Systems with an impact assessment that has not expired."
+                "systems_assessed", "Systems with an impact assessment that holds today."
             ),
             "high_risk": gauge("systems_high_risk", "Systems of the high tier."),
             "overseen": gauge(
                 "systems_high_risk_overseen",
-                "Systems of the high tier with a human in or over the loop.",
+                "Systems of the high tier with the human involvement that it asks for.",
             ),
             "mitigations": gauge("mitigations", "Declared mitigations of gaps between groups."),
         }

@@ -55,6 +55,12 @@ def sector_pack(sector: str | None, known: Iterable[str]) -> str | None:
     return name if name in known else None
 
 
+def sector_name(sector: str) -> str:
+    """Return one name for a sector however it is spelt, `banking` too; as it is without a pack."""
+    name = sector_pack(sector, pack_files())
+    return sector if name is None else name.removeprefix(SECTOR)
+
+
 def country_pack(country: str | None, known: Iterable[str]) -> str | None:
     """Return the name of the pack of a country (ISO 3166 alpha-2), or None."""
     if country is None:

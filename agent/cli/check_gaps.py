@@ -105,17 +105,17 @@ def _expired(plan: Planned, today: dt.date) -> Iterator[str]:
 
 def _to_come(system: System, today: dt.date) -> Iterator[str]:
     """Give the days of what is said to be done and lie ahead: a slip in the year, or a plan."""
-    assessment, last = system.impact_assessment, system.review.last
-    if assessment is not None and assessment.date > today:
-        yield (
-            f"the impact assessment {assessment.reference} is dated {assessment.date}, which is "
-            "still to come: it does not count before; correct `impact_assessment.date`"
-        )
-    if last is not None and last > today:
-        yield (
-            f"the last governance review is dated {last}, which is still to come: it does not "
-            "count before; correct `review.last`"
-        )
+    assessment, drill = system.impact_assessment, system.oversight_drill
+    for what, key, day in (
+        ("impact assessment", "impact_assessment.date", assessment and assessment.date),
+        ("last governance review", "review.last", system.review.last),
+        ("last drill", "oversight_drill.last", drill and drill.last),
+    ):
+        if day is not None and day > today:
+            yield (
+                f"the {what} is dated {day}, which is still to come: it does not count before; "
+                f"correct `{key}`"
+            )
 
 
 def _without_packs(config: Config, system: System) -> Iterator[str]:
@@ -173,8 +173,8 @@ def _card(plan: Planned) -> Iterator[str]:
     for mitigation in system.mitigations:
         if plan.policy.rule(mitigation.rule) is None:
             yield (
-                f"the rule {mitigation.rule} is not in force, so whether what `mitigations` says of "
-                "it helped is not measured: `pantau policy explain` says why; raise `maturity`, or "
+                f"the rule {mitigation.rule} is not in force, so whether its entry in `mitigations` "
+                "helped is not measured: `pantau policy explain` says why; raise `maturity`, or "
                 "name a rule that is in force"
             )
     if system.impact_assessment is None and not system.risk.minimal():

@@ -33,14 +33,15 @@ class Inventory:
 
     A day is over at its end, UTC.  `tier`: by the risk matrix of the base pack.  `shortfall`: how
     many categories of human involvement the system is below the least that fits its tier.
-    `assessed_until`: end of the impact assessment, None without one.  `basis_until`: by audit
-    attribute.  `waived_until`: of every waiver in the policy and the card.  `drilled_at`: start of
-    the day of the last drill, None without one.
+    `assessed_until`: end of the impact assessment, None without one; `assessed_from`: its date.
+    `basis_until`: by audit attribute.  `waived_until`: of every waiver in the policy and the card.
+    `drilled_at`: start of the day of the last drill, None without one.
     """
 
     tier: Tier = "high"
     shortfall: int = 0
     assessed_until: int | None = None
+    assessed_from: int = 0
     basis_until: Mapping[str, int] = field(default_factory=dict)
     waived_until: tuple[int, ...] = ()
     drilled_at: int | None = None

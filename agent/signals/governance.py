@@ -74,7 +74,10 @@ def audit_completeness(context: SignalContext) -> list[Signal]:
 
 
 def review_age_days(context: SignalContext) -> list[Signal]:
-    """Days from the last governance review to the window's end, 0 before it.  n: the events."""
+    """Days from the last governance review to the window's end.  n: the events.
+
+    Not known of a window before that day: the configuration does not tell of the review before.
+    """
     return [_review_age(context, "governance.review_age_days", 1.0)]
 
 
@@ -100,7 +103,9 @@ def _review_age(context: SignalContext, name: str, unit: float) -> Signal:
     last = context.settings.reviewed_at
     if last is None:
         return _unconfigured(context, name, "review.last")
-    value = max(0.0, (context.window.end - last) / _DAY / unit)
+    if context.window.end <= last:
+        return _unconfigured(context, name, "review.last before its day")
+    value = (context.window.end - last) / _DAY / unit
     return measured(name, {}, value, value, value, n=context.events, method=_EXACT)
 
 

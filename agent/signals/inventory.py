@@ -13,21 +13,33 @@ from policies.model import Signal, measured, unmeasured
 
 _DAY = 86_400
 _EXACT = "exact"
+_TO_COME = "impact_assessment before its date"
 
 
 def assessment_missing(context: SignalContext) -> list[Signal]:
-    """1 if the system has no impact assessment and its tier is above minimal, else 0."""
-    inventory = context.settings.inventory
-    missing = inventory.assessed_until is None and inventory.tier != "minimal"
-    return [_exactly("governance.assessment_missing", float(missing), 1)]
+    """1 if the system has no impact assessment and its tier is above minimal, else 0.
+
+    Not known of a window before the assessment's date: the card does not tell what was there then.
+    """
+    name, inventory = "governance.assessment_missing", context.settings.inventory
+    if inventory.tier == "minimal":
+        return [_exactly(name, 0.0, 1)]
+    if _before_its_date(context):
+        return [_not_configured(name, _TO_COME)]
+    return [_exactly(name, float(inventory.assessed_until is None), 1)]
 
 
 def assessment_expired_days(context: SignalContext) -> list[Signal]:
-    """Days from the expiry of the impact assessment to the window's end; 0 while it holds."""
+    """Days from the expiry of the impact assessment to the window's end; 0 while it holds.
+
+    Not known of a window before the assessment's date.
+    """
     name = "governance.assessment_expired_days"
     until = context.settings.inventory.assessed_until
     if until is None:
         return [_not_configured(name, "impact_assessment")]
+    if _before_its_date(context):
+        return [_not_configured(name, _TO_COME)]
     return [_exactly(name, _days(context, [until]), 1)]
 
 
@@ -55,11 +67,16 @@ def waiver_expired_days(context: SignalContext) -> list[Signal]:
 
 
 def drill_age_days(context: SignalContext) -> list[Signal]:
-    """Days from the last drill of switching the system off to the window's end; 0 before it."""
+    """Days from the last drill of switching the system off to the window's end.
+
+    Not known of a window before that day.
+    """
     name = "governance.drill_age_days"
     drilled = context.settings.inventory.drilled_at
     if drilled is None:
         return [_not_configured(name, "oversight_drill")]
+    if context.window.end <= drilled:
+        return [_not_configured(name, "oversight_drill before its day")]
     return [_exactly(name, _days(context, [drilled]), 1)]
 
 
@@ -67,6 +84,11 @@ def oversight_shortfall(context: SignalContext) -> list[Signal]:
     """Categories of human involvement (0 to 2) below the least that fits the system's tier."""
     shortfall = context.settings.inventory.shortfall
     return [_exactly("governance.oversight_shortfall", float(shortfall), 1)]
+
+
+def _before_its_date(context: SignalContext) -> bool:
+    inventory = context.settings.inventory
+    return inventory.assessed_until is not None and context.window.end <= inventory.assessed_from
 
 
 def _days(context: SignalContext, ends: Iterable[int]) -> float:

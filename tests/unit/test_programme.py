@@ -24,7 +24,8 @@ POLICY = effective(PACKS, oversight="human_in_the_loop", maturity="baseline")
 DAY = 86_400
 BASIS = {"lawful_basis": "b", "purpose": "p", "dpia_ref": "d", "expires": "2027-12-31"}
 BEFORE = end_of(dt.date(2026, 6, 1)) - DAY
-PLACE = {"country": "MY", "sector": "finance"}
+SECTOR = "financial-services"
+PLACE = {"country": "MY", "sector": SECTOR}
 GAP = "fairness.statistical_parity_difference"
 
 
@@ -94,9 +95,43 @@ def test_systems_are_counted_where_they_are(store: Store) -> None:
     assert (
         value(registry, "systems_high_risk") == value(registry, "systems_high_risk_overseen") == 2
     )
-    assert value(registry, "systems_high_risk", country="SG", sector="finance") == 0
+    assert value(registry, "systems_high_risk", country="SG", sector=SECTOR) == 0
     watched.look(end_of(dt.date(2026, 12, 31)))
     assert value(registry, "systems_assessed") == 0
+
+
+def test_an_assessment_counts_from_its_date(store: Store) -> None:
+    assessment = {"date": "2026-06-01", "reference": "A", "expires": "2026-12-31"}
+    watched, registry = programme(store, {"a": member(impact_assessment=assessment)})
+    watched.look(end_of(dt.date(2026, 5, 31)) - 1)
+    assert value(registry, "systems_assessed") == 0
+    watched.look(end_of(dt.date(2026, 5, 31)))
+    assert value(registry, "systems_assessed") == 1
+
+
+def test_a_system_with_less_involvement_than_its_tier_asks_for_is_not_overseen(
+    store: Store,
+) -> None:
+    high = {"probability": "low", "severity": "high"}
+    over = member(risk=high, oversight="human_over_the_loop")
+    watched, registry = programme(store, {"a": over, "b": member(risk=high)})
+    watched.look(0)
+    assert value(registry, "systems_high_risk") == 2
+    assert value(registry, "systems_high_risk_overseen") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "sector"),
+    [
+        ("banking", SECTOR),
+        ("Financial Services", SECTOR),
+        ("smart_city", "public-services"),
+        ("fisheries", "fisheries"),
+        (None, ""),
+    ],
+)
+def test_one_sector_has_one_name_however_the_card_spells_it(said: str | None, sector: str) -> None:
+    assert member(sector=said).place == ("MY", sector)
 
 
 def test_a_gap_is_measured_before_and_after_its_mitigation_and_outlives_a_restart(

@@ -139,6 +139,7 @@ systems:
     sector: finance
     review: {review}
     impact_assessment: {{date: {date}, reference: AIA-1, expires: 2099-12-31}}
+    oversight_drill: {{last: {date}, reference: D-1}}
 policies: {{automatic: {automatic}}}
 """
 
@@ -152,8 +153,9 @@ def _card_notes(folder: Path, capsys: pytest.CaptureFixture[str], **more: str) -
 
 def test_what_is_dated_ahead_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ahead = _card_notes(tmp_path, capsys, review="{last: 2098-02-01}", date="2098-01-01")
-    assert any(n.startswith("the impact assessment AIA-1 is dated 2098-01-01, wh") for n in ahead)
+    assert any(n.startswith("the impact assessment is dated 2098-01-01, wh") for n in ahead)
     assert any(n.startswith("the last governance review is dated 2098-02-01, wh") for n in ahead)
+    assert any(n.startswith("the last drill is dated 2098-01-01, which is") for n in ahead)
     assert "how often governance is reviewed is not said; add `review.cadence_days`" in ahead
     told = _card_notes(tmp_path, capsys)
     assert not [n for n in told if "dated" in n or "governance" in n]

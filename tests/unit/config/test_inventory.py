@@ -150,7 +150,7 @@ def test_a_mitigation_is_of_a_rule_that_there_is_and_of_a_gap_if_it_names_an_att
     basis = BASIS.format(basis="consent")
     file.write_text(MITIGATED.format(rule="FA-99", basis=basis))
     told = refusal(file)
-    assert told.startswith("6: systems.0.mitigations.0.rule: no rule of its packs is called 'FA-99'")
+    assert told.startswith("6: systems.0.mitigations.0.rule: no rule of its packs is called 'FA-9")
     assert "; did you mean 'FA-" in told
     file.write_text(MITIGATED.format(rule="DR-1", basis=basis))
     told = refusal(file)

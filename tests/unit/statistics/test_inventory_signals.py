@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -10,8 +11,10 @@ from agent.config.card import ImpactAssessment, Mitigation, OversightDrill, Waiv
 from agent.config.system import AuditAttribute, Risk, System
 from agent.inventory import inventory_of, tier_of
 from agent.layout import build_layout
+from agent.opening import settings_of
 from agent.signals.card import Inventory
 from agent.signals.context import Settings, SignalContext
+from agent.signals.governance import review_age_days, review_age_ratio
 from agent.signals.inventory import (
     assessment_expired_days,
     assessment_missing,
@@ -69,13 +72,45 @@ def test_a_drill_ages_from_its_day() -> None:
     drill = OversightDrill(last=dt.date(2026, 1, 1), reference="DRILL-1")
     card = inventory_of(System(id="a", oversight_drill=drill), PACKS, POLICY)
     assert values(drill_age_days(context(card, dt.date(2026, 4, 1)))) == {"": 90}
-    assert values(drill_age_days(context(card, dt.date(2025, 12, 1)))) == {"": 0}
+    assert values(drill_age_days(context(card, dt.date(2026, 1, 1)))) == {"": None}
     never = inventory_of(System(id="a"), PACKS, POLICY)
     (signal,) = drill_age_days(context(never, dt.date(2026, 4, 1)))
     assert (signal.status, signal.reason) == (
         "insufficient_data",
         "not_configured: oversight_drill",
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "held"), [(dt.date(2026, 1, 1), False), (dt.date(2026, 1, 2), True)]
+)
+def test_before_its_date_an_assessment_is_not_known_to_hold(end: dt.date, held: bool) -> None:
+    card = inventory_of(System(id="a", impact_assessment=ASSESSED), PACKS, POLICY)
+    found = [*assessment_missing(context(card, end)), *assessment_expired_days(context(card, end))]
+    reason = None if held else "not_configured: impact_assessment before its date"
+    assert [(s.value, s.reason) for s in found] == [(0 if held else None, reason)] * 2
+
+
+def test_an_assessment_to_come_is_none_at_minimal_risk_either() -> None:
+    risk = Risk(probability="low", severity="low")
+    card = inventory_of(System(id="a", risk=risk, impact_assessment=ASSESSED), PACKS, POLICY)
+    assert values(assessment_missing(context(card, dt.date(2025, 6, 1)))) == {"": 0}
+
+
+@pytest.mark.parametrize(
+    ("end", "days"),
+    [("2026-03-01", None), ("2026-03-02", None), ("2026-03-03", 1), ("2026-03-12", 10)],
+)
+def test_before_the_last_review_nothing_is_known_of_its_age(end: str, days: int | None) -> None:
+    system = System.model_validate(
+        {"id": "a", "review": {"last": "2026-03-02", "cadence_days": 10}}
+    )
+    ctx = context(Inventory(), dt.date.fromisoformat(end))
+    ctx = dataclasses.replace(ctx, settings=settings_of(system))
+    (age,), (ratio,) = review_age_days(ctx), review_age_ratio(ctx)
+    assert (age.value, ratio.value) == (days, None if days is None else days / 10)
+    if days is None:
+        assert age.reason == ratio.reason == "not_configured: review.last before its day"
 
 
 def test_each_attribute_answers_for_its_own_legal_basis() -> None:
