@@ -107,9 +107,9 @@ def _to_come(system: System, today: dt.date) -> Iterator[str]:
     """Give the days of what is said to be done and lie ahead: a slip in the year, or a plan."""
     assessment, drill = system.impact_assessment, system.oversight_drill
     for what, key, day in (
-        ("impact assessment", "impact_assessment.date", assessment and assessment.date),
+        ("impact assessment", "impact_assessment.date", assessment.date if assessment else None),
         ("last governance review", "review.last", system.review.last),
-        ("last drill", "oversight_drill.last", drill and drill.last),
+        ("last drill", "oversight_drill.last", drill.last if drill else None),
     ):
         if day is not None and day > today:
             yield (
@@ -173,9 +173,9 @@ def _card(plan: Planned) -> Iterator[str]:
     for mitigation in system.mitigations:
         if plan.policy.rule(mitigation.rule) is None:
             yield (
-                f"the rule {mitigation.rule} is not in force, so whether its entry in `mitigations` "
-                "helped is not measured: `pantau policy explain` says why; raise `maturity`, or "
-                "name a rule that is in force"
+                f"the rule {mitigation.rule} is not in force, so whether its entry in "
+                "`mitigations` helped is not measured: `pantau policy explain` says why; raise "
+                "`maturity`, or name a rule that is in force"
             )
     if system.impact_assessment is None and not system.risk.minimal():
         yield "no impact assessment is on record; add `impact_assessment`"
