@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent.clock import FrozenClock, SystemClock
 from agent.config.model import Config
-from agent.config.resolve import event_schema, source_schema
+from agent.config.resolve import event_schema, labels_elsewhere, source_schema
 from agent.config.system import System
 from agent.dedup import DedupIndex, winners
 from agent.labels.state import temporary
@@ -220,7 +220,8 @@ def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
         options = (files or [FileOptions(path=source)])[0]
         if format_by_extension(source) is not None:
             options = options.model_copy(update={"format": "auto"})
-    return read_batches(source, event_schema(system), ID_KEY, options.batch_size, options)
+    schema = event_schema(system, apart=labels_elsewhere(config, system))
+    return read_batches(source, schema, ID_KEY, options.batch_size, options)
 
 
 def _labels(config: Config, system: System, plan: Callable[[], Plan | None]) -> Iterator[Item]:

@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel
 
 from agent.config.model import Config
-from agent.config.resolve import labels_of, source_schema
+from agent.config.resolve import labels_elsewhere, labels_of, source_schema
 from agent.config.system import System
 from agent.persist import Core
 from agent.pipeline import Input
@@ -81,7 +81,9 @@ def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[Co
         system = system_of(config, options)
         alone = labels_of(options) is not None
         pinned = _pinned(store, system.id)
-        schema = source_schema(system, options, None if pinned is None else pinned.task)
+        apart = labels_elsewhere(config, system)
+        task = None if pinned is None else pinned.task
+        schema = source_schema(system, options, task, apart=apart)
         collector = table.build(options, schema, store.id_key)
         if any(other.input.source == collector.name for other in built):
             raise CollectorError(

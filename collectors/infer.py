@@ -39,7 +39,8 @@ def resolve(
             "there is no readable record to infer the event's fields from; set "
             "systems[].event.time, systems[].task and systems[].features, or send some events first"
         )
-    return _Inference(schema, fields_of(sample, flat=flat), len(sample)).resolve()
+    found, notes = _Inference(schema, fields_of(sample, flat=flat), len(sample)).resolve()
+    return msgspec.structs.replace(found, labels_elsewhere=False), notes
 
 
 class _Inference:
@@ -87,7 +88,11 @@ class _Inference:
         return schema, tuple(self._notes)
 
     def _warn_of_unseen(self) -> None:
-        for path, key in _configured(self._schema).items():
+        expected = _configured(self._schema)
+        if self._schema.labels_elsewhere:
+            for path in (self._schema.label, self._schema.recorded_time):
+                expected.pop(path or "", None)
+        for path, key in expected.items():
             field = self._fields.get(path)
             if self._n and (field is None or not field.values):
                 self._notes.append(

@@ -40,7 +40,8 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     and a None path means the record has no such field.  `extra` are the optional fields that are
     mapped, by their names in `collectors.decoders.columns.EXTRA`; they are never inferred.
     `labels_only`: a record is a label for an event that comes from elsewhere; it needs an id and a
-    label, and no time.
+    label, and no time.  `labels_elsewhere`: labels have a source of their own, so events without
+    any are nothing to warn of; only looked at while fields are resolved.
     """
 
     id: str | None = None
@@ -57,6 +58,7 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str | None = None
     threshold: float = 0.5
     labels_only: bool = False
+    labels_elsewhere: bool = False
 
     def is_resolved(self) -> bool:
         """Tell whether nothing is left to infer."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from agent.beside import beside
 from agent.cli.check_connections import ID_KEY, Connection
 from agent.config.model import Config
-from agent.config.resolve import event_schema, labels_of
+from agent.config.resolve import event_schema, labels_elsewhere, labels_of
 from agent.config.system import System
 from agent.inputs import system_of
 from agent.outcomes import present
@@ -87,7 +87,7 @@ class Sample:
 
 def sample_system(config: Config, system: System, connections: Sequence[Connection]) -> Sample:
     """Read the beginning of the system's first source that answers."""
-    schema = event_schema(system)
+    schema = event_schema(system, apart=labels_elsewhere(config, system))
     answered = [c.ok for c in connections if c.kind == "collector"]
     sources = [
         options

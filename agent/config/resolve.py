@@ -14,14 +14,17 @@ _TRUE = frozenset({"1", "1.0", "true", "True", "TRUE"})
 _FALSE = frozenset({"0", "0.0", "false", "False", "FALSE"})
 
 
-def source_schema(system: System, options: BaseModel, task: Task | None = None) -> EventSchema:
+def source_schema(
+    system: System, options: BaseModel, task: Task | None = None, *, apart: bool = False
+) -> EventSchema:
     """Return the schema of one source of the system: of its events, or of labels alone.
 
-    `task` is what is known of the system's, should the configuration leave it open.
+    `task` is what is known of the system's, should the configuration leave it open; `apart` says
+    that it has a source of labels alone.
     """
     labels = labels_of(options)
     if labels is None:
-        return event_schema(system)
+        return event_schema(system, apart=apart)
     event = system.event
     return EventSchema(
         id=labels.id or event.id,
@@ -40,8 +43,11 @@ def labels_of(options: BaseModel) -> LabelPaths | None:
     return found if isinstance(found, LabelPaths) else None
 
 
-def event_schema(system: System) -> EventSchema:
-    """Return the system's event schema, open (None) where the configuration leaves it open."""
+def event_schema(system: System, *, apart: bool = False) -> EventSchema:
+    """Return the system's event schema, open (None) where the configuration leaves it open.
+
+    `apart` says that the system has a source of labels alone.
+    """
     event = system.event
     time = event.time
     features = system.features
@@ -61,12 +67,18 @@ def event_schema(system: System) -> EventSchema:
         task=system.task,
         timezone=event.timezone,
         threshold=system.threshold,
+        labels_elsewhere=apart,
     )
 
 
 def brings_labels(config: Config, system: System) -> bool:
     """Tell whether a label can come to the system, from its events or from a source of labels."""
-    return system.event.label is not None or any(
+    return system.event.label is not None or labels_elsewhere(config, system)
+
+
+def labels_elsewhere(config: Config, system: System) -> bool:
+    """Tell whether the system has a source of labels alone."""
+    return any(
         labels_of(options) is not None
         for options in config.collectors
         if getattr(options, "system", None) in (None, system.id)

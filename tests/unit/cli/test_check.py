@@ -414,6 +414,27 @@ def test_labels_of_a_source_of_their_own_are_labels(
     assert not [n for n in _notes(config, capsys) if n.startswith("no label")]
 
 
+def test_events_without_labels_are_warned_of_only_where_no_source_of_labels_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    (tmp_path / "labels.csv").write_text("id,repaid\n2-1,1\n", encoding="utf-8")
+    text = config.read_text(encoding="utf-8").replace(
+        "prediction: approve}", "prediction: approve, label: repaid, recorded_time: known_at}"
+    )
+    config.write_text(text, encoding="utf-8")
+
+    def warned() -> list[str]:
+        main(["check", "-c", str(config)])
+        told = capsys.readouterr()
+        return re.findall(r"event\.(\w+): \w+ has no value", told.out + told.err)
+
+    assert warned() == ["label", "recorded_time"]
+    source = "  - {type: file, path: labels.csv, labels: {id: id}}\n"
+    config.write_text(text.replace("exporters:\n", f"{source}exporters:\n"), encoding="utf-8")
+    assert warned() == []
+
+
 @pytest.mark.parametrize(("labelled", "window"), [(1.0, "1d"), (0.1, "none"), (None, "unknown")])
 def test_a_gap_in_outcomes_needs_labelled_people(labelled: float | None, window: str) -> None:
     system = system_with(audit_attributes={"gender": GROUND}, favourable=1)
