@@ -24,9 +24,13 @@ from agent import __version__, outbox
 from agent.api import Api
 from agent.clock import Clock, SystemClock
 from agent.config import told
-from agent.config.model import Config
+from agent.config.model import Config, Evidence
 from agent.config.packs import packs_of
+from agent.config.resolve import event_schema
+from agent.config.system import System
+from agent.evidence.compare import Origin
 from agent.evidence.folder import Folder, evidence_folder
+from agent.evidence.from_file import drawn_once
 from agent.evidence.keeper import Keeper
 from agent.incident_responses import Responses
 from agent.incidents import FOLDER, IncidentWatch
@@ -272,9 +276,17 @@ def make_keeper(config: Config, metrics: AgentMetrics, clock: Clock) -> Keeper |
     """Return what keeps evidence; None where none is kept."""
     if not config.evidence.enabled:
         return None
-    profiles = {s.id: None if s.reference is None else s.reference.path for s in config.systems}
+    references = {system.id: _origin(config.evidence, system) for system in config.systems}
     folder = Folder(evidence_folder(config))
-    return Keeper(config.evidence, folder, metrics, profiles=profiles, clock=clock.now)
+    return Keeper(config.evidence, folder, metrics, references=references, clock=clock.now)
+
+
+def _origin(options: Evidence, system: System) -> Origin | None:
+    reference = system.reference
+    if reference is None or reference.data is None:
+        return None if reference is None else reference.path
+    schema = event_schema(system)
+    return drawn_once(reference.data, schema, options.sample, attributes=options.attributes)
 
 
 def exporter_options(config: Config) -> list[BaseModel]:

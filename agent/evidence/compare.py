@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +11,29 @@ import msgspec
 
 from agent.evidence.folder import Entry, Folder
 from agent.evidence.sample import Sample, column_values, decode
+from collectors.base import CollectorError
 
 SUFFIX = ".sample"
 """Behind the path of a profile: the sample of the events that it was built from."""
+
+
+Origin = Path | Callable[[], bytes]
+"""Where a reference's sample is: beside the profile at this path, or drawn anew from its data."""
 
 
 class NothingToCompareError(Exception):
     """There is no other sample; the message says how to get one."""
 
 
-def reference_of(folder: Folder, entry: Entry, profile: Path | None) -> tuple[Sample, str]:
+def reference_of(folder: Folder, entry: Entry, origin: Origin | None) -> tuple[Sample, str]:
     """Return the sample to compare with, and what it is.
 
-    The sample beside the reference profile, or else that of the newest earlier window of the same
-    length without a breach.  Raises `NothingToCompareError`.
+    The sample of the reference, or else that of the newest earlier window of the same length
+    without a breach.  Raises `NothingToCompareError`.
     """
-    if profile is not None:
-        file = profile.with_name(profile.name + SUFFIX)
-        if file.exists():
-            try:
-                return decode(file.read_bytes()), "reference"
-            except (OSError, msgspec.MsgspecError) as error:
-                raise NothingToCompareError(
-                    f"{file} cannot be read ({type(error).__name__}): make it again with "
-                    "`pantau reference build --sample`"
-                ) from error
+    found = None if origin is None else _sample_at(origin)
+    if found is not None:
+        return found, "reference"
     earlier = [
         other
         for other in folder.entries()
@@ -51,6 +50,24 @@ def reference_of(folder: Folder, entry: Entry, profile: Path | None) -> tuple[Sa
         "there is no sample of the reference, nor of an earlier window without a breach: make one "
         "with `pantau reference build --sample`"
     )
+
+
+def _sample_at(origin: Origin) -> Sample | None:
+    if callable(origin):
+        try:
+            return decode(origin())
+        except CollectorError as error:
+            raise NothingToCompareError(f"reference.data cannot be read: {error}") from error
+    file = origin.with_name(origin.name + SUFFIX)
+    if not file.exists():
+        return None
+    try:
+        return decode(file.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise NothingToCompareError(
+            f"{file} cannot be read ({type(error).__name__}): make it again with "
+            "`pantau reference build --sample`"
+        ) from error
 
 
 def question(current: Sample, reference: Sample) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,21 @@ def sample_of_file(path: Path, schema: EventSchema, size: int, *, attributes: bo
     if sample is None or not sample.rows:
         raise CollectorError(f"{path}: holds no event to sample")
     return encode(sample)
+
+
+def drawn_once(
+    path: Path, schema: EventSchema, size: int, *, attributes: bool
+) -> Callable[[], bytes]:
+    """Return what draws the sample of a file when it is first asked for, and then remembers it.
+
+    That raises `CollectorError`; then the next call reads the file again.
+    """
+
+    @functools.cache
+    def draw() -> bytes:
+        return sample_of_file(path, schema, size, attributes=attributes)
+
+    return draw
 
 
 def write_sample(file: Path, body: bytes) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from agent.config.model import Evidence
 from agent.evidence.child import Child, End, Limits
 from agent.evidence.cite import Found
-from agent.evidence.compare import NothingToCompareError, reference_of, write_question
+from agent.evidence.compare import NothingToCompareError, Origin, reference_of, write_question
 from agent.evidence.folder import Entry, Failure, Folder
 from agent.evidence.sample import decode
 from exporters.agent_metrics import AgentMetrics
@@ -41,7 +41,7 @@ INSTALL += "interpreter that has it"
 class Keeper:
     """`keep` and `told` belong to the pipeline's thread; `start`, `stop`, `idle` to the main one.
 
-    `profiles`: by system the path of its reference profile, if it has one.
+    `references`: by system where its reference's sample is, if it has a reference.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Keeper:
         folder: Folder,
         metrics: AgentMetrics,
         *,
-        profiles: Mapping[str, Path | None],
+        references: Mapping[str, Origin | None],
         child: Child | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._options, self._folder, self._metrics = options, folder, metrics
-        self._profiles, self._clock = profiles, clock
+        self._references, self._clock = references, clock
         python = options.python or Path(sys.executable)
         limits = Limits(options.memory_mb, options.free_mb, options.timeout)
         self._child = child or Child(python, limits)
@@ -168,8 +168,8 @@ class Keeper:
     def _ask(self, entry: Entry, work: Path) -> tuple[End, str, str | None]:
         try:
             current = decode(self._folder.sample(entry.digest))
-            profile = self._profiles.get(entry.system)
-            reference, against = reference_of(self._folder, entry, profile)
+            origin = self._references.get(entry.system)
+            reference, against = reference_of(self._folder, entry, origin)
             if not write_question(work, current, reference):
                 return "failed", "the two samples have no column in common", against
         except (OSError, msgspec.MsgspecError, NothingToCompareError) as error:

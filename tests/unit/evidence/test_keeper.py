@@ -12,21 +12,25 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.clock import SystemClock
+from agent.config.load import load
 from agent.config.model import Evidence
 from agent.evidence.child import Child, Limits
 from agent.evidence.cite import Found
-from agent.evidence.compare import SUFFIX, question
+from agent.evidence.compare import SUFFIX, Origin, question
 from agent.evidence.folder import Folder
-from agent.evidence.from_file import write_sample
+from agent.evidence.from_file import drawn_once, write_sample
 from agent.evidence.keeper import Keeper
 from agent.evidence.reservoir import columns_of
-from agent.evidence.sample import Sample, add, digest, encode
+from agent.evidence.sample import Sample, add, decode, digest, encode
+from agent.run import make_keeper
 from exporters.agent_metrics import AgentMetrics
 from exporters.audit.types import RECORDS
 from exporters.deadline import Deadline
 from exporters.log import configure
 from policies.model import Notice, Window
 from tests.support.events import SCHEMA, batch
+from tests.unit.cli import stream
 
 WELL = """
 import json, pathlib, sys
@@ -55,7 +59,9 @@ def found(number: int, *rules: str, content: bytes | None = None) -> Found:
 class Kept:
     """A keeper on a clock that the test sets, with a renderer of the test's own."""
 
-    def __init__(self, folder: Path, script: str = WELL, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, script: str = WELL, origin: Origin | None = None, **options: Any
+    ) -> None:
         (folder / "script.py").write_text(script)
         self.now = 1_000_000.0
         self.metrics = AgentMetrics("test")
@@ -67,7 +73,7 @@ class Kept:
             self.options,
             self.folder,
             self.metrics,
-            profiles={"loans": self.profile},
+            references={"loans": origin or self.profile},
             child=Child(Path(sys.executable), limits, folder / "script.py"),
             clock=lambda: self.now,
         )
@@ -134,6 +140,40 @@ def test_without_a_reference_an_earlier_window_without_a_breach_serves(tmp_path:
     kept.keeper.look()
     (notice,) = kept.told()
     assert notice.data["against"] == found(2).digest
+
+
+def test_reference_data_are_sampled_when_first_needed_and_then_kept(tmp_path: Path) -> None:
+    data = tmp_path / "train.csv"
+    origin = drawn_once(data, SCHEMA, 20, attributes=False)
+    kept = Kept(tmp_path, origin=origin)
+    one, two, three = found(1, "DR-1"), found(2, "DR-1"), found(3, "DR-1")
+    kept.keeper.keep([one])
+    kept.keeper.look()
+    failed = kept.folder.failure(one.digest)
+    assert failed is not None
+    assert "reference.data cannot be read" in failed.detail
+    lines = [f"{i},2026-01-01T00:00:{i:02}Z,1,{i}" for i in range(30)]
+    data.write_text("\n".join(["id,time,approve,income", *lines]) + "\n", encoding="utf-8")
+    kept.keeper.keep([two])
+    kept.keeper.look()
+    data.unlink()
+    kept.keeper.keep([three])
+    kept.keeper.look()
+    against = [notice.data.get("against") for notice in kept.told()]
+    assert against == [None, "reference", "reference"]
+
+
+def test_the_agent_compares_with_the_data_that_its_reference_is_built_from(
+    tmp_path: Path,
+) -> None:
+    config = stream.write(tmp_path)
+    enabled = config.read_text(encoding="utf-8") + "evidence: {enabled: true, sample: 40}\n"
+    config.write_text(enabled, encoding="utf-8")
+    keeper = make_keeper(load(config, env={}), AgentMetrics("test"), SystemClock())
+    assert keeper is not None
+    origin = keeper._references["loan"]
+    assert callable(origin)
+    assert len(decode(origin()).rows) == 40
 
 
 def test_without_anything_to_compare_with_it_says_what_to_do(tmp_path: Path) -> None:
