@@ -46,15 +46,15 @@ WORDS = {
     "agent.stop": "reason",
     "heartbeat": "",
     "config.change": (
-        "packs[] reason system version waivers[].by waivers[].loosens[] waivers[].pack "
+        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] waivers[].pack "
         "waivers[].reason waivers[].rule "
     ),
     "policy.change": (
-        "packs[] reason system version waivers[].by waivers[].loosens[] waivers[].pack "
+        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] waivers[].pack "
         "waivers[].reason waivers[].rule "
     ),
     "reference.change": (
-        "packs[] reason system version waivers[].by waivers[].loosens[] waivers[].pack "
+        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] waivers[].pack "
         "waivers[].reason waivers[].rule "
     ),
     "window.signals": (
