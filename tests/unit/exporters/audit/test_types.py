@@ -46,16 +46,16 @@ WORDS = {
     "agent.stop": "reason",
     "heartbeat": "",
     "config.change": (
-        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] waivers[].pack "
-        "waivers[].reason waivers[].rule "
+        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] "
+        "waivers[].pack waivers[].reason waivers[].rule "
     ),
     "policy.change": (
-        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] waivers[].pack "
-        "waivers[].reason waivers[].rule "
+        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] "
+        "waivers[].pack waivers[].reason waivers[].rule "
     ),
     "reference.change": (
-        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] waivers[].pack "
-        "waivers[].reason waivers[].rule "
+        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] "
+        "waivers[].pack waivers[].reason waivers[].rule "
     ),
     "window.signals": (
         "coverage.incomplete_because coverage.rejected{key} signals[].method signals[].name "
