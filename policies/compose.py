@@ -6,7 +6,7 @@ and changes those of earlier ones; what asks for less than before needs a waiver
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from policies.rule_spec import (
     ThresholdsChange,
     Waiver,
 )
+from policies.subjects import KnownSignals
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,12 @@ def compose(
     packs: Sequence[Pack],
     *,
     frameworks: Mapping[str, Framework] | None = None,
-    signals: Iterable[str] | None = None,
+    signals: KnownSignals | None = None,
 ) -> Composition:
     """Lay packs over one another.
 
-    `frameworks` by key (`EUAIA`): what crosswalks may point at.  `signals`: every name that a rule
-    may judge; None leaves names unchecked.  Raises `PackError` with every problem found, each with
+    `frameworks` by key (`EUAIA`): what crosswalks may point at.  `signals`: every one that a rule
+    may judge; None leaves them unchecked.  Raises `PackError` with every problem found, each with
     file, line, rule and the nearest valid name.
     """
     if not packs:
@@ -96,7 +97,7 @@ def compose(
         found += _apply_changes(composition, pack)
     found += reference_problems(ordered, frameworks or {})
     if signals is not None:
-        found += _signal_problems(composition, set(signals))
+        found += _signal_problems(composition, signals)
     if found:
         raise PackError("\n".join(dict.fromkeys(found)))
     return composition
@@ -255,13 +256,22 @@ def _limits_now(spec: RuleSpec, change: Change, at: Place) -> list[tuple[Place, 
     return found
 
 
-def _signal_problems(composition: Composition, known: set[str]) -> list[str]:
+def _signal_problems(composition: Composition, known: KnownSignals) -> list[str]:
     return [
-        pack.complain(
-            ("rules", i, "signal"),
-            f"no signal is called {spec.signal!r}{did_you_mean(spec.signal, known)}",
-        )
+        pack.complain(("rules", i, place), message)
         for pack in composition.packs
         for i, spec in enumerate(pack.rules)
-        if spec.signal not in known
+        for place, message in _signal_problem(spec, known)
     ]
+
+
+def _signal_problem(spec: RuleSpec, known: KnownSignals) -> Iterator[tuple[str, str]]:
+    """Give what is wrong, and in which field: an unknown signal, or one about something else."""
+    kinds = known.get(spec.signal)
+    if kinds is None:
+        yield "signal", f"no signal is called {spec.signal!r}{did_you_mean(spec.signal, known)}"
+        return
+    for subject in spec.subjects:
+        if kinds and subject not in kinds:
+            has = ", ".join(sorted(kinds))
+            yield "subjects", f"{spec.signal} is never measured of {subject!r}, only of: {has}"

@@ -14,8 +14,16 @@ from policies.frameworks import frameworks
 from policies.load import is_path, load_packs
 from policies.model import NO_LIMIT
 from policies.pack import Pack
+from policies.subjects import KnownSignals
 
-_LISTS = {"rules": "id", "packs": "id", "clocks": "id", "waivers": "rule", "demands": "what"}
+_LISTS = {
+    "rules": "id",
+    "packs": "id",
+    "clocks": "id",
+    "laws": "id",
+    "waivers": "rule",
+    "demands": "what",
+}
 
 
 class Side(NamedTuple):
@@ -47,23 +55,24 @@ def side(name: str) -> Side:
     return Side(name, packs=tuple(packs))
 
 
-def differences(old: Side, new: Side) -> list[Difference]:
+def differences(old: Side, new: Side, *, signals: KnownSignals | None = None) -> list[Difference]:
     """Return what differs, in order of the parts' names.
 
     Two packs are compared rule by rule at every oversight level.  If one side is an effective
-    policy, the other side's packs are resolved for the same system.
+    policy, the other side's packs are resolved for the same system.  `signals`: every one that a
+    rule may judge; None leaves them unchecked.  Raises `PackError`.
     """
     one, other = old.text, new.text
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     if one is None and other is None:
-        before, after = _composed(old.packs), _composed(new.packs)
+        before, after = _composed(old.packs, signals), _composed(new.packs, signals)
     elif one is not None and other is not None:
         before, after = one, other
     elif one is not None:
-        before, after = one, _resolved(new.packs, one)
+        before, after = one, _resolved(new.packs, one, signals)
     else:
-        before, after = _resolved(old.packs, other or {}), other or {}
+        before, after = _resolved(old.packs, other or {}, signals), other or {}
     flat_before, flat_after = dict(_flat(before)), dict(_flat(after))
     return [
         Difference(part, flat_before.get(part), flat_after.get(part))
@@ -110,8 +119,9 @@ def _text(file: Path) -> Mapping[str, Any]:
     return document
 
 
-def _composed(packs: tuple[Pack, ...]) -> dict[str, Any]:
-    composition: Composition = compose(packs, frameworks=frameworks())
+def _composed(packs: tuple[Pack, ...], signals: KnownSignals | None) -> dict[str, Any]:
+    composition: Composition = compose(packs, frameworks=frameworks(), signals=signals)
+    risk = next((pack.risk for pack in composition.packs if pack.risk is not None), None)
     document: dict[str, Any] = {
         "rules": [
             {
@@ -120,14 +130,17 @@ def _composed(packs: tuple[Pack, ...]) -> dict[str, Any]:
                 "clear_after": _dump(composed.spec.clear_after or composed.defaults.clear_after),
                 "inconclusive_after": _dump(composed.defaults.inconclusive_after),
                 "escalation": _dump(composed.spec.escalation or composed.defaults.escalation),
+                # Without the packs' names, so that a pack of another name is no difference here.
+                "because": list(composed.reasons.values()),
             }
             for composed in composition.rules.values()
         ],
         "waivers": [
             {"rule": w.rule, **w.waiver.model_dump(mode="json")} for w in composition.waivers
         ],
+        "risk": _dump(risk),
     }
-    for part in ("clocks", "requires", "attributes", "retention"):
+    for part in ("clocks", "requires", "attributes", "retention", "laws"):
         document[part] = [
             entry.model_dump(mode="json", exclude_none=True)
             for pack in composition.packs
@@ -140,7 +153,9 @@ def _dump(part: Any) -> Any:
     return None if part is None else part.model_dump(mode="json")
 
 
-def _resolved(packs: tuple[Pack, ...], text: Mapping[str, Any]) -> dict[str, Any]:
+def _resolved(
+    packs: tuple[Pack, ...], text: Mapping[str, Any], signals: KnownSignals | None
+) -> dict[str, Any]:
     """Return the packs' effective policy for the system that `text` was made for."""
     policy = effective(
         packs,
@@ -148,6 +163,7 @@ def _resolved(packs: tuple[Pack, ...], text: Mapping[str, Any]) -> dict[str, Any
         maturity=text["maturity"],
         country=text.get("country"),
         sector=text.get("sector"),
+        signals=signals,
     )
     document: dict[str, Any] = json.loads(policy.text)
     return document

@@ -16,6 +16,7 @@ from policies.nearest import did_you_mean
 from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT, Evidence, Maturity, Origin, Oversight
 from policies.rule_spec import Escalation, Limits
+from policies.subjects import KnownSignals
 
 POLICY_SCHEMA = "pantau.policy/1"
 
@@ -148,13 +149,13 @@ def effective(
     maturity: Maturity,
     country: str | None = None,
     sector: str | None = None,
-    signals: Iterable[str] | None = None,
+    signals: KnownSignals | None = None,
 ) -> Policy:
     """Resolve packs for a system.
 
     A rule is in when its stage is reached at `maturity` and it has limits for `oversight`.
-    `country` and `sector` are part of the policy's identity.  `signals`: every name that a rule may
-    judge; None leaves names unchecked.  Raises `PackError`: see `policies.compose`.
+    `country` and `sector` are part of the policy's identity.  `signals`: every one that a rule may
+    judge; None leaves them unchecked.  Raises `PackError`: see `policies.compose`.
     """
     composition = compose(packs, frameworks=frameworks(), signals=signals)
     rules = [
@@ -180,6 +181,7 @@ def effective(
         "country": country,
         "sector": sector,
         "disabled": dict(sorted(composition.off.items())),
+        "risk": _risk(composition),
         **{name: msgspec.to_builtins(part) for name, part in parts.items()},
     }
     text = policy_text(identity, rules)
@@ -322,6 +324,12 @@ def _clocks(composition: Composition) -> tuple[Clock, ...]:
         for pack in composition.packs
         for clock in pack.clocks
     )
+
+
+def _risk(composition: Composition) -> dict[str, Any] | None:
+    """Return the matrix that makes a system's tier of its risk, and the oversight that fits."""
+    risk = next((pack.risk for pack in composition.packs if pack.risk is not None), None)
+    return None if risk is None else risk.model_dump(mode="json", exclude_none=True)
 
 
 def _demands(composition: Composition) -> tuple[Demand, ...]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from policies.model import Subject
+
+KnownSignals = Mapping[str, frozenset[str]]
+"""Each signal there is, by name, and the kinds of subject that it is about; none: any of them."""
 
 _KINDS: dict[frozenset[str], str] = {
     frozenset(): "system",

@@ -6,7 +6,7 @@ window, or of several in a row, and what must come of them.  Only what is writte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar
@@ -34,6 +34,7 @@ from policies.nearest import did_you_mean
 from policies.part import Maturity, Number, Oversight, Part, RuleId, SignalName, Text
 from policies.read_file import read_model_and_lines
 from policies.select import choose
+from policies.subjects import KnownSignals
 from policies.yaml_lines import Document
 
 Value = TypeVar("Value")
@@ -121,16 +122,15 @@ class Tried(NamedTuple):
     judged: frozenset[str]
 
 
-def try_file(file: Path, *, signals: Iterable[str] | None = None) -> list[Tried]:
+def try_file(file: Path, *, signals: KnownSignals | None = None) -> list[Tried]:
     """Run every test of a file.  Raises `PackError` for a file or packs that cannot be used.
 
-    `signals`: every name that a rule may judge; None leaves names unchecked.
+    `signals`: every one that a rule may judge; None leaves them unchecked.
     """
     spec, document = read_model_and_lines(file, TrialFile)
     names = [str(file.parent / name) if is_path(name) else name for name in spec.packs]
     chosen = choose(names, sector=spec.sector, country=spec.country)
     packs = load_packs([pack.name for pack in chosen])
-    known = None if signals is None else list(signals)
     policies: dict[tuple[Oversight, Maturity], Policy] = {}
     tried: list[Tried] = []
     for i, case in enumerate(spec.tests):
@@ -144,7 +144,7 @@ def try_file(file: Path, *, signals: Iterable[str] | None = None) -> list[Tried]
                     maturity=stage,
                     country=spec.country,
                     sector=spec.sector,
-                    signals=known,
+                    signals=signals,
                 )
             at = _Place(file.name, document, ("tests", i))
             failures, judged = _try(case, policies[level, stage], at)

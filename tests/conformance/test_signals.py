@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agent.beside import APPEALS, COMPLAINTS
+from agent.known_signals import known_signals
 from agent.layout import build_layout
 from agent.signals.card import Inventory
 from agent.signals.context import Settings, SignalContext
@@ -17,6 +18,7 @@ from agent.summary import empty
 from agent.unsure import count_unsure
 from collectors.schema import Task
 from policies.model import Window
+from policies.subjects import subject_kind
 from tests.unit.statistics.events import FAVOURABLE, batch, schema_of
 from tests.unit.statistics.outcomes import reference_of, rows_of
 
@@ -60,6 +62,9 @@ OF_NUMBERS = (
 )
 """Signals of a regression; all others are of a classification."""
 
+OF_CLASSES = ("performance.f1", "performance.precision", "performance.recall")
+"""Signals that are also told of each of several classes."""
+
 
 def contexts(name: str) -> dict[str, SignalContext]:
     """Return an empty window, one without a reference, and an ordinary one."""
@@ -101,6 +106,30 @@ def contexts(name: str) -> dict[str, SignalContext]:
             silence=4,
         ),
     }
+
+
+CLASSES = batch(
+    prediction=[str(i % 3) for i in range(N)], label=[str(i % 4) for i in range(N)], n=N
+)
+
+
+def _of_classes() -> SignalContext:
+    layout = build_layout(schema_of(CLASSES), reference_of(CLASSES))
+    summary = summarise(layout, CLASSES, np.arange(N))
+    window = Window(start=0, end=86_400, length="1d")
+    return SignalContext(
+        layout, summary, reference_of(CLASSES), window, Settings(), outcomes=rows_of(CLASSES)
+    )
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_rule_may_judge_each_signal_of_what_it_is_about(name: str) -> None:
+    found = SIGNALS[name](contexts(name)["usual"])
+    if name in OF_CLASSES:
+        found += SIGNALS[name](_of_classes())
+    # Each pair of groups is told besides their attribute, and judged through it.
+    measured = {subject_kind(signal.subject) for signal in found} - {"pair"}
+    assert measured == known_signals()[name], "agent/signals/subjects.py says what it is about"
 
 
 @pytest.mark.parametrize("name", SIGNALS)

@@ -170,6 +170,47 @@ def test_two_packs_are_compared_part_by_part(
     assert main(["policy", "diff", "asean-guide", "asian-guide"]) == 2
 
 
+def test_a_risk_and_a_reason_are_compared_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    document = load_packs(["asean-guide"])[0].model_dump(mode="json", exclude_none=True)
+    for file, tier in ((one, "high"), (two, "medium")):
+        document["id"] = file.stem
+        document["risk"]["matrix"]["medium"]["medium"] = tier
+        file.write_text(json.dumps(document))
+    assert main(["policy", "diff", str(one), str(two)]) == 0
+    assert capsys.readouterr().out == "~ policy risk.matrix.medium.medium: high -> medium\n"
+    digests = {
+        effective(
+            load_packs([str(file)]), oversight="human_in_the_loop", maturity="baseline"
+        ).text.replace(file.stem.encode(), b"")
+        for file in (one, two)
+    }
+    assert len(digests) == 2
+    head = "kind: team\ntitle: T\nversion: 1.0.0\ninclude: [asean-guide]\n"
+    for file, why in ((one, "minutes of March"), (two, "minutes of May")):
+        change = f"changes: [{{rule: FA-1, stage: baseline, reason: {why}}}]\n"
+        file.write_text(f"id: {file.stem}\n{head}{change}")
+    assert main(["policy", "diff", str(one), str(two)]) == 0
+    assert capsys.readouterr().out == (
+        '~ FA-1 because: ["minutes of March"] -> ["minutes of May"]\n'
+    )
+
+
+def test_a_comparison_refuses_a_signal_that_there_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = load_packs(["sustainability"])[-1].rules[0].model_dump(mode="json", exclude_none=True)
+    rule |= {"id": "XX-1", "signal": "drift.psl", "crosswalk": [], "sources": []}
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        f"id: mine\nkind: team\ntitle: T\nversion: 1.0.0\nrules: [{json.dumps(rule)}]\n"
+    )
+    assert main(["policy", "diff", "asean-guide", str(file)]) == 2
+    assert "no signal is called 'drift.psl'; did you mean 'drift.psi'?" in capsys.readouterr().err
+
+
 def test_a_kept_policy_text_is_compared_with_a_pack_for_the_same_system(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import policies.load
+from agent.known_signals import known_signals
 from policies.complaint import PackError
 from policies.compose import compose
 from policies.effective import Policy, effective
@@ -296,9 +297,30 @@ def test_a_base_is_needed() -> None:
 
 def test_an_unknown_signal_is_named_with_the_nearest() -> None:
     known = {rule.signal for rule in BASE.rules} - {"drift.psi"} | {"drift.psy"}
-    message = refusal(signals=known)
+    message = refusal(signals=dict.fromkeys(known, frozenset()))
     assert "rule DR-1: no signal is called 'drift.psi'; did you mean 'drift.psy'?" in message
     assert message.startswith("asean-guide.yaml:")
+
+
+def test_a_rule_about_something_that_its_signal_is_never_measured_of_is_refused() -> None:
+    text = json.dumps(
+        {
+            **next(r for r in BASE.rules if r.id == "DR-1").model_dump(mode="json"),
+            "id": "DR-9",
+            "subjects": ["feature", "attribute"],
+            "persistence": BASE.defaults.persistence.model_dump(mode="json")
+            if BASE.defaults
+            else None,
+            "clear_after": None,
+            "escalation": None,
+        }
+    )
+    mine = overlay(f"rules: [{text}]\n")
+    message = refusal(mine, signals=known_signals())
+    says = "drift.psi is never measured of 'attribute', only of: feature, output"
+    assert message == f"mine.yaml:7: rule DR-9: {says}"
+    # Of a signal of another package nothing more than its name may be known.
+    assert policy(mine, signals={**known_signals(), "drift.psi": frozenset()}).rule("DR-9")
 
 
 def test_a_framework_holds_the_list_of_its_places() -> None:

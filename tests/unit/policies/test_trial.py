@@ -160,4 +160,4 @@ def test_a_misspelt_signal_of_a_teams_pack_is_refused(tmp_path: Path) -> None:
     file.write_text("packs: [mine.yaml]\ntests: [{name: x}]\n")
     assert try_file(file)[0].failures == ()
     with pytest.raises(PackError, match=r"no signal is called 'drift\.psi'"):
-        try_file(file, signals=["drift.psy"])
+        try_file(file, signals={"drift.psy": frozenset()})
