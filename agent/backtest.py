@@ -23,7 +23,7 @@ from agent.opening import make_plan
 from agent.persist import mark_clean
 from agent.plan import Plan
 from agent.state import SystemState
-from agent.system import Outcome, finish_by_step, take_by_step
+from agent.system import Outcome, finish_by_step, skim, take_by_step
 from agent.told import Tell, Teller
 from collectors.base import EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
@@ -166,15 +166,22 @@ class _Pass:
         state = self._state
         if state is None:
             return
+        if state.dedup.undecided:
+            skim(plan, state, batch, self._clock.now())
+        else:
+            self._judge(plan, state, batch)
+        mark_clean(state)
+        state.dedup.take_fresh()
+
+    def _judge(self, plan: Plan, state: SystemState, batch: EventBatch) -> None:
         for step in take_by_step(plan, state, batch, self._clock.now()):
             self._note(step)
             if state.dedup.undecided:
+                # Judged again by the second reading; this one goes on for the other contests.
                 self._teller.drop()
             elif state.closed_to is not None:
                 # No event that is still to come is a repeat of one in these windows.
                 self._teller.release(state.closed_to - self.horizon)
-        mark_clean(state)
-        state.dedup.take_fresh()
 
     def _end(self) -> None:
         plan, state, result = self.result.plan, self._state, self.result

@@ -63,6 +63,13 @@ def take_by_step(
     yield Outcome(absorbed=joined(done))
 
 
+def skim(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> None:
+    """Take a batch in and close windows without judging them, for what only `state.dedup` says."""
+    for part in parts_of(plan, state, batch, now):
+        absorb(plan, state, part, now)
+        due_by_time(plan, state, now)
+
+
 def tick(plan: Plan, state: SystemState, now: float) -> Outcome:
     """Report the windows that can close: by the partitions' progress, or because all are idle."""
     return _together(_tick(plan, state, now))
