@@ -115,6 +115,14 @@ def backtest(folder: Path) -> list[dict[str, Any]]:
     return [report for report in found if report["model_version"] == "*"]
 
 
+def test_a_review_beyond_its_own_cadence_is_a_finding_though_young(
+    reports: list[dict[str, Any]],
+) -> None:
+    states = {v["rule"]: (v["state"], v["severity"]) for v in reports[0]["verdicts"]}
+    assert states["AC-2"] == ("ok", "info")
+    assert states["AC-2-cadence"] == ("warn", "ticket")
+
+
 def signal(report: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the one signal of a name that is of the system or of an output."""
     (found,) = (s for s in report["signals"] if s["name"] == name)
