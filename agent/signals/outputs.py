@@ -10,7 +10,8 @@ from agent.binning import FIRST_BIN
 from agent.layout import PREDICTION, SCORE, Column
 from agent.reference.profile import CategoricalProfile, NumericProfile
 from agent.signals.context import SignalContext
-from agent.signals.intervals import log_ratio, newcombe, two_sided_z, wilson
+from agent.signals.intervals import log_ratio, two_sided_z, wilson
+from agent.signals.rise import METHOD, rise
 from policies.model import Signal, SignalStatus, measured, unmeasured
 
 NO_REFERENCE: Literal["no_reference"] = "no_reference"
@@ -98,7 +99,7 @@ def positive_rate_difference(context: SignalContext) -> list[Signal]:
 
     Without `favourable` the predictions 1 (or true) count as positive.
     """
-    name, method = "drift.positive_rate_difference", "newcombe"
+    name, method = "drift.positive_rate_difference", METHOD
     column = _output(context, name, PREDICTION, method)
     if isinstance(column, Signal):
         return [column]
@@ -114,20 +115,7 @@ def positive_rate_difference(context: SignalContext) -> list[Signal]:
     block = context.block(column)
     a = sum(int(block[categories[text]]) for text in positive)
     b = sum(profile.categories[text] for text in positive)
-    value = a / n - b / profile.n
-    low, high = newcombe(a, n, b, profile.n)
-    return [
-        measured(
-            name,
-            column.subject,
-            value,
-            min(low, value),
-            max(high, value),
-            n=n,
-            method=method,
-            reference=context.digest,
-        )
-    ]
+    return [rise(context, name, column.subject, (a, n), (b, profile.n))]
 
 
 def _uncertain(

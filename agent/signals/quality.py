@@ -13,7 +13,8 @@ from agent.extras import NUMBERS, values_there
 from agent.layout import Column
 from agent.reference.profile import CategoricalProfile
 from agent.signals.context import SignalContext
-from agent.signals.intervals import newcombe, wilson
+from agent.signals.intervals import wilson
+from agent.signals.rise import METHOD, rise
 from policies.model import Signal, Subject, measured, unmeasured
 
 NO_EVENTS = "no_events"
@@ -48,7 +49,7 @@ def type_mismatch_rate(context: SignalContext) -> list[Signal]:
 
 def missing_rate_rise(context: SignalContext) -> list[Signal]:
     """Missing rate minus that of the reference, -1 to 1; Newcombe's interval."""
-    name, method = "quality.missing_rate_rise", "newcombe"
+    name, method = "quality.missing_rate_rise", METHOD
     signals = []
     for column in context.layout.columns:
         profile = column.profile
@@ -59,20 +60,8 @@ def missing_rate_rise(context: SignalContext) -> list[Signal]:
             signals.append(_none(name, column.subject, NO_EVENTS, n, method, context.digest))
         else:
             rows = profile.n + profile.missing
-            low, high = newcombe(missing, n, profile.missing, rows)
-            value = missing / n - profile.missing / rows
-            signals.append(
-                measured(
-                    name,
-                    column.subject,
-                    value,
-                    min(low, value),
-                    max(high, value),
-                    n=n,
-                    method=method,
-                    reference=context.digest,
-                )
-            )
+            before = (profile.missing, rows)
+            signals.append(rise(context, name, column.subject, (missing, n), before))
     return signals
 
 
