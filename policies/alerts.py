@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from policies.alert_changes import Stands, changes, closed, settled
 from policies.effective import Policy
 from policies.engine import Finding
-from policies.model import Alert, Severity, Signal, Window, subject_text
+from policies.model import Alert, Severity, Signal, Verdict, Window, subject_text
 from policies.wording import Part, alert_texts
 
 BREACH = "PantauBreach"
@@ -64,7 +65,7 @@ def alerts(
     severity `info` alert nobody.  `standing` is by `cause_key`.
     """
     parts: dict[str, dict[str, Part]] = {key: dict(c.parts) for key, c in standing.items()}
-    touched: dict[str, tuple[dict[str, str], int]] = {}
+    touched: dict[str, _Touched] = {}
     for evaluation in judged:
         published = {(s.name, subject_text(s.subject)): s for s in evaluation.signals}
         for finding in evaluation.findings:
@@ -72,16 +73,18 @@ def alerts(
             key = cause_key(labels)
             before = standing[key].parts if key in standing else {}
             _apply(parts.setdefault(key, {}), finding, policy, published, before)
-            _, ended = touched.get(key, (labels, finding.window.end))
-            touched[key] = (labels, max(ended, finding.window.end))
+            ended = finding.window.end
+            if key in touched:
+                ended = max(touched[key].at, ended)
+            touched[key] = _Touched(labels, ended, finding)
     sent: list[Alert] = []
     changed: dict[str, Cause | None] = {}
     for key in sorted(touched):
-        labels, at = touched[key]
+        labels, at, last = touched[key]
         old = standing.get(key)
         stood = None if old is None else old.alert
         new = _stand(labels, list(parts[key].values()), policy)
-        sent.extend(changes(stood, new, at, why=_resolution(labels, parts)))
+        sent.extend(changes(stood, new, at, why=_resolution(last)))
         now = None if new is None else Cause(alert=settled(stood, new, at), parts=parts[key])
         if now != old:
             changed[key] = now
@@ -136,12 +139,11 @@ def _apply(
         return
     old = parts.get(key)
     verdict = finding.verdict
-    shows_it = (verdict.state in ("breach", "warn")) == (finding.kind in ("breach", "warn"))
-    if finding.action == "keep" and old is not None and not (shows_it and verdict.state != "ok"):
+    if finding.action == "keep" and old is not None and not _shows(finding):
         parts[key] = msgspec.structs.replace(old, now=verdict.state)
         return
     rule = policy.rule(verdict.rule)
-    signal = published.get((rule.signal, subject_text(subject))) if rule and not shared else None
+    signal = None if shared else _pointed_at(verdict, published)
     # A verdict that was not assessable before the window broke says nothing of when it broke.
     began = finding.window.start if shared else verdict.since
     # A warning that becomes a breach is cleared and raised in one go, and is no new finding.
@@ -164,6 +166,30 @@ def _apply(
         reference=signal.reference if signal else None,
         raised=finding.window.end if earlier is None else earlier.raised,
     )
+
+
+def _shows(finding: Finding) -> bool:
+    """Tell whether this window says something of what stands; others leave the words as they are.
+
+    One that is incomplete has an alert of its own, and one without a signal says nothing.
+    """
+    verdict = finding.verdict
+    incomplete = (verdict.reason or "").startswith("incomplete")
+    if finding.scope == "rule" and (incomplete or not verdict.because):
+        return False
+    judged = finding.kind in ("breach", "warn")
+    return verdict.state != "ok" and (verdict.state in ("breach", "warn")) == judged
+
+
+def _pointed_at(verdict: Verdict, published: Mapping[tuple[str, str], Signal]) -> Signal | None:
+    pointers = ((pointer.name, subject_text(pointer.subject)) for pointer in verdict.because)
+    return next((published[p] for p in pointers if p in published), None)
+
+
+class _Touched(NamedTuple):
+    labels: dict[str, str]
+    at: int
+    last: Finding
 
 
 def _stand(labels: dict[str, str], parts: list[Part], policy: Policy) -> Stands | None:
@@ -201,11 +227,11 @@ def _seconds(window: Window) -> int:
     return window.end - window.start
 
 
-def _resolution(labels: Mapping[str, str], parts: Mapping[str, dict[str, Part]]) -> str:
-    """Return why an alert that stands no longer is over."""
-    if labels["alertname"] == BREACH:
+def _resolution(last: Finding) -> str:
+    """Return why an alert that stands no longer is over, by the finding that ended it."""
+    if last.kind in ("breach", "warn"):
         return "back inside the limit"
-    whole = {"principle": COVERAGE_PRINCIPLE, "rule": COVERAGE_RULE, "attribute": ""}
-    if labels["rule"] != COVERAGE_RULE and parts.get(cause_key({**labels, **whole})):
-        return f"now part of the alert {COVERAGE_RULE}: nothing in the window can be assessed"
-    return "assessable again"
+    verdict = last.verdict
+    if verdict.state != "not_assessable" or last.scope == "window":
+        return "assessable again"
+    return f"no longer awaited in windows of {last.length}: {verdict.reason}"

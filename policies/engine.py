@@ -36,7 +36,7 @@ from policies.model import (
     subject_text,
     verdict_order,
 )
-from policies.subjects import subject_from, subject_kind
+from policies.subjects import group_of, subject_from, subject_kind
 
 __all__ = [
     "Evaluation",
@@ -63,6 +63,9 @@ LASTING_REASONS = (
 )
 """Reasons of signals that will not go away by waiting; they show, but call nobody."""
 
+LOST_REASONS = ("not_seen", "single_group")
+"""Reasons of signals of which nothing came at all: none is not just too few."""
+
 
 def lasting_reason(reason: str | None) -> str | None:
     """Return which of the lasting reasons a signal gives, None if it gives another or none."""
@@ -74,7 +77,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     `raise`: it stands from this window on; `keep`: it still stands (perhaps this window alone
     would not raise it); `clear`: it no longer stands.  `verdict` is this window's, whose state may
-    therefore be better than `kind`.  `severity` `info` is shown and alerts nobody.  `scope` is
+    therefore be better than `kind`; of a group that cannot be judged it is that of its pair.
+    `severity` `info` is shown and alerts nobody.  `scope` is
     `window` when the window as a whole could not be judged, so that all rules share one cause.
     """
 
@@ -172,6 +176,8 @@ class _Judgement(NamedTuple):
     because: tuple[Because, ...]
     published: bool
     clear: State | None = None
+    urgent: bool = False
+    heir_of: Memory | None = None
 
 
 class _Scene(NamedTuple):
@@ -234,7 +240,7 @@ def evaluate(
             continue
         for judgement in _judgements(scene, rule):
             key = memory_key(rule.id, model_version, window.length, subject_text(judgement.subject))
-            known = memory.get(key)
+            known = memory.get(key, judgement.heir_of)
             verdict = _verdict(scene, rule, judgement, since(known, judgement.state, window))
             if judgement.published:
                 verdicts.append(verdict)
@@ -248,6 +254,7 @@ def evaluate(
                 observation=judgement.observation,
                 clear=judgement.clear,
                 longest=longest,
+                urgent=judgement.urgent,
             )
             if entry != known:
                 changed[key] = entry
@@ -341,6 +348,8 @@ def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgeme
             observation="unmeasured" if scene.longest else "unnoticed",
             because=because,
             published=True,
+            # Labels that do not come are a broken feed, not a small system.
+            urgent=True,
         )
     bounds = interval(signal)
     if bounds is None:
@@ -352,6 +361,7 @@ def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgeme
             observation=_why_unmeasured(scene, signal),
             because=because,
             published=True,
+            urgent=_is_lost(scene, rule, text, signal),
         )
     state = judge(rule.threshold, *bounds)
     undecided = state == "not_assessable"
@@ -373,24 +383,79 @@ def _clear(scene: _Scene, rule: Rule, signal: Signal) -> State | None:
     return beyond_doubt(rule.threshold, signal, rule.at_once)
 
 
+def _is_lost(scene: _Scene, rule: Rule, text: str, signal: Signal) -> bool:
+    """Tell whether nothing came of what could be judged for long: not few people, but a break."""
+    base = _before(scene, rule, text)
+    if base is None or not (signal.reason or "").startswith(LOST_REASONS):
+        return False
+    return base.judged_run >= rule.inconclusive_after
+
+
+def _before(scene: _Scene, rule: Rule, text: str) -> Memory | None:
+    return base_of(scene.remembered.get(rule.id, {}).get(text), scene.window)
+
+
 def _pairs(
     scene: _Scene, rule: Rule, candidates: dict[str, Signal], seen: set[str]
 ) -> Iterator[_Judgement]:
     """Give a verdict for each pair of groups that cannot be judged, so that none hides.
 
     A pair that can be judged is spoken for by the worst pair; it is only stepped through memory,
-    when it could not be judged before.
+    when it could not be judged before.  That a pair cannot be judged is remembered of its group,
+    since the group that it is compared with may be another in each window.
     """
+    remembered = scene.remembered.get(rule.id, {})
+    compared_with: dict[str, _Judgement] = {}
     for text, signal in sorted(candidates.items()):
         if subject_kind(signal.subject) != "pair":
             continue
-        seen.add(text)
         judgement = _judgement(scene, rule, text, signal)
+        of_group = _of_group(scene, rule, judgement, signal)
+        group = subject_text(of_group.subject)
+        seen.update((text, group))
         if interval(signal) is None:
-            yield judgement
-        elif text in scene.remembered.get(rule.id, {}):
-            assessable: Observation = "ok" if scene.coverage.complete else "window"
-            yield judgement._replace(observation=assessable, published=False)
+            small = judgement.observation == "unmeasured"
+            yield judgement._replace(observation="spoken_for") if small else judgement
+            if small or group in remembered:
+                yield of_group
+        else:
+            if text in remembered:
+                assessable: Observation = "ok" if scene.coverage.complete else "window"
+                yield judgement._replace(observation=assessable, published=False)
+            if group in remembered:
+                yield of_group
+            against = {"attribute": signal.subject["attribute"], "group": signal.subject["against"]}
+            other = of_group._replace(subject=against, heir_of=None)
+            if compared_with.setdefault(subject_text(against), other).observation != "ok":
+                compared_with[subject_text(against)] = other
+    for group in sorted(compared_with.keys() & remembered.keys()):
+        seen.add(group)
+        yield compared_with[group]
+
+
+def _of_group(scene: _Scene, rule: Rule, pair: _Judgement, signal: Signal) -> _Judgement:
+    """Return what a pair's judgement says of its group, which has no verdict of its own."""
+    seen: Observation = "unnoticed"
+    if pair.state != "not_assessable":
+        seen = "ok"
+    elif pair.observation == "inconclusive":
+        seen = "inconclusive"
+    elif pair.observation == "unmeasured" and interval(signal) is None:
+        seen = "unmeasured"
+    elif pair.observation == "permanent":
+        seen = "spoken_for"
+    of_attribute = _before(scene, rule, subject_text({"attribute": pair.subject["attribute"]}))
+    was = scene.remembered.get(rule.id, {}).get(subject_text(pair.subject))
+    return pair._replace(
+        subject=group_of(pair.subject),
+        observation=seen,
+        published=False,
+        clear=None,
+        # A gap that nobody sees any more must not look like one that was closed.
+        urgent=pair.urgent or (of_attribute is not None and of_attribute.requirement is not None),
+        # Where it was remembered of the pair itself, as it once was, it still stands.
+        heir_of=was if was is not None and was.assessability == "unmeasured" else None,
+    )
 
 
 def _vanished(scene: _Scene, rule: Rule, seen: set[str]) -> Iterator[_Judgement]:
@@ -482,7 +547,7 @@ def _severity(rule: Rule, observation: Observation) -> Severity:
         return rule.breach_severity
     if observation == "warn":
         return rule.warn_severity
-    return "ticket" if observation in ("unmeasured", "window") else "info"
+    return "ticket" if observation in ("unmeasured", "spoken_for", "window") else "info"
 
 
 def _findings(
@@ -522,9 +587,10 @@ def _standing(rule: Rule, memory: Memory | None) -> list[tuple[Kind, Severity, S
         stands.append(("warn", rule.warn_severity, "rule"))
     if memory.assessability == "inconclusive":
         stands.append(("inconclusive", "ticket", "rule"))
+    elif memory.assessability == "unmeasured":
+        stands.append(("not_assessable", "ticket", "rule"))
     elif memory.assessability == "permanent":
         stands.append(("not_assessable", "info", "rule"))
-    elif memory.assessability is not None:
-        scope: Scope = "window" if memory.assessability == "window" else "rule"
-        stands.append(("not_assessable", "ticket", scope))
+    if memory.is_incomplete:
+        stands.append(("not_assessable", "ticket", "window"))
     return stands

@@ -4,10 +4,12 @@ Two tracks run side by side and never touch each other:
 
 - *requirement*: none -> `warn` -> `breach`, raised when k of the last m windows show it, lowered
   after `clear_after` windows in a row that are better;
-- *assessability*: none -> `unmeasured`, `window`, `inconclusive` or `permanent`.
+- *assessability*: none -> `unmeasured` or `inconclusive` when `inconclusive_after` longest windows
+  in a row were one or the other, and none again when as many in a row could be judged; or
+  `permanent`.
 
 So a breach still stands while later windows cannot be judged, and a window that cannot be judged
-never clears anything.
+never clears anything.  Whether the window itself is `incomplete` stands beside both.
 """
 
 from __future__ import annotations
@@ -29,26 +31,32 @@ Observation = Literal[
     "window",
     "permanent",
     "unnoticed",
+    "spoken_for",
     "gone",
 ]
 """What one window says to the two tracks.
 
 `unmeasured`: the signal has no value (too few rows, suppressed). `window`: the window itself is
 incomplete or empty, whatever the rule. `permanent`: known and lasting (no reference, no such
-signal, not configured). `unnoticed`: without a value in a window too short to mind. `gone`: no
-signal speaks of this subject any more.
+signal, not configured). `unnoticed`: without a value in a window too short to mind. `spoken_for`:
+without a value, which is remembered of another subject. `gone`: no signal speaks of this subject
+any more.
 """
 Requirement = Literal["warn", "breach"]
 Assessability = Literal["unmeasured", "window", "inconclusive", "permanent"]
 
 JUDGED: frozenset[Observation] = frozenset({"ok", "warn", "breach"})
+UNTOLD: frozenset[Observation] = frozenset({"unmeasured", "inconclusive"})
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rule's memory of one subject at one window length and model version; JSON-able.
 
-    `before` is the memory as it was before the window that ends at `window_end`, so that the same
-    window can be judged again at a higher revision with the same result.
+    `untold_run` counts longest windows in a row in which the rule could not tell, `judged_run`
+    windows in a row in which it could, or in which nothing was left of what was awaited; a window
+    that says neither leaves both as they are.  `before` is the memory as it was before the window
+    that ends at `window_end`, so that the same window can be judged again at a higher revision with
+    the same result.
     """
 
     window_end: int
@@ -59,9 +67,16 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assessability: Assessability | None = None
     ok_run: int = 0
     better_run: int = 0
-    decided_run: int = 0
-    inconclusive_run: int = 0
+    judged_run: int = 0
+    # The name under which it was kept when it counted undecided windows alone.
+    untold_run: int = msgspec.field(default=0, name="inconclusive_run")
+    incomplete: bool = False
     before: Memory | None = None
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether the window is incomplete or empty, also as it was kept before `incomplete`."""
+        return self.incomplete or self.assessability == "window"
 
 
 def memory_key(rule: str, model_version: str, length: str, subject: str) -> str:
@@ -119,10 +134,12 @@ def remember(
     observation: Observation,
     longest: bool,
     clear: State | None = None,
+    urgent: bool = False,
 ) -> Memory:
     """Return the memory after `window`, which must not end before `known.window_end`.
 
     `clear`: the state that this window shows beyond doubt, so that it needs no other beside it.
+    `urgent`: if this window is without a value, somebody has to hear of it at once.
     """
     base = base_of(known, window)
     start = since(known, state, window)
@@ -138,14 +155,22 @@ def remember(
         recent=recent,
         ok_run=prior.ok_run + 1 if observation == "ok" else 0,
         better_run=prior.better_run + 1 if observation in ("ok", "warn") else 0,
-        decided_run=_decided_run(prior, observation),
-        inconclusive_run=_inconclusive_run(prior, observation, longest),
+        judged_run=_judged_run(prior, observation),
+        untold_run=_untold_run(prior, observation, longest),
+        incomplete=observation == "window",
         before=msgspec.structs.replace(base, before=None) if base is not None else None,
     )
-    return msgspec.structs.replace(
-        after,
-        requirement=_requirement(prior.requirement, after, observation, k, rule.clear_after, clear),
-        assessability=_assessability(prior.assessability, after, observation, rule),
+    return _with_assessability(
+        msgspec.structs.replace(
+            after,
+            requirement=_requirement(
+                prior.requirement, after, observation, k, rule.clear_after, clear
+            ),
+        ),
+        observation,
+        needed=rule.inconclusive_after,
+        longest=longest,
+        urgent=urgent or prior.requirement is not None,
     )
 
 
@@ -175,42 +200,39 @@ def _requirement(
     return stood
 
 
-def _assessability(
-    stood: Assessability | None, after: Memory, seen: Observation, rule: Rule
-) -> Assessability | None:
-    # A window without a value leaves no doubt about that.
-    k = 1 if rule.at_once is not None else rule.persistence[0]
+def _with_assessability(
+    after: Memory, seen: Observation, *, needed: int, longest: bool, urgent: bool
+) -> Memory:
+    """Return the memory with what stands of "cannot tell" after a window that was seen so."""
+    stood = after.assessability
     if seen == "permanent":
-        return "permanent"
-    if (seen == "window" or seen == "unmeasured") and after.recent.count(seen) >= k:
-        return seen
-    if seen == "inconclusive" and after.inconclusive_run >= rule.inconclusive_after:
-        return "inconclusive"
-    return None if _recovered(stood, after, seen, rule.clear_after) else stood
+        return _settled(after, "permanent")
+    # Windows that are not the longest any more would never be seen to recover.
+    if not longest or seen == "spoken_for" or after.judged_run >= needed:
+        return _settled(after, None)
+    if stood in UNTOLD:
+        return after
+    if seen in UNTOLD:
+        enough = after.untold_run >= needed or (urgent and seen == "unmeasured")
+        return msgspec.structs.replace(after, assessability=seen if enough else None)
+    return msgspec.structs.replace(after, assessability=None)
 
 
-def _recovered(
-    stood: Assessability | None, after: Memory, seen: Observation, clear_after: int
-) -> bool:
-    if seen == "gone":
-        return True
-    if stood in ("permanent", "window"):
-        return seen != stood
-    if stood == "unmeasured":
-        return after.decided_run >= clear_after
-    return seen in JUDGED
+def _settled(after: Memory, assessability: Assessability | None) -> Memory:
+    return msgspec.structs.replace(after, assessability=assessability, untold_run=0)
 
 
-def _decided_run(prior: Memory, seen: Observation) -> int:
-    """Count windows in a row whose signal had a value, inconclusive ones included."""
-    return prior.decided_run + 1 if seen in JUDGED or seen == "inconclusive" else 0
+def _judged_run(prior: Memory, seen: Observation) -> int:
+    awaited = prior.untold_run > 0 or prior.assessability in UNTOLD
+    if seen in JUDGED or (seen == "gone" and awaited):
+        return prior.judged_run + 1
+    return 0 if seen in UNTOLD else prior.judged_run
 
 
-def _inconclusive_run(prior: Memory, seen: Observation, longest: bool) -> int:
-    """Count undecided longest windows; a window without a value neither adds nor ends the run."""
+def _untold_run(prior: Memory, seen: Observation, longest: bool) -> int:
     if seen in JUDGED:
         return 0
-    return prior.inconclusive_run + (1 if seen == "inconclusive" and longest else 0)
+    return prior.untold_run + (1 if seen in UNTOLD and longest else 0)
 
 
 def _escaped(model_version: str) -> str:

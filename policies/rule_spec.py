@@ -126,6 +126,8 @@ class Escalation(Part):
 class Defaults(Part):
     """What holds for each rule that does not say otherwise.
 
+    After `inconclusive_after` longest windows in a row in which a rule cannot tell (undecided, or
+    too few observations) that is a ticket, and after as many in which it can the ticket closes.
     `shorter` and `at_once` go with `persistence`: a rule with its own has neither.
     """
 

@@ -29,6 +29,11 @@ def subject_kind(subject: Subject) -> str:
     return _KINDS.get(frozenset(subject), "other")
 
 
+def group_of(subject: Subject) -> Subject:
+    """Return the group of a pair without the one it is compared with; any other subject itself."""
+    return {name: of for name, of in subject.items() if name != "against"}
+
+
 def subject_from(text: str) -> Subject:
     """Return the subject whose sorted-key JSON is `text`."""
     subject: Subject = json.loads(text)

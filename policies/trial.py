@@ -34,7 +34,7 @@ from policies.nearest import did_you_mean
 from policies.part import Maturity, Number, Oversight, Part, RuleId, SignalName, Text
 from policies.read_file import read_model_and_lines
 from policies.select import choose
-from policies.subjects import KnownSignals
+from policies.subjects import KnownSignals, group_of
 from policies.yaml_lines import Document
 
 Value = TypeVar("Value")
@@ -277,7 +277,9 @@ def _differences(
             why = f" ({_limits(verdict)})" if name == "state" else ""
             yield f"{_title(verdict)}: {name}: expected {wanted}, got {found}{why}"
     if expected.finding is not None:
-        kinds = standing.get((verdict.rule, subject_text(verdict.subject)), set()) or {"none"}
+        stands = (subject_text(of) for of in (verdict.subject, group_of(verdict.subject)))
+        kinds = set[Standing]().union(*(standing.get((verdict.rule, of), ()) for of in stands))
+        kinds = kinds or {"none"}
         if expected.finding not in kinds:
             found = " and ".join(sorted(kinds))
             rule = policy.rule(verdict.rule)
@@ -285,6 +287,8 @@ def _differences(
             if rule is not None:
                 k, m = rule.persistence
                 how = f" (raised by {k} of {m} windows, cleared by {rule.clear_after})"
+                if expected.finding in ("not_assessable", "inconclusive"):
+                    how = f" (raised and cleared by {rule.inconclusive_after} windows in a row)"
             title = _title(verdict)
             yield f"{title}: finding: expected {expected.finding}, got {found}{how}"
 

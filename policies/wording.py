@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from policies.effective import Policy, Rule
+from policies.judge import INCONCLUSIVE
 from policies.model import PRINCIPLES, Severity, State, Subject, Threshold, Window, rfc3339
 from policies.part import after_words
 from policies.subjects import subject_kind
@@ -158,33 +159,54 @@ def _interval(part: Part) -> str:
 def _likely_cause(head: Part, rule: Rule | None) -> str:
     if rule is None:
         return "the agent or the source lost, skipped or did not receive part of the stream"
-    if _is_young(head):
-        return "the rule compares with earlier windows, and there are too few of them yet"
-    if head.kind == "not_assessable":
-        return "too little usable data for this rule in the window"
-    if head.kind == "inconclusive":
-        return "too few observations to tell on which side of the limit the value is"
-    return rule.likely_cause
+    if head.kind in ("breach", "warn"):
+        return rule.likely_cause
+    return _CAUSES[_lack(head)]
 
 
 def _action(head: Part, rule: Rule | None) -> str:
     if rule is None:
         return "look at coverage in the report and at the agent's log, and restore the stream"
-    if _is_young(head):
-        return (
-            "none while the system is new: it ends by itself; later, find out why earlier windows "
-            "had no usable events"
-        )
-    if head.kind in ("not_assessable", "inconclusive"):
-        return (
-            "find out why values are few; if that is normal for this system, judge it over a "
-            "longer window"
-        )
-    return rule.action
+    if head.kind in ("breach", "warn"):
+        return rule.action
+    return _REMEDIES[_lack(head)].replace("$LENGTH", head.window.length)
 
 
-def _is_young(head: Part) -> bool:
-    return head.kind == "not_assessable" and (head.reason or "").endswith("earlier windows")
+Lack = Literal["history", "labels", "values", "certainty"]
+
+_CAUSES: dict[Lack, str] = {
+    "history": "the rule compares with earlier windows, and there are too few of them yet",
+    "labels": "the labels of this system do not come, or come later than time.label_horizon",
+    "values": "too little usable data for this rule in the window",
+    "certainty": "too few observations to tell on which side of the limit the value is",
+}
+
+_REMEDIES: dict[Lack, str] = {
+    "history": "find out why earlier windows had no usable events",
+    "labels": (
+        "look at what delivers the labels; if they are late, set a longer time.label_horizon, and "
+        "if there are never more, a lower min_label_coverage"
+    ),
+    "values": (
+        "find out why values are few; if that is normal for this system, judge it over a longer "
+        "window (add one to windows; the longest is $LENGTH now) or accept wider intervals by a "
+        "lower minimum (min_group_n, min_drift_n or min_performance_n)"
+    ),
+    "certainty": (
+        "find out whether observations have become fewer; if so many are normal for this system, "
+        "judge it over a longer window (add one to windows; the longest is $LENGTH now)"
+    ),
+}
+"""Why a rule cannot tell, and what people can do about each; `$LENGTH` is the longest window."""
+
+
+def _lack(head: Part) -> Lack:
+    reason = head.reason or ""
+    if reason.endswith("earlier windows"):
+        return "history"
+    if reason.startswith("label_coverage"):
+        return "labels"
+    return "certainty" if reason == INCONCLUSIVE else "values"
 
 
 def _principle(rule: Rule | None) -> str:

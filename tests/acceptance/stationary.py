@@ -30,7 +30,7 @@ from policies.alerts import Cause, Judged, alerts
 from policies.effective import Policy
 from policies.engine import Finding, evaluate
 from policies.memory import Memory
-from policies.model import Alert
+from policies.model import Alert, subject_text
 
 DAY = 86_400
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -43,6 +43,7 @@ CATEGORIES: dict[str, tuple[float, ...]] = {
 }
 NUMERIC = ("age", "amount", "income", "months")
 GROUPS: dict[str, tuple[float, ...]] = {"gender": (0.52, 0.48), "race": (0.6, 0.22, 0.14, 0.04)}
+LARGE_GROUPS: dict[str, tuple[float, ...]] = {"gender": (0.52, 0.48), "race": (0.4, 0.35, 0.25)}
 
 SCHEMA = EventSchema(
     id="id",
@@ -61,11 +62,17 @@ SCHEMA = EventSchema(
 
 @dataclass(frozen=True)
 class World:
-    """A population and how much of it comes: `approved` is the share of favourable decisions."""
+    """A population and how much of it comes: `approved` is the share of favourable decisions.
+
+    `past` events of it are the reference.
+    """
 
     events_a_day: int
     approved: float
     seed: int
+    past: int = 10_000
+    groups: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: GROUPS)
+    lengths: tuple[str, ...] = LENGTHS
 
 
 @dataclass(frozen=True)
@@ -81,36 +88,44 @@ class Look:
 
 @dataclass
 class Told:
-    """What comes of a run, by rule, kind and severity.
+    """What comes of a run.
 
     `findings`: what the engine raised as beyond a limit, also where nobody is alerted (`info`).
-    `raised`: the alerts, among them those which say that something cannot be told.
+    `untold`: by rule and subject, how often it raised that it cannot tell, where that calls
+    somebody.  `raised`: the alerts, by rule, attribute and severity.  `advice`: what people were
+    told to do.
     """
 
     findings: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    untold: Counter[tuple[str, str]] = field(default_factory=Counter)
     raised: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    advice: set[str] = field(default_factory=set)
 
     def find(self, finding: Finding) -> None:
-        """Count a finding that something is wrong."""
+        """Count a finding that is raised."""
+        verdict = finding.verdict
         if finding.action == "raise" and finding.kind in ("warn", "breach"):
-            self.findings[finding.verdict.rule, finding.kind, finding.severity] += 1
+            self.findings[verdict.rule, finding.kind, finding.severity] += 1
+        elif finding.action == "raise" and finding.severity != "info":
+            self.untold[verdict.rule, subject_text(verdict.subject)] += 1
 
     def add(self, alert: Alert) -> None:
         """Count an alert that was raised."""
         labels = alert.labels
         if alert.change == "raised":
-            self.raised[labels["rule"], alert.annotations["state"], labels["severity"]] += 1
+            self.raised[labels["rule"], labels["attribute"], labels["severity"]] += 1
+            self.advice.add(alert.annotations["recommended_action"])
 
 
 def looked_at(world: World, days: int) -> list[Look]:
-    """Return the windows of `days` days, in the order in which they are judged."""
+    """Return the windows that end within `days` days, in the order in which they are judged."""
     rng = np.random.default_rng(world.seed)
-    past = _batch(world, rng, START - 30 * DAY, 30 * max(world.events_a_day, 1_000) // 10, 0)
+    past = _batch(world, rng, START - 30 * DAY, world.past, 0)
     reference = build([past], SCHEMA, favourable=("1",))
     plan = Plan(
         system="loans",
         time=TimeSettings(),
-        lengths=LENGTHS,
+        lengths=world.lengths,
         schema=SCHEMA,
         layout=build_layout(SCHEMA, reference, favourable=("1",)),
         reference=reference,
@@ -137,7 +152,12 @@ def looked_at(world: World, days: int) -> list[Look]:
             take(plan, state, batch, batch.event_time[-1] / 1_000_000)
             offset += batch.n
         finish(plan, state, START + days * DAY)
-    return seen
+    return within(seen, days)
+
+
+def within(looks: Sequence[Look], days: int) -> list[Look]:
+    """Return the windows that are over after `days` days."""
+    return [look for look in looks if look.end <= START + days * DAY]
 
 
 def judged_by(policy: Policy, looks: Sequence[Look]) -> Told:
@@ -202,7 +222,7 @@ def _batch(
             "months": rng.integers(6, 61, n).astype(np.float64),
             **{name: _drawn(rng, shares, n, name) for name, shares in CATEGORIES.items()},
         },
-        audit={name: _drawn(rng, shares, n, name) for name, shares in GROUPS.items()},
+        audit={name: _drawn(rng, shares, n, name) for name, shares in world.groups.items()},
     )
 
 

@@ -16,7 +16,7 @@ from agent.clock import FrozenClock
 from agent.config.load import load
 from policies.effective import Policy
 from policies.engine import evaluate
-from tests.acceptance.stationary import CATEGORIES, DAY, GROUPS, START, Look, World
+from tests.acceptance.stationary import CATEGORIES, DAY, GROUPS, START, Look, World, within
 
 CONFIG = """\
 systems:
@@ -57,7 +57,7 @@ systems:
     reference: {data: past.csv}
     time: {label_horizon: 1d}
     min_performance_n: 100
-    windows: [12h, 1d]
+    windows: [$LENGTHS]
 policies: {packs: [asean-guide]}
 collectors:
   - {type: file, path: now.csv}
@@ -74,12 +74,12 @@ NAMES = (
 
 
 def looked_at_in_full(world: World, days: int, folder: Path) -> list[Look]:
-    """Return the windows of `days` days, labels and optional fields included."""
+    """Return the windows that end within `days` days, labels and optional fields included."""
     rng = np.random.default_rng(world.seed)
-    reference = 10 * max(world.events_a_day, 1_000)
-    _write(folder / "past.csv", world, rng, START - 30 * DAY, 30, reference)
+    _write(folder / "past.csv", world, rng, START - 30 * DAY, 30, world.past)
     _write(folder / "now.csv", world, rng, START, days, int(rng.poisson(days * world.events_a_day)))
-    (folder / "pantau.yaml").write_text(CONFIG, encoding="utf-8")
+    text = CONFIG.replace("$LENGTHS", ", ".join(world.lengths))
+    (folder / "pantau.yaml").write_text(text, encoding="utf-8")
     config = load(folder / "pantau.yaml")
     seen: list[Look] = []
 
@@ -92,7 +92,7 @@ def looked_at_in_full(world: World, days: int, folder: Path) -> list[Look]:
         patch.setattr(agent.report, "evaluate", remember)
         clock = FrozenClock(START + days * DAY)
         replay(config, config.systems[0], folder / "now.csv", lambda report: None, clock=clock)
-    return seen
+    return within(seen, days)
 
 
 def _write(
@@ -130,7 +130,7 @@ def _write(
         "income": _text(rng.lognormal(8, 0.8, n)),
         "months": rng.integers(6, 61, n).astype(str),
     }
-    for name, shares in (*CATEGORIES.items(), *GROUPS.items()):
+    for name, shares in (*CATEGORIES.items(), *world.groups.items()):
         columns[name] = [f"{name}{i}" for i in rng.choice(len(shares), n, p=shares)]
     rows = zip(*(columns[name] for name in NAMES), strict=True)
     text = "\n".join([",".join(NAMES), *(",".join(row) for row in rows)])

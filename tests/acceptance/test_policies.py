@@ -123,8 +123,18 @@ def test_a_small_group_is_said_to_be_too_small_beside_the_page_for_a_large_one()
     bank = Bank()
     hispanic = {"attribute": "race", "group": "hispanic", "against": "white"}
     small = unmeasured(PARITY, hispanic, "insufficient_data", "74 of 100 rows", n=74, method="m")
-    assert bank.day(parity(-0.35, -0.17), small) == ["raised page FA-1", "raised ticket FA-1"]
+    assert bank.day(parity(-0.35, -0.17), small) == ["raised page FA-1"]
     assert bank.state("FA-1", hispanic) == "not_assessable"
+    assert bank.day(parity(-0.35, -0.17), small) == ["updated page FA-1", "raised ticket FA-1"]
+
+
+def test_a_group_that_is_always_too_small_is_told_of_once_after_a_week() -> None:
+    bank = Bank()
+    hispanic = {"attribute": "race", "group": "hispanic", "against": "white"}
+    small = unmeasured(PARITY, hispanic, "insufficient_data", "74 of 100 rows", n=74, method="m")
+    told = [bank.day(parity(-0.02, 0.03), small) for _ in range(30)]
+    assert [i for i, day in enumerate(told) if "raised ticket FA-1" in day] == [6]
+    assert bank.open == ["ticket FA-1"]
 
 
 def test_drift_of_twenty_features_is_one_ticket_and_never_a_page() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from policies.alerts import LABELS, Cause, Judged, alerts, cause_key, retire
-from policies.model import Alert, Coverage, Threshold, Window, rfc3339
+from policies.model import Alert, Coverage, Signal, Threshold, Window, rfc3339
 from tests.unit.policies.samples import (
     BREACH,
     DAY,
@@ -89,13 +91,16 @@ def test_the_worst_of_a_lower_limit_is_the_smallest() -> None:
 
 
 def test_a_breach_and_a_gap_in_knowledge_are_two_causes() -> None:
-    sent = Watch(fairness_rule()).alert(0, gap(-0.3, -0.2), without(HISPANIC))
+    watch = Watch(fairness_rule())
+    assert _changes(watch.alert(0, gap(-0.3, -0.2))) == [("raised", "PantauBreach", "page")]
+    sent = watch.alert(1, gap(-0.3, -0.2), without(HISPANIC))
     assert _changes(sent) == [
-        ("raised", "PantauBreach", "page"),
+        ("updated", "PantauBreach", "page"),
         ("raised", "PantauNotAssessable", "ticket"),
     ]
-    assert "race (hispanic against white)" in sent[1].annotations["description"]
+    assert "race (hispanic)" in sent[1].annotations["description"]
     assert "74 of 100 rows" in sent[1].annotations["reason"]
+    assert sent[1].annotations["n"] == "74"
 
 
 def test_a_standing_alert_is_updated_when_its_numbers_change_and_silent_when_not() -> None:
@@ -170,21 +175,67 @@ def test_an_incomplete_window_is_not_older_than_itself_where_a_rule_was_never_as
     watch = Watch(fairness_rule())
     watch.alert(0, without(RACE))
     lost = Coverage(events=5, complete=False, incomplete_because="state_lost")
-    first, *_ = [a for a in watch.alert(1, without(RACE), coverage=lost) if a.change == "raised"]
+    (first,) = [a for a in watch.alert(1, without(RACE), coverage=lost) if a.change == "raised"]
     assert first.annotations["since"] == rfc3339(day(1).start)
     (again,) = watch.alert(2, without(RACE), coverage=lost)
     assert again.annotations["since"] == rfc3339(day(1).start)
 
 
-def test_what_an_incomplete_window_takes_over_does_not_read_as_assessable_again() -> None:
+def test_an_incomplete_window_neither_closes_a_standing_ticket_nor_takes_over_its_words() -> None:
     watch = Watch(fairness_rule())
-    watch.alert(0, without(RACE))
+    (ticket,) = [a for i in range(7) for a in watch.alert(i, without(RACE))]
     lost = Coverage(events=5, complete=False, incomplete_because="state_lost")
-    told = {a.change: a for a in watch.alert(1, without(RACE), coverage=lost)}
-    assert told["raised"].labels["rule"] == "coverage"
-    assert "now part of the alert coverage" in told["closed"].annotations["resolution"]
-    (closed,) = [a for a in watch.alert(2, gap(0, 0)) if a.change == "closed"]
-    assert closed.annotations["resolution"] == "assessable again"
+    (coverage,) = watch.alert(7, without(RACE), coverage=lost)
+    assert (coverage.change, coverage.labels["rule"]) == ("raised", "coverage")
+    changed = {a.change: a for a in watch.alert(8, without(RACE))}
+    assert changed["closed"].labels == coverage.labels
+    assert changed["closed"].annotations["resolution"] == "assessable again"
+    assert changed["updated"].labels == ticket.labels
+    assert "74 of 100 rows" in changed["updated"].annotations["reason"]
+
+
+def test_a_group_that_a_window_does_not_speak_of_leaves_the_words_of_its_ticket() -> None:
+    watch = Watch(fairness_rule())
+    for i in range(7):
+        watch.alert(i, gap(0, 0), without(HISPANIC))
+    assert watch.alert(7, gap(0, 0)) == []
+    (cause,) = watch.standing.values()
+    assert "74 of 100 rows" in cause.alert.annotations["reason"]
+
+
+def test_a_ticket_closes_as_assessable_only_when_it_is() -> None:
+    def ended(how: Callable[[Watch], list[Alert]]) -> str:
+        watch = Watch(fairness_rule())
+        for i in range(7):
+            watch.alert(i, without(RACE))
+        (closed,) = [a for a in how(watch) if a.change == "closed"]
+        return closed.annotations["resolution"]
+
+    def judged(watch: Watch) -> list[Alert]:
+        return [a for i in range(7, 14) for a in watch.alert(i, gap(0, 0))]
+
+    assert ended(judged) == "assessable again"
+    lasting = ended(lambda watch: watch.alert(7, without(RACE, "no_reference", "none")))
+    assert lasting == "no longer awaited in windows of 1d: no_reference: none"
+    longer = ended(lambda watch: watch.alert(7, without(RACE), longest=False))
+    assert longer == "no longer awaited in windows of 1d: insufficient_data: 74 of 100 rows"
+
+
+def test_a_ticket_says_what_to_do_about_its_own_lack() -> None:
+    def remedy(*signals: Signal) -> str:
+        watch = Watch(fairness_rule())
+        (ticket,) = [a for i in range(7) for a in watch.alert(i, *signals)]
+        assert ticket.annotations["recommended_action"] in ticket.annotations["description"]
+        return ticket.annotations["recommended_action"]
+
+    few = remedy(without(RACE))
+    assert "longer window" in few
+    assert "longest is 1d" in few
+    assert "min_group_n" in few
+    undecided = remedy(gap(-0.2, 0.04))
+    assert "longer window" in undecided
+    assert "min_group_n" not in undecided
+    assert "earlier windows" in remedy(without(RACE, reason="fewer than 3 earlier windows"))
 
 
 def test_two_lengths_are_one_alert_that_stays_until_both_are_clear() -> None:
@@ -220,13 +271,6 @@ def test_values_that_are_not_published_at_this_length_are_not_in_the_alert() -> 
     assert "its value is not published at this length" in text
     for secret in ("0.377", "0.211", "0.294", "139", "74"):
         assert secret not in text
-
-
-def test_a_rule_that_only_lacks_history_says_so_and_that_it_ends_by_itself() -> None:
-    young = "insufficient_data: fewer than 3 earlier windows"
-    alert = Watch(fairness_rule()).alert(0, gap(-0.3, -0.2), without(HISPANIC, reason=young))[1]
-    assert "too few of them yet" in alert.annotations["likely_cause"]
-    assert "ends by itself" in alert.annotations["recommended_action"]
 
 
 def test_undecided_for_long_is_a_ticket_with_its_interval() -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from policies.memory import Memory, memory_key, subjects_by_rule
-from policies.model import Signal, Window
+from policies.model import Coverage, Signal, Window, subject_text
 from tests.unit.policies.samples import (
     BREACH,
     DAY,
@@ -86,19 +86,91 @@ def test_what_cannot_be_judged_clears_nothing_and_interrupts_a_run_of_ok(gap: st
     assert all("keep breach" in window for window in story[1:])
 
 
-def test_missing_values_raise_and_clear_beside_a_standing_breach() -> None:
-    assert _story("B-BB") == [
-        ["raise breach"],
-        ["keep breach", "raise not_assessable"],
+def test_missing_values_are_told_at_once_beside_a_standing_breach() -> None:
+    story = _story("B-BBB", inconclusive_after=3)
+    assert story[:2] == [["raise breach"], ["keep breach", "raise not_assessable"]]
+    assert story[3:] == [
         ["keep breach", "keep not_assessable"],
         ["clear not_assessable", "keep breach"],
     ]
 
 
-def test_inconclusive_is_a_ticket_after_seven_windows_and_ends_with_a_decision() -> None:
-    story = _story("?" * 8 + "O")
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        ("???????", "inconclusive"),
+        ("-------", "not_assessable"),
+        ("?-?-?-?", "inconclusive"),
+        ("-?-?-?-", "not_assessable"),
+    ],
+)
+def test_what_cannot_be_told_is_a_ticket_after_seven_windows_whatever_the_reasons(
+    seen: str, kind: str
+) -> None:
+    story = _story(seen + "O-?" + "O" * 7)
     assert story[:6] == [[]] * 6
-    assert story[6:] == [["raise inconclusive"], ["keep inconclusive"], ["clear inconclusive"]]
+    assert story[6] == [f"raise {kind}"]
+    assert story[7:16] == [[f"keep {kind}"]] * 9
+    assert story[16:] == [[f"clear {kind}"]]
+
+
+def test_a_value_that_hovers_about_the_fewest_that_are_needed_calls_nobody() -> None:
+    assert _story("O--O---O------O" * 6) == [[]] * 90
+
+
+def test_after_a_ticket_the_count_begins_anew() -> None:
+    story = _story("-------OOOOOOO------", inconclusive_after=7)
+    assert [i for i, told in enumerate(story) if "raise not_assessable" in told] == [6]
+
+
+def test_an_incomplete_window_neither_counts_nor_starts_the_count_again() -> None:
+    watch = Watch(rule(inconclusive_after=3))
+    lost = Coverage(events=5, complete=False, incomplete_because="state_lost")
+    first, second = (watch.judge(i, _signal("-")) for i in range(2))
+    assert (told(first), told(second)) == ([], [])
+    assert {f.scope for f in watch.judge(2, _signal("-"), coverage=lost).findings} == {"window"}
+    third = watch.judge(3, _signal("-"))
+    assert [(f.action, f.scope) for f in third.findings] == [("clear", "window"), ("raise", "rule")]
+    broken = watch.judge(4, _signal("-"), coverage=lost)
+    assert {(f.action, f.scope) for f in broken.findings} == {("keep", "rule"), ("raise", "window")}
+
+
+def test_an_incomplete_window_is_told_at_once_whatever_the_persistence() -> None:
+    watch = Watch(rule(persistence=(2, 3), shorter=(3, 3)))
+    lost = Coverage(events=5, complete=False, incomplete_because="state_lost")
+    assert told(watch.judge(0, coverage=lost)) == [("raise", "not_assessable", "ticket")]
+
+
+def test_a_window_that_is_not_the_longest_any_more_lets_go_of_its_ticket() -> None:
+    watch = Watch(rule())
+    for i in range(7):
+        watch.judge(i, _signal("-"))
+    assert told(watch.judge(7, _signal("-"), longest=False)) == [
+        ("clear", "not_assessable", "ticket")
+    ]
+
+
+@pytest.mark.parametrize("kind", ["unmeasured", "inconclusive", "window"])
+def test_what_an_earlier_build_remembered_stands_on(kind: str) -> None:
+    """Its entries have no `incomplete`, and count undecided windows alone."""
+    subject = subject_text({"feature": "income"})
+    stood = {"window_end": DAY, "state": "not_assessable", "since": 0, "recent": ["ok"]}
+    old = {**stood, "assessability": kind, "decided_run": 9, "inconclusive_run": 6}
+    watch = Watch(rule())
+    watch.memory[memory_key("DR-1", "v1", "1d", subject)] = msgspec.convert(old, Memory)
+    found = watch.judge(1, _signal("O"))
+    if kind == "window":
+        assert [(f.action, f.scope) for f in found.findings] == [("clear", "window")]
+    else:
+        assert [(f.action, f.scope) for f in found.findings] == [("keep", "rule")]
+
+
+def test_the_count_of_an_earlier_build_goes_on() -> None:
+    watch = Watch(rule())
+    old = {"window_end": DAY, "state": "not_assessable", "since": 0, "inconclusive_run": 6}
+    key = memory_key("DR-1", "v1", "1d", subject_text({"feature": "income"}))
+    watch.memory[key] = msgspec.convert(old, Memory)
+    assert told(watch.judge(1, _signal("?"))) == [("raise", "inconclusive", "ticket")]
 
 
 def test_a_decision_starts_the_count_of_inconclusive_windows_again() -> None:
