@@ -92,6 +92,7 @@ def test_a_group_too_small_to_judge_does_not_hide_behind_an_ok() -> None:
         ("FA-1", HISPANIC, "not_assessable", "insufficient_data: 74 of 100 rows"),
         ("FA-1", RACE, "ok", None),
     ]
+    assert [v.severity for v in found.verdicts] == ["ticket", "info"]
 
 
 def test_a_pair_that_can_be_judged_is_spoken_for_by_the_worst_pair() -> None:
