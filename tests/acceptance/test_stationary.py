@@ -76,7 +76,7 @@ def test_nor_do_labels_reviews_and_complaints_that_do_not_change_under_any_pack(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_with_too_few_people_a_rule_says_once_that_it_cannot_tell_and_what_to_do() -> None:
     looks = looked_at(SMALL, DAYS)
     assert _days(looks) == DAYS
@@ -85,7 +85,7 @@ def test_with_too_few_people_a_rule_says_once_that_it_cannot_tell_and_what_to_do
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_with_too_few_labels_too_and_under_any_pack(tmp_path: Path) -> None:
     looks = looked_at_in_full(SMALL_IN_FULL, DAYS, tmp_path)
     assert _days(looks) == DAYS
