@@ -18,6 +18,10 @@ from exporters.audit.wal import segments
 MARK = "unsettled"
 
 
+class Unreadable(Exception):
+    """Records that are to be taken over cannot be read now."""
+
+
 def leave(at: Place, epoch: str, first: int) -> None:
     """Note durably that records of `epoch` from number `first` on have to be taken over."""
     folder = at.wal / epoch
@@ -40,13 +44,16 @@ def left_over(at: Place, epoch: str) -> Iterator[tuple[types.Envelope, bytes]]:
     """Yield the records of `epoch` to be taken over, in order.
 
     What the log says of itself (heartbeats, resumptions, gaps) belongs to its epoch and stays.
+    Raises `Unreadable`.
     """
-    with suppress(OSError, ValueError):
+    try:
         first = int((at.wal / epoch / MARK).read_bytes())
         for envelope, payload in _whole_records(at.wal / epoch, first):
             name = types.record_name(envelope.type)
             if envelope.seq >= first and not name.startswith("log.") and name != "heartbeat":
                 yield envelope, payload
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"epoch {epoch}: {error}") from error
 
 
 def ids(at: Place, epoch: str) -> set[str]:

@@ -117,26 +117,38 @@ class LogWriter:
             self._append(batch)
 
     def take_over(self) -> int:
-        """Write again what could not get into the tree of an earlier epoch; return how many."""
-        log, taken = self.opened(), 0
+        """Write again what could not get into the tree of an earlier epoch; return how many.
+
+        What cannot be read is left for the next time that the log is opened.
+        """
+        taken = 0
         for epoch in salvage.unsettled(self._at):
-            if epoch == log.epoch:
+            if epoch == self.opened().epoch:
                 continue
-            known = salvage.ids(self._at, log.epoch)
-            batch = Batch()
-            for envelope, payload in salvage.left_over(self._at, epoch):
-                if envelope.id in known or envelope.id in batch.ids:
-                    continue
-                moved = self._moved(payload, log.wal.size + len(batch.payloads))
-                self._put(batch, moved, envelope.id)
-                batch.drafts.append(_told_before(envelope))
-                taken += 1
-                if batch.size >= BATCH_BYTES:
-                    self._append(batch)
-                    known |= batch.ids
-                    batch = Batch()
-            self._append(batch)
-            salvage.settle(self._at, epoch)
+            try:
+                taken += self._take_over(epoch)
+            except salvage.Unreadable as error:
+                _log.error("audit_records_not_taken_over", problem=clean_text(str(error)))
+            else:
+                salvage.settle(self._at, epoch)
+        return taken
+
+    def _take_over(self, epoch: str) -> int:
+        log, taken = self.opened(), 0
+        known = salvage.ids(self._at, log.epoch)
+        batch = Batch()
+        for envelope, payload in salvage.left_over(self._at, epoch):
+            if envelope.id in known or envelope.id in batch.ids:
+                continue
+            moved = self._moved(payload, log.wal.size + len(batch.payloads))
+            self._put(batch, moved, envelope.id)
+            batch.drafts.append(_told_before(envelope))
+            taken += 1
+            if batch.size >= BATCH_BYTES:
+                self._append(batch)
+                known |= batch.ids
+                batch = Batch()
+        self._append(batch)
         return taken
 
     def seal_last(self, draft: Draft, origin: str, seq: int) -> bytes:

@@ -301,6 +301,37 @@ def test_records_are_taken_over_once_though_it_is_killed_in_between(
     assert names(records).count("window.signals") == 2
 
 
+def test_records_that_cannot_be_read_are_taken_over_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage begins a new epoch, and then the disk fails once where the old one is read."""
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    publish(exporter)
+    exporter.export(number(usual_items()))
+    kill(exporter)
+    (log / "tile/0/000.p/1").unlink()
+    with monkeypatch.context() as patch:
+        read = salvage.scan
+        failing = iter([OSError(errno.EIO, "io")])
+
+        def scan(file: Any, end: int) -> Any:
+            first, *others = read(file, end)
+            yield first
+            for error in failing if "state/wal" in file.name else ():
+                raise error
+            yield from others
+
+        patch.setattr(salvage, "ids", lambda *_: set())
+        patch.setattr(salvage, "scan", scan)
+        started(tmp_path, hands, "boot-2").stop(1.0)
+    assert "window.signals" not in names(require_whole(log))
+    started(tmp_path, hands, "boot-3").stop(1.0)
+    assert names(require_whole(log)).count("window.signals") == 2
+    started(tmp_path, hands, "boot-4").stop(1.0)
+    assert names(require_whole(log)).count("window.signals") == 2
+
+
 # Room.
 
 
