@@ -70,6 +70,10 @@ format: $(DEV) ## Let ruff mend style and format
 bench: $(DEV) ## Measure speed and memory beside the peers; writes docs/performance.md
 	$(BIN)/python -m benchmarks.run
 
+.PHONY: bench-audit
+bench-audit: $(DEV) ## Measure the audit log beside SQLite and plain fsync; writes docs/audit.md
+	$(BIN)/python -m benchmarks.audit
+
 .PHONY: setup
 setup: $(DEV) ## Install what developers need into .venv
 

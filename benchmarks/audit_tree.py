@@ -28,6 +28,8 @@ BATCHES = (1, 10, 100, 1000)
 ROUNDS = 200
 SETTLED = 220_000
 """Records after which the memory of a growing log is full: it holds the ids of 200,000."""
+FLAT_MIB = 16.0
+"""How much the memory of a writer may differ after that and still be called flat."""
 BEAT = Draft(
     name="heartbeat",
     id=None,
@@ -151,10 +153,14 @@ def grow(base: Path, records: int) -> None:
             settled = least = most = resident()
         elif done > SETTLED:
             least, most = min(least, resident()), max(most, resident())
-    print(
-        f"from {SETTLED:,} to {records:,} records between {least - settled:+.1f} and "
-        f"{most - settled:+.1f} MiB"
-    )
+    if records > 2 * SETTLED:
+        flat = "REACHED" if most - settled <= FLAT_MIB else "MISSED"
+        print(
+            f"from {SETTLED:,} to {records:,} records between {least - settled:+.1f} and "
+            f"{most - settled:+.1f} MiB: flat within {FLAT_MIB:.0f} MiB {flat}"
+        )
+    else:
+        print(f"too few records to tell whether memory is flat: {2 * SETTLED:,} are needed")
     exporter.stop(60.0)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     size = sum(p.stat().st_size for p in (base / "audit").rglob("*") if p.is_file()) / 2**20

@@ -31,14 +31,14 @@ def machine_table(machine: Mapping[str, str]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in machine.items())])
 
 
-def write(path: Path, measured: str) -> None:
+def write(path: Path, measured: str, begin: str = BEGIN, end: str = END) -> None:
     """Replace what stands between the markers; raise ValueError if they are missing."""
     text = path.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{path}: the markers {BEGIN!r} and {END!r} are missing")
-    path.write_text(f"{head}{BEGIN}\n\n{measured}\n\n{END}{tail}", encoding="utf-8")
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{path}: the markers {begin!r} and {end!r} are missing")
+    path.write_text(f"{head}{begin}\n\n{measured}\n\n{end}{tail}", encoding="utf-8")
 
 
 def _memory(result: Result) -> str:

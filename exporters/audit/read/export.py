@@ -6,6 +6,7 @@ that agree with the signed tree only: a log that does not is not exported.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -70,6 +71,10 @@ def export(
     Raises what `rows` raises, and OSError.
     """
     newest = find_epochs(Folder(directory), Findings())[-1:]
+    output = output.resolve()
+    if output.exists() and not output.is_file():
+        # A file put in the place of a device would take it away from everybody.
+        raise FileExistsError(errno.EEXIST, "it is there, and no file: give another name", output)
     partial = output.with_name(f".{output.name}.part")
     try:
         count = write(rows(directory, advance), partial)

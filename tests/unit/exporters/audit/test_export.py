@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,18 @@ def test_a_damaged_log_is_not_exported(lab: Lab, capsys: pytest.CaptureFixture[s
     assert "is damaged, so nothing is exported" in capsys.readouterr().err
     assert not output.exists()
     assert not list(lab.base.glob(".out*"))
+
+
+def test_what_is_no_file_stays_what_it_is(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """As root, a file would take the place of a device."""
+    pipe = lab.base / "pipe"
+    os.mkfifo(pipe)
+    (lab.base / "link").symlink_to(pipe)
+    for name in ("pipe", "link"):
+        output = str(lab.base / name)
+        assert main(["audit", "export", str(lab.log), "--format", "jsonl", "-o", output]) == 3
+        assert "pipe: it is there, and no file" in capsys.readouterr().err
+    assert pipe.is_fifo()
 
 
 def test_an_export_is_recorded_by_the_agent(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporters.audit import place, salvage, signer, writer
+from exporters.audit import frames, place, salvage, signer, writer
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import note
 from exporters.audit.read.evidence import Evidence, read_key
@@ -312,7 +312,7 @@ def test_records_that_cannot_be_read_are_taken_over_at_the_next_start(
     kill(exporter)
     (log / "tile/0/000.p/1").unlink()
     with monkeypatch.context() as patch:
-        read = salvage.scan
+        read = frames.scan
         failing = iter([OSError(errno.EIO, "io")])
 
         def scan(file: Any, end: int) -> Any:
