@@ -39,6 +39,8 @@ FOLDER = "incidents"
 MAX_FILE = 65_536
 MAX_WORDS = 500
 """Most characters of who said something, or of a reason."""
+EARLIER_NAMED = 20
+"""Most earlier statements of a moment that a record names, the newest; the file has all of them."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KIND = "incident"
 
@@ -57,10 +59,12 @@ def check(incident: Incident) -> Incident:
         hint = did_you_mean(incident.event, EVENTS)
         raise IncidentError(f"{incident.event!r} is no kind of event{hint}")
     ended = [text for one in incident.ended.values() for text in (one.by, one.reason)]
+    ended += [one.by for one in incident.earlier]
     said = (*incident.by.values(), incident.closed_by or "", incident.reason or "", *ended)
     if any(len(text) > MAX_WORDS for text in said):
         raise IncidentError(f"a name or reason is longer than {MAX_WORDS} characters")
-    strange = sorted(set(incident.moments) - set(MOMENTS))
+    named = {*incident.moments, *(one.moment for one in incident.earlier)}
+    strange = sorted(named - set(MOMENTS))
     if strange:
         raise IncidentError(f"{strange[0]!r} is no moment{did_you_mean(strange[0], MOMENTS)}")
     return incident
@@ -100,6 +104,24 @@ def read_all(folder: Path) -> tuple[list[Incident], list[str]]:
     return found, problems
 
 
+def encoded(incident: Incident) -> bytes:
+    """Return an incident as it stands in its file; raises `IncidentError` if it is too large."""
+    body = msgspec.json.encode(incident)
+    if len(body) > MAX_FILE:
+        raise IncidentError(
+            f"the incident {incident.id} has been stated again too often: no more fits into its "
+            f"file ({MAX_FILE} bytes); close it and give what follows another id"
+        )
+    return body
+
+
+def words(text: str, option: str, what: str) -> str:
+    """Return what a human wrote; raises `IncidentError` if it is nothing, with what to write."""
+    if not text.strip():
+        raise IncidentError(f"{option}: is empty; {what}")
+    return text.strip()
+
+
 def write(file: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or nothing, durably."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +153,7 @@ class IncidentWatch:
         self._clocks = clocks
         self._metrics = metrics
         self._seen: frozenset[tuple[str, int, int]] = frozenset()
-        self._told: dict[tuple[str, str], tuple[ClockState, int | None]] = {}
+        self._told: dict[tuple[str, str], tuple[ClockState, int | None, int]] = {}
         self._open: dict[str, Incident] = {
             key: msgspec.json.decode(body, type=Incident)
             for system in clocks
@@ -202,7 +224,7 @@ class IncidentWatch:
         announced = Announced()
         for incident, one in clocks:
             key = (incident.id, one.clock.id)
-            told = (one.state, one.due)
+            told = (one.state, one.due, len(incident.former(one.clock.starts)))
             if self._told.get(key) != told:
                 self._told[key] = told
                 announced.items.append(_notice(incident, one, int(now)))
@@ -254,9 +276,15 @@ def _notice(incident: Incident, one: Ticking, now: int) -> Notice:
         for key, value in (("started", started), ("due", due), ("closed", closed), ("by", who))
         if value is not None
     }
+    former = incident.former(one.clock.starts)
+    if former:
+        data["earlier"] = [
+            {"started": rfc3339(said.at), "by": said.by} for said in former[-EARLIER_NAMED:]
+        ]
+    again = f"/{len(former)}" if former else ""
     return Notice(
         name="incident.clock",
-        id=f"incident.clock/{incident.id}/{one.clock.id}/{one.state}/{due or ''}",
+        id=f"incident.clock/{incident.id}/{one.clock.id}/{one.state}/{due or ''}{again}",
         time=now,
         system=incident.system,
         data=data,

@@ -6,7 +6,7 @@ decides whether an incident must be told, and nothing is ever sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -40,10 +40,19 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: str
 
 
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody said of a moment: when it was (epoch seconds), and who said so."""
+
+    moment: str
+    at: int
+    by: str
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What humans have said of an incident; times in epoch seconds.
 
-    `moments`: when what happened; `by`: who said so, by moment.  `closed`: when somebody ended all
+    `moments`: when what happened; `by`: who said so, by moment; `earlier`: what was said of them
+    before, oldest first.  `closed`: when somebody ended all
     clocks, for a reason (told, not notifiable, false alarm: theirs to say); `ended`: single clocks
     that were ended before, by their ids.
     """
@@ -57,6 +66,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     closed_by: str | None = None
     reason: str | None = None
     ended: dict[str, Ended] = {}
+    earlier: tuple[Statement, ...] = ()
+
+    def former(self, moment: str) -> list[Statement]:
+        """Return what was said of a moment before, oldest first."""
+        return [one for one in self.earlier if one.moment == moment]
 
 
 class Ticking(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +92,40 @@ class Ticking(msgspec.Struct, frozen=True, kw_only=True):
 def ticking(clocks: Sequence[Clock], incident: Incident, now: float) -> list[Ticking]:
     """Return the clocks that this kind of incident has, as they stand at `now`."""
     return [_one(clock, incident, now) for clock in clocks if clock.event == incident.event]
+
+
+def stated(incident: Incident, moments: Mapping[str, int], by: str) -> Incident:
+    """Return the incident with what somebody says of moments; what was said before is kept."""
+    former = tuple(
+        Statement(moment=moment, at=incident.moments[moment], by=incident.by.get(moment, ""))
+        for moment, at in moments.items()
+        if moment in incident.moments
+        and (incident.moments[moment], incident.by.get(moment)) != (at, by)
+    )
+    return msgspec.structs.replace(
+        incident,
+        moments={**incident.moments, **moments},
+        by={**incident.by, **dict.fromkeys(moments, by)},
+        earlier=incident.earlier + former,
+    )
+
+
+def out_of_order(incident: Incident) -> list[str]:
+    """Return a sentence for each moment that cannot have come when it is stated to have.
+
+    Nothing is confirmed or assessed before it was detected or known.
+    """
+    at = incident.moments
+    begun = [moment for moment in ("detected_at", "aware_at") if moment in at]
+    if not begun:
+        return []
+    first = min(begun, key=at.__getitem__)
+    return [
+        f"{moment} ({rfc3339(at[moment])}) is before {first} ({rfc3339(at[first])}), which cannot "
+        "be: state the wrong one again"
+        for moment in ("confirmed_at", "assessed_notifiable_at")
+        if moment in at and at[moment] < at[first]
+    ]
 
 
 def stage_of(one: Ticking) -> Stage | None:
@@ -162,7 +210,12 @@ def _lines(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) 
     yield ""
     yield "## What is known"
     for moment, at in sorted(incident.moments.items(), key=lambda item: item[1]):
-        yield f"- {moment}: {rfc3339(at)}, stated by {incident.by.get(moment, 'unknown')}"
+        before = "".join(
+            f"; before: {rfc3339(one.at)}, stated by {one.by}"
+            for one in reversed(incident.former(moment))
+        )
+        yield f"- {moment}: {rfc3339(at)}, stated by {incident.by.get(moment, 'unknown')}{before}"
+    yield from (f"- CHECK: {problem}" for problem in out_of_order(incident))
     yield from (f"- {fact}" for fact in facts)
     yield ""
     yield "## Clocks"

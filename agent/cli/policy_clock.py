@@ -64,7 +64,9 @@ def clock_state(
     from agent.config.load import load
     from agent.incidents import IncidentError, check, path_of, read
     from policies.clocks import Incident as Stated
+    from policies.clocks import stated
 
+    by = _who(by)
     loaded = load(config)
     chosen = choose_system(loaded, system)
     file = path_of(_folder(loaded), incident)
@@ -77,15 +79,11 @@ def clock_state(
         raise IncidentError(f"the incident {incident} is closed; give another id")
     moments = _moments(at)
     _warn_of_the_future(moments)
-    stated = Stated(
-        id=incident,
-        system=chosen.id,
-        event=event,
-        moments={**(known.moments if known else {}), **moments},
-        by={**(known.by if known else {}), **dict.fromkeys(moments, by)},
-        ended=known.ended if known else {},
-    )
-    return _keep(loaded, chosen, check(stated), file, output)
+    before = known or Stated(id=incident, system=chosen.id, event=event, moments={}, by={})
+    now = check(stated(before, moments, by))
+    result = _keep(loaded, chosen, now, file, output)
+    _tell_what_changed(before, now)
+    return result
 
 
 def clock_close(
@@ -103,10 +101,12 @@ def clock_close(
     """
     from agent.cli.systems import choose_system
     from agent.config.load import load
-    from agent.incidents import IncidentError, check, path_of, read
+    from agent.incidents import IncidentError, check, path_of, read, words
     from agent.policy_of import policy_of
     from policies.clocks import Ended
 
+    by = _who(by)
+    reason = words(reason, "--reason", "say why the clocks end, such as: told, receipt 118")
     loaded = load(config)
     file = path_of(_folder(loaded), incident)
     known = read(file)
@@ -141,6 +141,29 @@ def clock_list(
             rows += _rows(one, _ticking(policy, one))
     _print(policy, rows, output)
     return 0
+
+
+def _who(by: str) -> str:
+    from agent.incidents import words
+
+    return words(by, "--by", "name a role or a mailbox that answers for it")
+
+
+def _tell_what_changed(before: Incident, now: Incident) -> None:
+    """Say which moments were stated before, and which cannot be as they are stated."""
+    from policies.clocks import out_of_order
+    from policies.model import rfc3339
+
+    for former in now.earlier[len(before.earlier) :]:
+        moment = former.moment
+        print(
+            f"{moment} was stated before: {rfc3339(former.at)} by {former.by} -> "
+            f"{rfc3339(now.moments[moment])} by {now.by[moment]}; clocks run from the new one, the "
+            "former is kept",
+            file=sys.stderr,
+        )
+    for problem in out_of_order(now):
+        print(problem, file=sys.stderr)
 
 
 def _folder(config: Config) -> Path:
@@ -228,15 +251,13 @@ def _warn_of_the_future(moments: dict[str, int]) -> None:
 
 
 def _keep(config: Config, system: System, incident: Incident, file: Path, output: Output) -> int:
-    import msgspec
-
-    from agent.incidents import write
+    from agent.incidents import encoded, write
     from agent.policy_of import policy_of
     from policies.clocks import draft
 
     policy = policy_of(config, system)
     clocks = _ticking(policy, incident)
-    write(file, msgspec.json.encode(incident))
+    write(file, encoded(incident))
     facts = [
         f"system {system.id}, owner {system.owner or 'not named'}",
         f"country {system.country or 'not named'}, sector {system.sector or 'not named'}",

@@ -445,10 +445,18 @@ class ExportData(Listed, frozen=True, kw_only=True):
     types: list[Word] = []
 
 
+class EarlierData(Listed, frozen=True, kw_only=True):
+    """What was stated before of the moment from which a clock starts."""
+
+    started: Moment
+    by: Name
+
+
 class IncidentClockData(Listed, frozen=True, kw_only=True):
     """How an incident clock stands; `by` stated the moment that it starts from, or closed it.
 
-    `closed`: when, as they say; the record itself is of when the agent heard of it.
+    `closed`: when, as they say; the record itself is of when the agent heard of it.  `earlier`:
+    what was stated of that moment before, oldest first.
     """
 
     incident: Word
@@ -460,6 +468,7 @@ class IncidentClockData(Listed, frozen=True, kw_only=True):
     due: Moment | None = None
     closed: Moment | None = None
     by: Name | None = None
+    earlier: list[EarlierData] = []
     source: Text
     verified_on: Word
     confidence: Word

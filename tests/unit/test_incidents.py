@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from agent.cli.main import main
-from agent.incidents import IncidentWatch, read_all, write
+from agent.incidents import MAX_FILE, IncidentWatch, read_all, write
 from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
 from exporters.audit.record import Author, drafts, seal
 from exporters.audit.types import read as read_record
 from exporters.open_clocks import OpenClocks
-from policies.clocks import Incident
+from policies.clocks import Incident, Statement
 from policies.effective import effective
 from policies.load import load_packs
 from policies.model import Notice
@@ -351,3 +351,99 @@ def test_a_clock_that_is_none_of_the_incident_or_has_ended_is_refused(
     assert end(malaysia, "--clock", "my-data-breach") == 0
     assert end(malaysia, "--clock", "my-data-breach") == 2
     assert "the clock my-data-breach of INC-1 was ended by officer: told" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_nobody_and_no_reason_are_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], empty: str
+) -> None:
+    assert main([*STATE, *CONFIRMED, "--by", empty, "-c", str(config)]) == 2
+    assert "--by: is empty; name a role or a mailbox that answers for it" in capsys.readouterr().err
+    assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+    close = ["policy", "clock", "close", "INC-1", "-c", str(config)]
+    assert main([*close, "--by", "officer", "--reason", empty]) == 2
+    assert "--reason: is empty; say why the clocks end" in capsys.readouterr().err
+    assert main([*close, "--by", empty, "--reason", "told"]) == 2
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
+    assert incident.closed is None
+    assert main([*close, "--by", " officer ", "--reason", " told "]) == 0
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
+    assert (incident.closed_by, incident.reason) == ("officer", "told")
+
+
+LATER = ["--at", "confirmed_at=2026-11-24T08:00:00Z", "--by", "deputy"]
+
+
+def test_a_moment_that_is_stated_again_is_said_and_the_former_word_is_kept(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
+        assert "stated before" not in capsys.readouterr().err
+    assert main([*STATE, *LATER, "-c", str(config)]) == 0
+    assert (
+        "confirmed_at was stated before: 2026-11-22T08:00:00Z by risk-officer -> "
+        "2026-11-24T08:00:00Z by deputy; clocks run from the new one, the former is kept"
+    ) in capsys.readouterr().err
+    ((incident,), _) = read_all(tmp_path / "state" / "incidents")
+    assert incident.moments == {"confirmed_at": AT + 2 * 24 * HOUR}
+    (former,) = incident.earlier
+    assert (former.moment, former.at, former.by) == ("confirmed_at", AT, "risk-officer")
+    draft = (tmp_path / "state" / "incidents" / "INC-1.draft.md").read_text()
+    assert "2026-11-24T08:00:00Z, stated by deputy; before: 2026-11-22T08:00:00Z, stated" in draft
+
+
+def test_the_log_holds_each_word_on_when_a_clock_starts(
+    config: Path, store: Store, tmp_path: Path
+) -> None:
+    watched = watch(store, tmp_path)
+    ids, told = [], []
+    for more in ([], LATER, []):
+        assert main([*STATE, *CONFIRMED, *more, "-c", str(config)]) == 0
+        (notice,) = [i for i in watched.look(AT).items if isinstance(i, Notice)]
+        (draft,) = drafts(notice)
+        author = Author("example.org/log", "boot", "1", DIGEST)
+        _, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))
+        ids.append(notice.id)
+        told.append([data.by, *(f"{one.started} {one.by}" for one in data.earlier)])
+    first, second = "2026-11-22T08:00:00Z risk-officer", "2026-11-24T08:00:00Z deputy"
+    assert told == [["risk-officer"], ["deputy", first], ["risk-officer", first, second]]
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize("moment", ["confirmed_at", "assessed_notifiable_at"])
+def test_a_moment_before_anybody_knew_is_taken_with_a_warning(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], moment: str
+) -> None:
+    seen = ["--at", "aware_at=2026-03-01T09:00:00Z", "--at", "detected_at=2026-03-01T10:00:00Z"]
+    assert main([*STATE, *seen, "--at", f"{moment}=2026-03-01T09:30:00Z", "-c", str(config)]) == 0
+    assert " is before " not in capsys.readouterr().err
+    assert main([*STATE, "--at", f"{moment}=2026-02-01T09:30:00Z", "-c", str(config)]) == 0
+    warned = (
+        f"{moment} (2026-02-01T09:30:00Z) is before aware_at (2026-03-01T09:00:00Z), which "
+        "cannot be: state the wrong one again"
+    )
+    assert warned in capsys.readouterr().err
+    assert warned in (tmp_path / "state" / "incidents" / "INC-1.draft.md").read_text()
+
+
+def test_an_incident_is_never_written_larger_than_it_is_read(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "state" / "incidents" / "INC-1.json"
+    earlier = tuple(Statement(moment="confirmed_at", at=AT, by="x" * 500) for _ in range(117))
+    known = Incident(
+        id="INC-1",
+        system="loan",
+        event="ai_incident",
+        moments={"confirmed_at": AT},
+        by={"confirmed_at": "x" * 500},
+        earlier=earlier,
+    )
+    body = msgspec.json.encode(known)
+    assert MAX_FILE - 1_000 < len(body) <= MAX_FILE
+    write(file, body)
+    arguments = [*STATE, *CONFIRMED, "-c", str(config), "--by"]
+    assert main([*arguments, "y" * 500]) == 2
+    assert "has been stated again too often" in capsys.readouterr().err
+    assert read_all(file.parent) == ([known], [])

@@ -81,7 +81,7 @@ WORDS = {
     "human.decision": "",
     "quarantine.summary": "offsets{key} reasons{key} source",
     "clock.step": "",
-    "incident.clock": "by source",
+    "incident.clock": "by earlier[].by source",
     "privacy.erasure": "",
     "evidence.made": "rules[]",
     "export.made": "",
