@@ -26,7 +26,11 @@ RESPONSES = ("confirmed", "assessed", "closed")
 """What the time from detection or awareness is measured to."""
 Outcome = Literal["in_time", "overdue", "not_started"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-EVENTS = ("ai_incident", "data_breach")
+EVENT_WORDS = {
+    "ai_incident": "an incident of the AI system",
+    "data_breach": "a breach of personal data",
+}
+EVENTS = tuple(EVENT_WORDS)
 _IN_DAYS = 4 * 1_440
 """Minutes from which time is told in days: the clocks of law mostly run for 72 hours."""
 MOMENTS = ("detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at")

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from policies.clocks import EVENT_WORDS
 from policies.effective import Policy, Rule
 from policies.judge import INCONCLUSIVE
 from policies.model import PRINCIPLES, Severity, State, Subject, Threshold, Window, rfc3339
@@ -19,6 +20,9 @@ from policies.subjects import subject_kind
 
 SHOWN = 5
 """How many subjects an alert names before it says how many more there are."""
+
+_OF_DATA = frozenset({"P3", "P5"})
+"""Principles whose rules may see personal data go astray: security, and privacy."""
 
 Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
 
@@ -71,11 +75,9 @@ def alert_texts(
     }
     if rule is not None and head.kind != "not_assessable":
         texts["threshold"] = _limit(head.threshold, head.kind)
-    if policy.clocks and head.kind == "breach":
-        texts["incident_clocks"] = "; ".join(
-            f"{clock.title}: {clock.seconds // 3_600} h from {clock.starts}, to {clock.recipient}"
-            for clock in policy.clocks
-        )
+    clocks = _clocks(policy, rule) if rule is not None and head.kind == "breach" else ""
+    if clocks:
+        texts["incident_clocks"] = clocks
     if rule is not None and rule.escalation:
         texts["escalation"] = ", ".join(
             f"{step.role} {after_words(step.after)}" for step in rule.escalation
@@ -95,6 +97,25 @@ def alert_texts(
         texts["features"] = _joined(features)
     texts["description"] = _description(parts, texts, rule)
     return texts
+
+
+def _clocks(policy: Policy, rule: Rule) -> str:
+    """Return the clocks that a breach of this rule may start, each after what it is about.
+
+    Personal data can be concerned where a rule serves one of `_OF_DATA`; drift is no such breach.
+    """
+    of_data = not _OF_DATA.isdisjoint((rule.principle, *rule.also))
+    kinds = [kind for kind in EVENT_WORDS if kind != "data_breach" or of_data]
+    found = {kind: [clock for clock in policy.clocks if clock.event == kind] for kind in kinds}
+    return "; ".join(
+        f"if this is {EVENT_WORDS[kind]}: "
+        + "; ".join(
+            f"{clock.title}: {clock.seconds // 3_600} h from {clock.starts}, to {clock.recipient}"
+            for clock in clocks
+        )
+        for kind, clocks in found.items()
+        if clocks
+    )
 
 
 def _summary(head: Part, rule: Rule | None, system: str) -> str:

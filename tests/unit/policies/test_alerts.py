@@ -7,6 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from policies.alerts import LABELS, Cause, Judged, alerts, cause_key, retire
+from policies.effective import Clock, effective
+from policies.load import load_packs
 from policies.model import Alert, Coverage, Signal, Threshold, Window, rfc3339
 from tests.unit.policies.samples import (
     BREACH,
@@ -319,3 +321,40 @@ def test_a_finding_keeps_the_time_of_its_raising_until_it_clears() -> None:
     watch.alert(4, gap(0.0, 0.01))
     watch.alert(5, gap(0.2, 0.3))
     assert raised() == 6 * DAY
+
+
+LAWS = effective(
+    load_packs(["country-vn"]), oversight="human_in_the_loop", maturity="baseline"
+).clocks
+
+
+def _clocks(principle: str, also: tuple[str, ...] = ()) -> str | None:
+    watch = Watch(rule(principle=principle, also=also))
+    watch.policy = msgspec.structs.replace(watch.policy, clocks=LAWS)
+    (alert,) = watch.alert(0, psi(*BREACH))
+    return alert.annotations.get("incident_clocks")
+
+
+def test_clocks_in_an_alert_say_what_they_are_about_and_are_of_its_kind() -> None:
+    ai = "; ".join(_of(clock) for clock in LAWS if clock.event == "ai_incident")
+    data = "; ".join(_of(clock) for clock in LAWS if clock.event == "data_breach")
+    assert ai
+    assert data
+    # Drift is no breach of personal data.
+    assert _clocks("P7") == f"if this is an incident of the AI system: {ai}"
+    both = f"if this is an incident of the AI system: {ai}; if this is a breach of personal data: "
+    assert _clocks("P5") == _clocks("P7", ("P5",)) == _clocks("P3") == both + data
+
+
+def test_an_alert_of_another_kind_than_every_clock_names_none() -> None:
+    laws = load_packs(["country-my"])
+    watch = Watch(rule())
+    clocks = effective(laws, oversight="human_in_the_loop", maturity="baseline").clocks
+    watch.policy = msgspec.structs.replace(watch.policy, clocks=clocks)
+    (alert,) = watch.alert(0, psi(*BREACH))
+    assert {clock.event for clock in clocks} == {"data_breach"}
+    assert "incident_clocks" not in alert.annotations
+
+
+def _of(clock: Clock) -> str:
+    return f"{clock.title}: {clock.seconds // 3_600} h from {clock.starts}, to {clock.recipient}"
