@@ -1,44 +1,36 @@
 """What would have fired under another policy, by the signals that the audit log holds.
 
-Each window is judged once, at its last final revision, in the order of time.  Values of groups are
-in the log at one window length only (contract C8): rules on them are left out at other lengths.
+Every report of the log is judged again in its order (`agent.judged_again`), so a log judged by
+the policy that it was made under raises what it raised.  What the log does not hold is named: of
+such a cause it is not said what would have been, unless its rule is the same in both policies.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import msgspec
-
-from agent.windows import LENGTHS
+from agent.judged_again import JudgedAgain, Untold
+from agent.signals.card import Inventory
 from exporters.audit import types
-from policies.alerts import Cause, Judged, alerts, cause_key
-from policies.effective import Policy
-from policies.engine import evaluate
-from policies.memory import Memory
-from policies.model import ALL_VERSIONS, Alert, Coverage, Signal, Window
+from exporters.audit.findings import Findings
+from exporters.audit.read.reports import BlobText, LoggedReport, Reports, policy_of
+from exporters.audit.read.sealed import Name, Seals
+from exporters.audit.seal import ReplayKey
+from policies.alerts import BREACH, COVERAGE_RULE, NOT_ASSESSABLE, cause_key
+from policies.effective import Policy, Rule
+from policies.model import rfc3339
 
-ELSEWHERE = "published_at:"
-"""How the reason of a signal begins whose value is published at another window length only."""
-
-
-class Report(NamedTuple):
-    """A logged window of one model version, at its last final revision."""
-
-    system: str
-    version: str
-    window: Window
-    coverage: Coverage
-    signals: tuple[Signal, ...]
-    states: Counter[tuple[str, str]]
+SAME_RULE = "it is the same in both policies, and so are its alerts"
 
 
 class Row(NamedTuple):
-    """One cause: how often it was raised in the log, and how often it would have been."""
+    """One cause: how often it was raised in the log, and how often it would have been.
+
+    `would_fire` None: that cannot be told; `why` says why, or why it is as often as it was.
+    """
 
     system: str
     alertname: str
@@ -46,8 +38,9 @@ class Row(NamedTuple):
     attribute: str
     model_version: str
     fired: int
-    would_fire: int
+    would_fire: int | None
     first: str | None
+    why: str | None = None
 
 
 class States(NamedTuple):
@@ -59,195 +52,182 @@ class States(NamedTuple):
     new: dict[str, int]
 
 
+class LeftOut(NamedTuple):
+    """So many windows of a length could not be judged by a rule (`*`: by any), and why."""
+
+    system: str
+    rule: str
+    window: str
+    windows: int
+    why: str
+
+
 @dataclass(slots=True)
 class Compared:
-    """The outcome; `windows` judged, `not_final` left out, `hidden` (rule, length) left out."""
+    """The outcome; of the `windows` judged, `not_final` may still change by labels or late events.
+
+    `old` and `new`: digests by system.
+    """
 
     rows: list[Row] = field(default_factory=list)
     states: list[States] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     windows: int = 0
     not_final: int = 0
-    hidden: Counter[tuple[str, str]] = field(default_factory=Counter)
     old: dict[str, str] = field(default_factory=dict)
     new: dict[str, str] = field(default_factory=dict)
 
 
 def compare(
-    records: Iterable[tuple[types.Envelope, Any]], policies: Mapping[str, Policy]
+    records: Iterable[tuple[types.Envelope, Any]],
+    policies: Mapping[str, Policy],
+    *,
+    inventories: Mapping[str, Inventory] | None = None,
+    blob_text: BlobText | None = None,
+    keys: Mapping[str, ReplayKey] | None = None,
 ) -> Compared:
-    """Judge the logged windows of the systems in `policies` by these, and compare with the log."""
-    log = _Log()
+    """Judge the logged windows of the systems in `policies` by these, and compare with the log.
+
+    `inventories`: each card as the packs of the new policy see it.  `blob_text` gives the texts of
+    logged policies, `keys` open what the log seals.
+    """
+    cards = inventories or {}
+    log = _Log(blob_text or _no_text)
+    again = {
+        system: JudgedAgain(system, policy, cards.get(system), Seals(Findings(), keys))
+        for system, policy in policies.items()
+    }
     for envelope, data in records:
-        log.take(envelope, data)
-    compared = Compared(old=log.digests, not_final=log.open_windows())
+        report = log.take(envelope, data)
+        if report is not None:
+            _judge(again, log, report)
+        if log.alerted is not None and log.alerted in again:
+            # The alerts of windows that end together come behind all of them.
+            again[log.alerted].settle()
+    report = log.reports.rest()
+    if report is not None:
+        _judge(again, log, report)
+    compared = Compared()
     for system, policy in sorted(policies.items()):
         compared.new[system] = policy.digest
-        _system(compared, log, system, policy)
+        if log.digest(system) is not None:
+            compared.old[system] = log.digest(system) or ""
+        again[system].settle()
+        _conclude(compared, log, again[system], system, policy)
     return compared
 
 
-@dataclass(slots=True)
-class _Collecting:
-    envelope: types.Envelope
-    data: types.WindowData
-    signals: list[Signal]
-
-
 class _Log:
-    """What of the log counts: the last revision of each window, verdicts, alerts raised."""
+    """What of the log counts besides the reports: alerts raised, and the policies in force."""
 
-    def __init__(self) -> None:
-        self.reports: dict[tuple[str, str, str, int], tuple[Report, bool]] = {}
+    def __init__(self, blob_text: BlobText) -> None:
+        self.reports = Reports()
         self.raised: list[dict[str, str]] = []
-        self.digests: dict[str, str] = {}
-        self._window: _Collecting | None = None
-        self._key: tuple[str, str, str, int] | None = None
+        self.alerted: str | None = None
+        self._blob_text = blob_text
+        self._digests: dict[str, str] = {}
+        self._rules: dict[str, list[dict[str, Rule] | None]] = {}
 
-    def take(self, envelope: types.Envelope, data: Any) -> None:
-        if isinstance(data, types.WindowData):
-            self._take_window(envelope, data)
-        elif isinstance(data, types.VerdictsData) and self._key is not None:
-            states = self.reports[self._key][0].states
-            for verdict in data.verdicts:
-                states[verdict.rule, verdict.state] += 1
-        elif types.record_name(envelope.type) == "alert.raised":
-            self.raised.append({**data.labels, "starts": data.starts})
-        elif types.record_name(envelope.type) == "policy.change":
-            self.digests[data.system or ""] = data.digest
+    def take(self, envelope: types.Envelope, data: Any) -> LoggedReport | None:
+        """Take the next record; return the report that it completes.
 
-    def open_windows(self) -> int:
-        return sum(1 for _, final in self.reports.values() if not final)
+        `alerted` is then the system whose alert the record tells of, if it does.
+        """
+        self.alerted = None
+        name = types.record_name(envelope.type)
+        if isinstance(data, types.AlertData) and data.labels.get("alertname") in _OURS:
+            self.alerted = data.labels.get("system", "")
+            if name == "alert.raised":
+                self.raised.append({**data.labels, "starts": data.starts})
+        elif name == "policy.change":
+            policy = policy_of(data, self._blob_text)
+            rules = None if isinstance(policy, str) else {r.id: r for r in policy.rules}
+            self._digests[data.system or ""] = data.digest
+            self._rules.setdefault(data.system or "", []).append(rules)
+        return self.reports.take(envelope, data, "")
 
-    def _take_window(self, envelope: types.Envelope, data: types.WindowData) -> None:
-        if data.part.i == 1:
-            self._window = _Collecting(envelope, data, [])
-        held = self._window
-        if held is None or held.envelope.model is None:
-            return
-        held.signals += [msgspec.convert(msgspec.to_builtins(s), Signal) for s in data.signals]
-        if data.part.i == data.part.of:
-            model, span = held.envelope.model, held.data.window
-            window = Window(_epoch(span.start), _epoch(span.end), span.length)
-            coverage = msgspec.convert(msgspec.to_builtins(held.data.coverage), Coverage)
-            self._key = (model.name, model.version, window.length, window.start)
-            report = Report(
-                model.name, model.version, window, coverage, tuple(held.signals), Counter()
-            )
-            self.reports[self._key] = (report, held.data.final)
+    def digest(self, system: str) -> str | None:
+        """Return the digest of the policy that is in force for a system."""
+        return self._digests.get(system, self._digests.get(""))
+
+    def always_had(self, system: str, rule: Rule | None) -> bool:
+        """Tell whether the rule was in force as it is in every logged policy of a system."""
+        policies = self._rules.get(system) or self._rules.get("") or [None]
+        return rule is not None and all(p is not None and p.get(rule.id) == rule for p in policies)
 
 
-def _system(compared: Compared, log: _Log, system: str, policy: Policy) -> None:
-    reports = [r for r, final in log.reports.values() if final and r.system == system]
-    reports.sort(key=_order)
-    longest = max((r.window.length for r in reports), key=LENGTHS.__getitem__, default="")
-    memory: dict[str, Memory] = {}
-    standing: dict[str, Cause] = {}
-    raised: list[Alert] = []
-    new: Counter[tuple[str, str]] = Counter()
-    logged: Counter[tuple[str, str]] = Counter()
-    for together in _ending_together(reports):
-        judged = []
-        for report in together:
-            hidden = _hidden_rules(report, policy)
-            for rule in hidden:
-                compared.hidden[rule, report.window.length] += 1
-            evaluation = evaluate(
-                msgspec.structs.replace(
-                    policy, rules=tuple(r for r in policy.rules if r.id not in hidden)
-                ),
-                model_version=report.version,
-                window=report.window,
-                signals=report.signals,
-                coverage=report.coverage,
-                memory=memory,
-                longest=report.window.length == longest,
-            )
-            memory.update(evaluation.memory)
-            new.update((v.rule, v.state) for v in evaluation.verdicts)
-            logged.update({key: n for key, n in report.states.items() if key[0] not in hidden})
-            judged.append(
-                Judged(
-                    model_version=report.version,
-                    findings=evaluation.findings,
-                    signals=report.signals,
-                )
-            )
-        raised += _fold(judged, standing, system, policy)
-    compared.windows += len(reports)
-    compared.rows += _rows(log, system, raised)
-    for rule in sorted({key[0] for key in (*new, *logged)}):
-        compared.states.append(States(system, rule, _of(logged, rule), _of(new, rule)))
+_OURS = frozenset({BREACH, NOT_ASSESSABLE})
+"""Names of the alerts that rules raise; a human's word starts the others."""
 
 
-def _fold(
-    judged: list[Judged], standing: dict[str, Cause], system: str, policy: Policy
-) -> list[Alert]:
-    """Fold as the running agent does: one version that runs alone is spoken for by the pool."""
-    versions = {one.model_version for one in judged} - {ALL_VERSIONS}
-    known = {cause.alert.labels["model_version"] for cause in standing.values()}
-    heard = [
-        one
-        for one in judged
-        if one.model_version == ALL_VERSIONS or len(versions) > 1 or one.model_version in known
+def _judge(again: Mapping[str, JudgedAgain], log: _Log, report: LoggedReport) -> None:
+    if report.system not in again:
+        return
+    digests = {verdict.policy for verdict in report.verdicts}
+    digest = digests.pop() if len(digests) == 1 else log.digest(report.system)
+    again[report.system].take(report, digest)
+
+
+def _conclude(
+    compared: Compared, log: _Log, again: JudgedAgain, system: str, policy: Policy
+) -> None:
+    windows = again.windows.values()
+    compared.windows += len(windows)
+    compared.not_final += sum(not window.final for window in windows)
+    compared.rows += _rows(log, again, system, policy)
+    compared.left_out += [
+        LeftOut(system, rule, length, n, why)
+        for (rule, length, why), n in sorted(again.left_out.items())
     ]
-    folded = alerts(heard, standing, system=system, policy=policy)
-    for key, cause in folded.changed.items():
-        if cause is None:
-            standing.pop(key, None)
-        else:
-            standing[key] = cause
-    return [alert for alert in folded.alerts if alert.change == "raised"]
-
-
-def _rows(log: _Log, system: str, raised: list[Alert]) -> Iterator[Row]:
-    fired = Counter(cause_key(labels) for labels in log.raised if labels.get("system") == system)
-    would = Counter(cause_key(alert.labels) for alert in raised)
-    labels = {cause_key(one): one for one in log.raised}
-    labels |= {cause_key(alert.labels): alert.labels for alert in raised}
-    first = {cause_key(alert.labels): _text(alert.starts_at) for alert in reversed(raised)}
-    for key in sorted(fired.keys() | would.keys()):
-        one = labels[key]
-        yield Row(
-            system,
-            one["alertname"],
-            one["rule"],
-            one["attribute"],
-            one["model_version"],
-            fired[key],
-            would[key],
-            first.get(key),
+    logged = _by_rule(window.logged for window in windows)
+    new = _by_rule(window.new for window in windows)
+    for rule in sorted(logged.keys() | new.keys()):
+        before, after = logged.get(rule, Counter()), new.get(rule, Counter())
+        compared.states.append(
+            States(system, rule, dict(sorted(before.items())), dict(sorted(after.items())))
         )
 
 
-def _hidden_rules(report: Report, policy: Policy) -> set[str]:
-    names = {s.name for s in report.signals if (s.reason or "").startswith(ELSEWHERE)}
-    return {rule.id for rule in policy.rules if rule.signal in names}
+def _rows(log: _Log, again: JudgedAgain, system: str, policy: Policy) -> Iterator[Row]:
+    logged = [labels for labels in log.raised if labels.get("system") == system]
+    fired = Counter(cause_key(labels) for labels in logged)
+    would = Counter(cause_key(alert.labels) for alert in again.raised)
+    labels = {cause_key(one): one for one in logged}
+    labels |= {cause_key(alert.labels): alert.labels for alert in again.raised}
+    did = {cause_key(one): one["starts"] for one in reversed(logged)}
+    first = {cause_key(alert.labels): rfc3339(alert.starts_at) for alert in reversed(again.raised)}
+    for key in sorted(fired.keys() | would.keys()):
+        one = labels[key]
+        cause: Untold = (one["rule"], one["attribute"])
+        why = None if one["rule"] == COVERAGE_RULE else again.untold.get(cause)
+        times: int | None = would[key]
+        when = first.get(key)
+        if why is not None and log.always_had(system, policy.rule(one["rule"])):
+            times, when, why = fired[key], did.get(key), f"{why}; {SAME_RULE}"
+        elif why is not None:
+            times, when = None, None
+        if times or fired[key] or times is None:
+            yield Row(
+                system,
+                one["alertname"],
+                one["rule"],
+                one["attribute"],
+                one["model_version"],
+                fired[key],
+                times,
+                when,
+                why,
+            )
 
 
-def _ending_together(reports: list[Report]) -> Iterator[list[Report]]:
-    batch: list[Report] = []
-    for report in reports:
-        if batch and report.window.end != batch[0].window.end:
-            yield batch
-            batch = []
-        batch.append(report)
-    if batch:
-        yield batch
+def _by_rule(windows: Iterable[Mapping[Name, str]]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for states in windows:
+        for (rule, _), state in states.items():
+            found.setdefault(rule, Counter())[state] += 1
+    return found
 
 
-def _order(report: Report) -> tuple[int, int, bool, str]:
-    window = report.window
-    pooled = report.version == ALL_VERSIONS
-    return (window.end, LENGTHS[window.length], pooled, report.version)
-
-
-def _of(counts: Counter[tuple[str, str]], rule: str) -> dict[str, int]:
-    return {state: n for (name, state), n in sorted(counts.items()) if name == rule and n}
-
-
-def _epoch(moment: str) -> int:
-    return int(dt.datetime.fromisoformat(moment).timestamp())
-
-
-def _text(epoch: int) -> str:
-    return dt.datetime.fromtimestamp(epoch, tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _no_text(blob: str) -> bytes | None:
+    """Give no text: the log was given without one."""
+    return None

@@ -9,6 +9,7 @@ import msgspec
 
 from agent.absorb import REJECTED_LABELS
 from agent.close import Due
+from agent.heard import heard
 from agent.labels.intake import UNJOINABLE
 from agent.labels.rows import OutcomeRows
 from agent.labels.state import Waiting
@@ -262,19 +263,8 @@ def _of_one_version(signals: Signals) -> Signals:
 
 
 def fold_alerts(plan: Plan, state: SystemState, judged: Sequence[Judged]) -> list[Alert]:
-    """Return the alerts that change by these windows, which end together.
-
-    While a single model version is running its findings are those of the pool, and one alert per
-    cause is enough: versions alert by themselves only where there are several.
-    """
-    versions = {one.model_version for one in judged} - {ALL_VERSIONS}
-    standing = {cause.alert.labels["model_version"] for cause in state.causes.values()}
-    heard = [
-        one
-        for one in judged
-        if one.model_version == ALL_VERSIONS or len(versions) > 1 or one.model_version in standing
-    ]
-    return fold(plan.system, plan.policy, state, heard)
+    """Return the alerts that change by these windows, which end together."""
+    return fold(plan.system, plan.policy, state, heard(judged, state.causes))
 
 
 def coverage_of(plan: Plan, state: SystemState, summary: Summary) -> Coverage:

@@ -30,22 +30,30 @@ def retire_versions(plan: Plan, state: SystemState, at: int) -> list[Alert]:
 
     Without this an alert of a version that was taken out of service would stand for ever.
     """
-    longest = LENGTHS[plan.lengths[-1]]
-    seen: dict[str, int] = {}
-    for (version, _), report in state.latest.items():
-        seen[version] = max(seen.get(version, 0), report.window.end)
-    # A version that is just coming back is forgotten too: what has been read of it beyond `at`
-    # depends on the batches, and that must not show.
-    gone = {
-        version
-        for version, end in seen.items()
-        if version != ALL_VERSIONS and at - end >= UNSEEN_WINDOWS * longest
-    }
+    newest = {key: report.window.end for key, report in state.latest.items()}
+    gone = unseen(newest, plan.lengths[-1], at)
     if not gone:
         return []
     _forget(state, gone)
     why = f"no event of this model version for {UNSEEN_WINDOWS} windows of {plan.lengths[-1]}"
     return _close(state, lambda labels: labels["model_version"] not in gone, at, why)
+
+
+def unseen(newest: Mapping[tuple[str, str], int], longest: str, at: int) -> set[str]:
+    """Return the versions of which nothing was seen for 3 longest windows.
+
+    `newest`: end of the newest window, by version and length.
+    """
+    seen: dict[str, int] = {}
+    for (version, _), end in newest.items():
+        seen[version] = max(seen.get(version, 0), end)
+    # A version that is just coming back is forgotten too: what has been read of it beyond `at`
+    # depends on the batches, and that must not show.
+    return {
+        version
+        for version, end in seen.items()
+        if version != ALL_VERSIONS and at - end >= UNSEEN_WINDOWS * LENGTHS[longest]
+    }
 
 
 def _forget(state: SystemState, gone: set[str]) -> None:

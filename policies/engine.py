@@ -149,6 +149,7 @@ def judging_of(
         needed=labels.needed,
         of=labels.of,
         only=labels.only,
+        favourable=labels.favourable,
     )
     return Judging(longest=longest, labels=awaited, between=watched)
 
@@ -165,6 +166,7 @@ def gate_from(judging: Judging) -> LabelGate | None:
         needed=labels.needed,
         of=labels.of,
         only=labels.only,
+        favourable=labels.favourable,
     )
 
 

@@ -165,6 +165,7 @@ class AwaitedLabels(msgspec.Struct, frozen=True, kw_only=True):
     needed: float
     of: str
     only: bool
+    favourable: float | None = None
 
 
 class Judging(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from agent.config.model import Config
     from agent.config.system import System
     from agent.policy_backtest import Compared
-    from policies.effective import Policy
 
 _BY_SEVERITY = ("breach", "warn", "not_assessable")
 
@@ -21,11 +21,24 @@ def backtest_policy(
     config: Config, system: System, new: str, log: Path | None, output: Output, fail_on: str
 ) -> int:
     """Judge the logged windows of a system by the packs of `new`; print what changes."""
+    from agent.config.packs import packs_of
+    from agent.inventory import inventory_of
     from agent.policy_backtest import compare
-    from exporters.audit.logged import logged
+    from agent.policy_of import policy_of
+    from exporters.audit.logged import blob_text, logged
+    from exporters.audit.read.unseal import keys_beside
 
-    policy = _policy(config, system, new)
-    compared = compare(logged(log or _log_of(config)), {system.id: policy})
+    trial = _with_packs(config, new)
+    policy = policy_of(trial, system)
+    folder = log or _log_of(config)
+    beside = keys_beside(folder)
+    compared = compare(
+        logged(folder),
+        {system.id: policy},
+        inventories={system.id: inventory_of(system, packs_of(trial, system), policy)},
+        blob_text=partial(blob_text, folder),
+        keys=None if beside is None else beside.keys,
+    )
     if output is Output.json:
         _print_json(compared)
     else:
@@ -37,14 +50,13 @@ def backtest_policy(
     return exits.FINDING if found else exits.FINE
 
 
-def _policy(config: Config, system: System, new: str) -> Policy:
-    """Return the policy of the system if `new` stood in the place of the configured packs."""
-    from agent.policy_of import policy_of
+def _with_packs(config: Config, new: str) -> Config:
+    """Return the configuration as if `new` stood in the place of its packs."""
     from policies.difference import side
 
     names = [new] if any(pack.kind == "base" for pack in side(new).packs) else ["asean-guide", new]
     changed = config.policies.model_copy(update={"packs": tuple(dict.fromkeys(names))})
-    return policy_of(config.model_copy(update={"policies": changed}), system)
+    return config.model_copy(update={"policies": changed})
 
 
 def _log_of(config: Config) -> Path:
@@ -64,8 +76,8 @@ def _print_json(compared: Compared) -> None:
             "windows": compared.windows,
             "not_final": compared.not_final,
             "left_out": [
-                {"rule": rule, "window": length, "windows": n}
-                for (rule, length), n in sorted(compared.hidden.items())
+                {"rule": one.rule, "window": one.window, "windows": one.windows, "why": one.why}
+                for one in compared.left_out
             ],
             "logged": compared.old,
             "new": compared.new,
@@ -79,16 +91,16 @@ def _print_json(compared: Compared) -> None:
 
 def _print_text(compared: Compared, system: str) -> None:
     from agent.cli.output import print_table
+    from agent.judged_again import EVERY_RULE
 
-    print(f"{system}: {compared.windows} final windows of the log, judged again")
+    print(f"{system}: {compared.windows} windows of the log, judged again")
     print(f"  logged policy {compared.old.get(system, 'unknown')}")
     print(f"  new policy    {compared.new[system]}")
     if compared.not_final:
-        print(f"  {compared.not_final} windows are not final yet and are left out")
-    for (rule, length), n in sorted(compared.hidden.items()):
-        print(
-            f"  {rule} is left out at {n} windows of {length}: its values are not published there"
-        )
+        print(f"  {compared.not_final} of them may still change: labels or late events may come")
+    for one in compared.left_out:
+        what = "every rule" if one.rule == EVERY_RULE else one.rule
+        print(f"  {what} is left out at {one.windows} windows of {one.window}: {one.why}")
     if not compared.windows:
         return
     cells: list[list[str]] = [
@@ -98,7 +110,7 @@ def _print_text(compared: Compared, system: str) -> None:
             row.attribute,
             row.model_version,
             str(row.fired),
-            str(row.would_fire),
+            "?" if row.would_fire is None else str(row.would_fire),
             _change(row.fired, row.would_fire),
             row.first or "",
         ]
@@ -108,8 +120,10 @@ def _print_text(compared: Compared, system: str) -> None:
         print_table(
             ("ALERT", "RULE", "ATTRIBUTE", "VERSION", "DID", "WOULD", "", "FIRST WOULD"), cells
         )
-    else:
+    elif not compared.left_out:
         print("no alert was raised, and none would have been")
+    for rule, why in sorted({(row.rule, row.why) for row in compared.rows if row.why}):
+        print(f"  {rule}: {why}")
     rows = [
         [states.rule, _counts(states.logged), _counts(states.new)]
         for states in compared.states
@@ -119,7 +133,9 @@ def _print_text(compared: Compared, system: str) -> None:
         print_table(("RULE", "VERDICTS LOGGED", "VERDICTS NEW"), rows)
 
 
-def _change(fired: int, would: int) -> str:
+def _change(fired: int, would: int | None) -> str:
+    if would is None:
+        return "cannot tell"
     if fired == would:
         return "same"
     if not fired:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.signals.card import Inventory
 from agent.signals.context import SignalContext
-from policies.model import Signal, measured, unmeasured
+from policies.model import Signal, Window, measured, unmeasured
 
 _DAY = 86_400
 _EXACT = "exact"
@@ -21,12 +22,7 @@ def assessment_missing(context: SignalContext) -> list[Signal]:
 
     Not known of a window before the assessment's date: the card does not tell what was there then.
     """
-    name, inventory = "governance.assessment_missing", context.settings.inventory
-    if inventory.tier == "minimal":
-        return [_exactly(name, 0.0, 1)]
-    if _before_its_date(context):
-        return [_not_configured(name, _TO_COME)]
-    return [_exactly(name, float(inventory.assessed_until is None), 1)]
+    return [_missing(context.settings.inventory, context.window)]
 
 
 def assessment_expired_days(context: SignalContext) -> list[Signal]:
@@ -38,9 +34,9 @@ def assessment_expired_days(context: SignalContext) -> list[Signal]:
     until = context.settings.inventory.assessed_until
     if until is None:
         return [_not_configured(name, "impact_assessment")]
-    if _before_its_date(context):
+    if _before_its_date(context.settings.inventory, context.window):
         return [_not_configured(name, _TO_COME)]
-    return [_exactly(name, _days(context, [until]), 1)]
+    return [_exactly(name, _days(context.window, [until]), 1)]
 
 
 def basis_expired_days(context: SignalContext) -> list[Signal]:
@@ -53,7 +49,8 @@ def basis_expired_days(context: SignalContext) -> list[Signal]:
     if not bases:
         return [_not_configured(name, "audit_attributes")]
     return [
-        _exactly(name, _days(context, [until]), 1, attribute) for attribute, until in bases.items()
+        _exactly(name, _days(context.window, [until]), 1, attribute)
+        for attribute, until in bases.items()
     ]
 
 
@@ -62,8 +59,7 @@ def waiver_expired_days(context: SignalContext) -> list[Signal]:
 
     0 while all hold, and without any.  n: the waivers.
     """
-    waived = context.settings.inventory.waived_until
-    return [_exactly("governance.waiver_expired_days", _days(context, waived), len(waived))]
+    return [_waivers(context.settings.inventory, context.window)]
 
 
 def drill_age_days(context: SignalContext) -> list[Signal]:
@@ -77,22 +73,44 @@ def drill_age_days(context: SignalContext) -> list[Signal]:
         return [_not_configured(name, "oversight_drill")]
     if context.window.end <= drilled:
         return [_not_configured(name, "oversight_drill before its day")]
-    return [_exactly(name, _days(context, [drilled]), 1)]
+    return [_exactly(name, _days(context.window, [drilled]), 1)]
 
 
 def oversight_shortfall(context: SignalContext) -> list[Signal]:
     """Categories of human involvement (0 to 2) below the least that fits the system's tier."""
-    shortfall = context.settings.inventory.shortfall
-    return [_exactly("governance.oversight_shortfall", float(shortfall), 1)]
+    return [_shortfall(context.settings.inventory)]
 
 
-def _before_its_date(context: SignalContext) -> bool:
-    inventory = context.settings.inventory
-    return inventory.assessed_until is not None and context.window.end <= inventory.assessed_from
+def of_packs(inventory: Inventory, window: Window) -> dict[str, Signal]:
+    """Return, by name, the signals here that hang on the packs: on their matrix and waivers."""
+    found = (_missing(inventory, window), _waivers(inventory, window), _shortfall(inventory))
+    return {signal.name: signal for signal in found}
 
 
-def _days(context: SignalContext, ends: Iterable[int]) -> float:
-    return max((max(0.0, (context.window.end - end) / _DAY) for end in ends), default=0.0)
+def _missing(inventory: Inventory, window: Window) -> Signal:
+    name = "governance.assessment_missing"
+    if inventory.tier == "minimal":
+        return _exactly(name, 0.0, 1)
+    if _before_its_date(inventory, window):
+        return _not_configured(name, _TO_COME)
+    return _exactly(name, float(inventory.assessed_until is None), 1)
+
+
+def _before_its_date(inventory: Inventory, window: Window) -> bool:
+    return inventory.assessed_until is not None and window.end <= inventory.assessed_from
+
+
+def _waivers(inventory: Inventory, window: Window) -> Signal:
+    waived = inventory.waived_until
+    return _exactly("governance.waiver_expired_days", _days(window, waived), len(waived))
+
+
+def _shortfall(inventory: Inventory) -> Signal:
+    return _exactly("governance.oversight_shortfall", float(inventory.shortfall), 1)
+
+
+def _days(window: Window, ends: Iterable[int]) -> float:
+    return max((max(0.0, (window.end - end) / _DAY) for end in ends), default=0.0)
 
 
 def _exactly(name: str, value: float, n: int, attribute: str | None = None) -> Signal:

@@ -167,6 +167,7 @@ class WindowData(Listed, frozen=True, kw_only=True):
 class AwaitedLabelsData(Listed, frozen=True, kw_only=True):
     """Which verdicts wait for labels, whether the wait is over, and what share was needed.
 
+    `favourable`: the share among favourable predictions, where labels were expected of all.
     `only`: the window was judged again for its labels, and the other verdicts stay as they were.
     """
 
@@ -176,6 +177,7 @@ class AwaitedLabelsData(Listed, frozen=True, kw_only=True):
     needed: float
     of: Literal["predictions", "favourable predictions"]
     only: bool
+    favourable: float | None = None
 
 
 class JudgingData(Listed, frozen=True, kw_only=True):

@@ -15,19 +15,20 @@ from agent.layout import build_layout
 from agent.plan import Plan, TimeSettings
 from agent.signals.context import Settings
 from agent.state import SystemState
-from agent.system import finish, observe_status, take, tick
+from agent.system import Outcome, finish, observe_status, take, tick
 from collectors.base import SourceStatus
 from collectors.batch import Rejected
 from policies.effective import effective
 from policies.load import load_pack
-from policies.model import Alert, Report
+from policies.model import Alert, Outgoing, Report
 from tests.support.events import SCHEMA, batch
 
 
 class Scenario:
     """One system without a reference, windows `1h` and `12h`, the shipped policy pack.
 
-    The clock stands at `now` (default: three hours after `start`).
+    The clock stands at `now` (default: three hours after `start`).  `items`: what has gone out
+    before the end of the input.
     """
 
     def __init__(self, start: int, *, now: float | None = None, restate_horizon: int = 0) -> None:
@@ -45,6 +46,7 @@ class Scenario:
             ),
         )
         self.state = SystemState(dedup=DedupIndex(self.plan.time.dedup_horizon, 100_000))
+        self.items: list[Outgoing] = []
         self.alerts: list[Alert] = []
         self.label_outcomes: Counter[str] = Counter()
         self.last_status: SourceStatus | None = None
@@ -80,7 +82,7 @@ class Scenario:
         )
         self._offsets[source + partition] = made.next_offset
         outcome = take(self.plan, self.state, made, self.clock.now())
-        self.alerts += [item for item in outcome.items if isinstance(item, Alert)]
+        self._keep(outcome)
         if outcome.absorbed is not None:
             self.label_outcomes += outcome.absorbed.labels.outcomes
         return outcome.reports()
@@ -107,9 +109,13 @@ class Scenario:
         """Let time pass; return the reports this brought."""
         self.clock.advance(seconds)
         outcome = tick(self.plan, self.state, self.clock.now())
-        self.alerts += [item for item in outcome.items if isinstance(item, Alert)]
+        self._keep(outcome)
         return outcome.reports()
 
     def finish(self) -> list[Report]:
         """End the input; return the reports this brought."""
         return finish(self.plan, self.state, self.clock.now()).reports()
+
+    def _keep(self, outcome: Outcome) -> None:
+        self.items += outcome.items
+        self.alerts += [item for item in outcome.items if isinstance(item, Alert)]

@@ -20,7 +20,17 @@ from exporters.audit.read.verify import verify_published
 from policies.effective import Policy, policy_text
 from policies.model import Because, Notice, Report, Verdict
 from tests.acceptance.scenario import Scenario
-from tests.acceptance.test_labels import DAY, HORIZON, HOUR, START, events, labels, move, scene
+from tests.acceptance.test_labels import (
+    DAY,
+    HORIZON,
+    HOUR,
+    START,
+    events,
+    labels,
+    move,
+    of_hour,
+    scene,
+)
 from tests.acceptance.test_silence import event, pass_minutes, policy_on_silence
 from tests.unit.exporters.audit.logs import NOTHING, number, writer
 
@@ -75,6 +85,19 @@ def test_windows_that_waited_for_labels(tmp_path: Path) -> None:
     assert any(s.name in names and s.status == "ok" for r in decided for s in r.signals)
     found = logged(tmp_path, policy, reports)
     assert of_replay(found) == []
+
+
+def test_labels_of_a_few_favourable_predictions_and_of_no_others(tmp_path: Path) -> None:
+    scenario = scene()
+    reports = scenario.push(events())
+    reports += scenario.push([one for one in labels(80) if one["label"] == "1"])
+    reports += move(scenario, START + 12 * HOUR + HORIZON + DAY)
+    decided = of_hour(reports)[-1]
+    selective = {s.name for s in decided.signals if (s.reason or "").startswith("selective")}
+    said = [v for v in decided.verdicts if v.because and v.because[0].name in selective]
+    assert said
+    assert {(v.reason or "").partition(":")[0] for v in said} == {"label_coverage"}
+    assert of_replay(logged(tmp_path, scenario.plan.policy, reports)) == []
 
 
 def silent_reports() -> tuple[Policy, list[Report]]:

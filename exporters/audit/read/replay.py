@@ -8,46 +8,24 @@ it is told: it is watched between windows.
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from exporters.audit import seal, types
+from exporters.audit import types
 from exporters.audit.findings import Findings, Result
-from exporters.audit.read.sealed import SUPPRESSED, Name, Piece, Seals, unclear
+from exporters.audit.read.reports import BlobText, LoggedReport, Reports, name_of, policy_of
+from exporters.audit.read.sealed import SUPPRESSED, Name, Seals, needs_no_value, unclear
 from exporters.audit.seal import ReplayKey
-from policies.effective import Policy, Rule
-from policies.engine import ABSENT, PROVISIONAL, evaluate, gate_from
+from policies.effective import Policy
+from policies.engine import ABSENT, evaluate, gate_from
 from policies.memory import Memory, memory_key
-from policies.model import Coverage, Judging, Signal, Verdict, Window, subject_text
-
-BlobText = Callable[[str], bytes | None]
-"""Returns the text of the blob `sha256:<hex>`, None if it is not there."""
+from policies.model import Judging, Verdict, subject_text
 
 _Place = tuple[str, str, str, int]
 """System, model version, window length, start."""
-
-
-@dataclass(slots=True)
-class _Report:
-    """A window whose parts are being collected."""
-
-    system: str
-    version: str
-    window: Window
-    revision: int
-    coverage: Coverage
-    where: str
-    shortened: bool = False
-    judging: Judging | None = None
-    signals: list[Signal] = field(default_factory=list)
-    seals: list[Piece] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class Replay:
@@ -64,7 +42,7 @@ class Replay:
         self._seals = Seals(findings, keys)
         self._policies: dict[str, Policy | str] = {}
         self._memory: dict[str, dict[str, Memory]] = {}
-        self._open: _Report | None = None
+        self._reports = Reports()
         self._waiting: dict[_Place, dict[Name, Verdict]] = {}
         self._hidden: Counter[tuple[str, str, str]] = Counter()
         self.compared = 0
@@ -76,63 +54,26 @@ class Replay:
 
     def take(self, envelope: types.Envelope, data: Any, where: str) -> None:
         """Take the next record."""
-        if isinstance(data, types.WindowData):
-            self._window(envelope, data, where)
-        elif isinstance(data, types.VerdictsData):
-            self._verdicts(data, where)
-        elif types.record_name(envelope.type) == "policy.change":
-            self._policies[data.system or ""] = self._policy(data)
+        report = self._reports.take(envelope, data, where)
+        if report is not None:
+            self._judge(report)
+        if types.record_name(envelope.type) == "policy.change":
+            self._policies[data.system or ""] = policy_of(data, self._blob_text)
 
     def interrupt(self) -> None:
         """Go on after records that could not be read."""
-        self._open = None
+        self._reports.interrupt()
 
     def conclude(self) -> None:
         """Say what could not be judged again."""
-        if self._open is not None and self._open.verdicts:
-            self._judge(self._open)
+        report = self._reports.rest()
+        if report is not None:
+            self._judge(report)
         for (rule, length, why), count in sorted(self._hidden.items()):
             detail = f"{count} windows of {length}: {why}"
             self._findings.add("verdict_not_replayed", f"rule {rule}", detail, "UNKNOWN")
 
-    def _window(self, envelope: types.Envelope, data: types.WindowData, where: str) -> None:
-        if data.part.i == 1:
-            self._finish()
-            if envelope.model is None:
-                return
-            self._open = _Report(
-                envelope.model.name,
-                envelope.model.version,
-                Window(_epoch(data.window.start), _epoch(data.window.end), data.window.length),
-                data.revision,
-                _as(data.coverage, Coverage),
-                where,
-                bool(data.shortened),
-            )
-        if self._open is not None:
-            self._open.signals += [_as(row, Signal) for row in data.signals]
-            if data.sealed is not None:
-                log = seal.log_of(envelope.source)
-                self._open.seals.append(Piece(log, envelope.id, where, data.sealed))
-
-    def _verdicts(self, data: types.VerdictsData, where: str) -> None:
-        report = self._open
-        if report is None:
-            return
-        report.where = where
-        report.judging = None if data.judging is None else _as(data.judging, Judging)
-        report.verdicts += [_verdict(row) for row in data.verdicts]
-        if data.part.i == data.part.of:
-            self._open = None
-            self._judge(report)
-
-    def _finish(self) -> None:
-        """Take a window that nothing follows: it must be one that no rule speaks of."""
-        report, self._open = self._open, None
-        if report is not None:
-            self._judge(report)
-
-    def _judge(self, report: _Report) -> None:
+    def _judge(self, report: LoggedReport) -> None:
         if report.shortened:
             detail = "the signals were left out: the disk was full"
             self._findings.add("verdict_not_replayed", report.where, detail, "UNKNOWN")
@@ -160,8 +101,8 @@ class Replay:
             longest=judging.longest,
             labels=gate_from(judging),
         )
-        told = {_name(v): v for v in report.verdicts}
-        right = {_name(v): v for v in evaluation.verdicts}
+        told = report.by_name()
+        right = {name_of(v): v for v in evaluation.verdicts}
         stay = self._staying(report, judging, policy, told)
         watched = {rule.id for rule in policy.rules if rule.signal in judging.between}
         found = [
@@ -169,7 +110,7 @@ class Replay:
             for one in _differences(told, right | stay, watched)
         ]
         hidden = unclear(report.signals, policy, withheld, sealed=bool(report.seals))
-        clear = stay.keys() | {n for n in told.keys() & right.keys() if _needs_no_value(right[n])}
+        clear = stay.keys() | {n for n in told.keys() & right.keys() if needs_no_value(right[n])}
         unsure = hidden.keys() - clear
         # However right it looks: no verdict is made from what stands for a withheld value.
         unseen = {n for n in right.keys() & unsure if _is_on_nothing(right[n])}
@@ -186,7 +127,7 @@ class Replay:
                 self._findings.add(one.code, report.where, one.detail, result)
 
     def _staying(
-        self, report: _Report, judging: Judging, policy: Policy, told: dict[Name, Verdict]
+        self, report: LoggedReport, judging: Judging, policy: Policy, told: dict[Name, Verdict]
     ) -> dict[Name, Verdict]:
         """Return the verdicts that a window judged again for its labels keeps from before."""
         labels = judging.labels
@@ -205,28 +146,17 @@ class Replay:
             before = told
         return {name: verdict for name, verdict in before.items() if name[0] in others}
 
-    def _policy(self, data: types.ChangeData) -> Policy | str:
-        """Return the policy of a logged text, or why there is none."""
-        text = None if data.blob is None else self._blob_text(data.blob)
-        if text is None:
-            return f"the text of policy {data.digest} is not there"
-        if "sha256:" + hashlib.sha256(text).hexdigest() != data.digest:
-            return f"the text of policy {data.digest} is another one"
-        try:
-            rules = msgspec.json.decode(text, type=_Text).rules
-        except msgspec.MsgspecError as error:
-            return f"policy {data.digest} cannot be read by this version: {error}"
-        return Policy(id="", rules=rules, digest=data.digest, text=text)
 
-
-def _told_memory(report: _Report, names: set[Name], learnt: dict[str, Memory]) -> dict[str, Memory]:
+def _told_memory(
+    report: LoggedReport, names: set[Name], learnt: dict[str, Memory]
+) -> dict[str, Memory]:
     """Return what is remembered of verdicts whose past the log does not show: what it says."""
     found = {}
     for verdict in report.verdicts:
         key = memory_key(
             verdict.rule, report.version, report.window.length, subject_text(verdict.subject)
         )
-        if _name(verdict) in names and key in learnt:
+        if name_of(verdict) in names and key in learnt:
             found[key] = msgspec.structs.replace(
                 learnt[key], state=verdict.state, since=verdict.since
             )
@@ -237,13 +167,8 @@ def _is_on_nothing(verdict: Verdict) -> bool:
     return (verdict.reason or "").startswith(SUPPRESSED)
 
 
-def _needs_no_value(verdict: Verdict) -> bool:
-    """Tell whether a verdict is what it is whatever the values of its signal are."""
-    return (verdict.reason or "").startswith(("incomplete: ", "label_coverage: ", PROVISIONAL))
-
-
 def _unless_before(
-    one: _Difference, told: dict[Name, Verdict], report: _Report, memory: dict[str, Memory]
+    one: _Difference, told: dict[Name, Verdict], report: LoggedReport, memory: dict[str, Memory]
 ) -> _Difference:
     """Return the difference; unknown if the log told on of what may have begun before this log."""
     key = memory_key(one.name[0], report.version, report.window.length, one.name[1])
@@ -292,30 +217,8 @@ def _differences(
     return found
 
 
-class _Text(msgspec.Struct, frozen=True):
-    rules: tuple[Rule, ...]
-
-
-def _verdict(row: types.VerdictData) -> Verdict:
-    plain = msgspec.to_builtins(row)
-    plain["since"] = _epoch(row.since)
-    return msgspec.convert(plain, Verdict)
-
-
-def _as(row: Any, kind: Any) -> Any:
-    return msgspec.convert(msgspec.to_builtins(row), kind)
-
-
-def _name(verdict: Verdict) -> Name:
-    return verdict.rule, subject_text(verdict.subject)
-
-
 def _brief(verdict: Verdict) -> str:
     because = "" if verdict.reason is None else f" ({verdict.reason})"
     limits = verdict.threshold
     limit = f"{limits.op} {limits.warn:g}/{limits.breach_text.split()[-1]}"
     return f"{verdict.state}{because} ({verdict.severity}) at {limit}"
-
-
-def _epoch(text: str) -> int:
-    return int(dt.datetime.fromisoformat(text).timestamp())

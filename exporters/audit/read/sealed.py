@@ -9,10 +9,13 @@ from exporters.audit import seal, types
 from exporters.audit.findings import Findings
 from exporters.audit.seal import ReplayKey, SealBroken
 from policies.effective import Policy
-from policies.model import Signal, subject_text
+from policies.engine import PROVISIONAL
+from policies.model import Signal, Verdict, subject_text
 
 SUPPRESSED = "suppressed"
 """Status of a signal that stands for a withheld one, and how a verdict on it alone would begin."""
+AT_MATURITY = "published_at_maturity"
+"""Reason of a signal that is withheld for its labels alone: it says nothing of its groups."""
 
 NOT_SEALED = "the values it judges are withheld, and the log does not seal them"
 LOCKED = "the values it judges are sealed; give their key (--unseal)"
@@ -76,7 +79,11 @@ def unclear(
     hidden = {name for name, signal in found.items() if signal.status == SUPPRESSED}
     if withheld.why is not None:
         # The published worst pair may be that of the pairs that may be shown.
-        small = {found[name].subject.get("attribute") for name in hidden}
+        small = {
+            found[name].subject.get("attribute")
+            for name in hidden
+            if found[name].reason != AT_MATURITY
+        }
         hidden |= {
             name
             for name, signal in found.items()
@@ -85,6 +92,11 @@ def unclear(
         }
     why = withheld.why or NOWHERE
     return {(r.id, text): why for r in policy.rules for name, text in hidden if name == r.signal}
+
+
+def needs_no_value(verdict: Verdict) -> bool:
+    """Tell whether a verdict is what it is whatever the values of its signal are."""
+    return (verdict.reason or "").startswith(("incomplete: ", "label_coverage: ", PROVISIONAL))
 
 
 def _require_fit(signals: Sequence[Signal], published: Sequence[Signal]) -> None:
