@@ -23,6 +23,7 @@ from policies.memory import (
     subjects_by_rule,
 )
 from policies.model import (
+    LOST_REASONS,
     AwaitedLabels,
     Because,
     Coverage,
@@ -62,9 +63,6 @@ LASTING_REASONS = (
     SELECTIVE,
 )
 """Reasons of signals that will not go away by waiting; they show, but call nobody."""
-
-LOST_REASONS = ("not_seen", "single_group")
-"""Reasons of signals of which nothing came at all: none is not just too few."""
 
 
 def lasting_reason(reason: str | None) -> str | None:

@@ -82,6 +82,10 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     incomplete_because: str | None = None
 
 
+LOST_REASONS = ("not_seen", "single_group")
+"""How reasons of signals begin of which nothing came at all: none is not just too few."""
+
+
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """One measured quantity with its interval (contract C6).
 

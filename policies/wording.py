@@ -14,7 +14,16 @@ import msgspec
 from policies.clocks import EVENT_WORDS
 from policies.effective import Policy, Rule
 from policies.judge import INCONCLUSIVE
-from policies.model import PRINCIPLES, Severity, State, Subject, Threshold, Window, rfc3339
+from policies.model import (
+    LOST_REASONS,
+    PRINCIPLES,
+    Severity,
+    State,
+    Subject,
+    Threshold,
+    Window,
+    rfc3339,
+)
 from policies.part import after_words
 from policies.subjects import subject_kind
 
@@ -193,11 +202,12 @@ def _action(head: Part, rule: Rule | None) -> str:
     return _REMEDIES[_lack(head)].replace("$LENGTH", head.window.length)
 
 
-Lack = Literal["history", "labels", "values", "certainty"]
+Lack = Literal["history", "labels", "anything", "values", "certainty"]
 
 _CAUSES: dict[Lack, str] = {
     "history": "the rule compares with earlier windows, and there are too few of them yet",
     "labels": "the labels of this system do not come, or come later than time.label_horizon",
+    "anything": "no one of the group, or of a second one, was seen; its field may have changed",
     "values": "too little usable data for this rule in the window",
     "certainty": "too few observations to tell on which side of the limit the value is",
 }
@@ -207,6 +217,10 @@ _REMEDIES: dict[Lack, str] = {
     "labels": (
         "look at what delivers the labels; if they are late, set a longer time.label_horizon, and "
         "if there are never more, a lower min_label_coverage"
+    ),
+    "anything": (
+        "compare the field and its values in newer events with older ones; if the group is gone "
+        "for good, take it out of the configured groups or build the reference again"
     ),
     "values": (
         "find out why values are few; if that is normal for this system, judge it over a longer "
@@ -227,6 +241,8 @@ def _lack(head: Part) -> Lack:
         return "history"
     if reason.startswith("label_coverage"):
         return "labels"
+    if reason.removeprefix("insufficient_data: ").startswith(LOST_REASONS):
+        return "anything"
     return "certainty" if reason == INCONCLUSIVE else "values"
 
 

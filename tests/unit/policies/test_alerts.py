@@ -8,6 +8,7 @@ import msgspec
 
 from policies.alerts import LABELS, Cause, Judged, alerts, cause_key, retire
 from policies.effective import Clock, effective
+from policies.engine import LabelGate, evaluate
 from policies.load import load_packs
 from policies.model import Alert, Coverage, Signal, Threshold, Window, rfc3339
 from tests.unit.policies.samples import (
@@ -22,6 +23,7 @@ from tests.unit.policies.samples import (
     day,
     fairness_rule,
     gap,
+    policy,
     psi,
     rule,
     without,
@@ -238,6 +240,29 @@ def test_a_ticket_says_what_to_do_about_its_own_lack() -> None:
     assert "longer window" in undecided
     assert "min_group_n" not in undecided
     assert "earlier windows" in remedy(without(RACE, reason="fewer than 3 earlier windows"))
+    assert "older ones" in remedy(without(RACE, reason="not_seen"))
+    assert "longer window" not in remedy(without(RACE, reason="single_group"))
+
+
+def test_labels_that_do_not_come_are_told_at_once_and_where_to_look() -> None:
+    gate = LabelGate(
+        signals=frozenset({"drift.psi"}), mature=True, coverage=0.1, needed=0.8, favourable=0.1
+    )
+    judged = policy(rule())
+    found = evaluate(
+        judged,
+        model_version="v1",
+        window=day(0),
+        signals=[psi(*OK)],
+        coverage=Coverage(events=1000),
+        memory={},
+        longest=True,
+        labels=gate,
+    )
+    step = Judged(model_version="v1", findings=found.findings, signals=())
+    (ticket,) = alerts([step], {}, system="loan", policy=judged).alerts
+    assert ticket.annotations["reason"].startswith("label_coverage: 0.10")
+    assert "min_label_coverage" in ticket.annotations["recommended_action"]
 
 
 def test_two_lengths_are_one_alert_that_stays_until_both_are_clear() -> None:
