@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from policies.nearest import did_you_mean
 
@@ -26,6 +26,20 @@ _LOOKS = {
 
 class PackError(Exception):
     """A pack that cannot be used; the message names file, line, rule and what to do."""
+
+
+def telling(error: ValidationError) -> list[Mapping[str, Any]]:
+    """Return pydantic's errors, but not that a list is too short where its entries are wrong.
+
+    It counts only the good ones.
+    """
+    errors: list[Mapping[str, Any]] = [*error.errors()]
+    places = [tuple(one["loc"]) for one in errors]
+
+    def has_more(place: tuple[Any, ...]) -> bool:
+        return any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+    return [one for one in errors if one["type"] != "too_short" or not has_more(tuple(one["loc"]))]
 
 
 def describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:

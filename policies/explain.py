@@ -160,6 +160,8 @@ def explain_text(documents: Sequence[dict[str, Any]]) -> Iterator[str]:
             setter = f"{number['from']}{because}"
             yield f"    {number['part']:<18} {number['value']}{origin}  <- {setter}"
         yield f"  basis: {document['basis']}"
+        if document["crosswalk"]:
+            yield f"  refers to: {', '.join(document['crosswalk'])}"
     yield from _others(documents)
 
 

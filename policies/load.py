@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from policies.complaint import PackError, describe
+from policies.complaint import PackError, describe, telling
 from policies.frameworks import frameworks
 from policies.nearest import did_you_mean
 from policies.pack import Pack, Place, rule_name
@@ -85,7 +85,7 @@ def load_text(text: str, where: str) -> Pack:
     try:
         pack = Pack.model_validate(document.data).read_from(where, document)
     except ValidationError as error:
-        lines = [_line(document, where, tuple(e["loc"]), describe(e, Pack)) for e in error.errors()]
+        lines = [_line(document, where, tuple(e["loc"]), describe(e, Pack)) for e in telling(error)]
         raise PackError("\n".join(lines)) from error
     today = dt.datetime.now(dt.UTC).date()
     wrong = [pack.complain(place, message) for place, message in problems(pack, today)]

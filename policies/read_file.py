@@ -8,7 +8,7 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from policies.complaint import PackError, describe
+from policies.complaint import PackError, describe, telling
 from policies.yaml_lines import Document, parse
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -54,6 +54,6 @@ def _with_lines(text: str, where: str, model: type[Model]) -> tuple[Model, Docum
     except ValidationError as error:
         lines = [
             f"{where}:{document.line(tuple(e['loc']))}: {describe(e, model)}"
-            for e in error.errors()
+            for e in telling(error)
         ]
         raise PackError("\n".join(lines)) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from policies.load import load_pack, pack_files
 from policies.model import PRINCIPLES
 from policies.pack import OVERSIGHT, Oversight, Pack, RuleSpec
+from policies.show_base import base_lines, clear_text, escalation_lines, persistence_text
 from policies.show_overlay import overlay_lines
 
 
@@ -57,7 +58,7 @@ def show_text(name: str) -> str:
         rules = _rule_lines(pack, principle)
         if rules:
             lines += [f"{principle} {title}", *rules, ""]
-    lines += overlay_lines(pack)
+    lines += [*base_lines(pack), *overlay_lines(pack)]
     return "\n".join(lines).rstrip()
 
 
@@ -81,7 +82,26 @@ def _rule_lines(pack: Pack, principle: str) -> list[str]:
             lines.append(f"    {level}: {_limits(rule, level)}")
         lines.append(f"    basis: {rule.basis}")
         lines.append(f"    next step: {rule.action}")
+        lines += [f"    {line}" for line in _manner(rule)]
     return lines
+
+
+def _manner(rule: RuleSpec) -> Iterator[str]:
+    """Give how loud a rule is, what of it is not the pack's default, and what it speaks to."""
+    yield f"severity: {rule.severity.breach} for a breach, {rule.severity.warn} for a warning"
+    if rule.persistence is not None:
+        yield persistence_text(rule.persistence)
+    if rule.clear_after is not None:
+        yield clear_text(rule.clear_after)
+    if rule.escalation is not None:
+        yield from escalation_lines(rule.escalation)
+    if not rule.waivable:
+        yield "no pack may ask for less, with a waiver or without"
+    if rule.evidence:
+        named = ", ".join(f"{question} ({how})" for question, how in rule.evidence.items())
+        yield f"evidence for Annex A: {named}"
+    if rule.crosswalk:
+        yield f"refers to: {', '.join(rule.crosswalk)}"
 
 
 def _table(rules: Sequence[RuleSpec]) -> str:

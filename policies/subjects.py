@@ -20,6 +20,8 @@ _KINDS: dict[frozenset[str], str] = {
     frozenset({"class"}): "class",
 }
 
+SUBJECT_KEYS: tuple[str, ...] = tuple(sorted({key for keys in _KINDS for key in keys}))
+
 
 def subject_kind(subject: Subject) -> str:
     """Return `system`, `feature`, `output`, `attribute` (worst pair), `group`, `pair` or `class`.

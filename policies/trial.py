@@ -24,6 +24,7 @@ from policies.model import (
     Signal,
     SignalStatus,
     State,
+    Subject,
     Verdict,
     Window,
     measured,
@@ -34,7 +35,7 @@ from policies.nearest import did_you_mean
 from policies.part import Maturity, Number, Oversight, Part, RuleId, SignalName, Text
 from policies.read_file import read_model_and_lines
 from policies.select import choose
-from policies.subjects import KnownSignals, group_of
+from policies.subjects import SUBJECT_KEYS, KnownSignals, group_of, subject_kind
 from policies.yaml_lines import Document
 
 Value = TypeVar("Value")
@@ -189,6 +190,11 @@ def _try(case: Case, policy: Policy, at: _Place) -> tuple[list[str], frozenset[s
         wrong = _compare(window, done, standing, policy, place)
         failures += [label + line for line in wrong]
         judged |= {expected.rule for expected in window.expect}
+    if not any(window.expect or window.exactly for window, _ in steps):
+        raise PackError(
+            f"{at.text()}: the test {case.name!r} expects nothing, so it cannot fail; give "
+            "`expect`, or `exactly: true` if no rule may be warn or breach"
+        )
     return failures, frozenset(judged)
 
 
@@ -198,10 +204,21 @@ def _signal(policy: Policy, spec: SignalSpec, at: _Place, j: int) -> Signal:
     if spec.name not in judged:
         hint = did_you_mean(spec.name, judged)
         raise PackError(f"{place.text()}: no rule in force judges the signal {spec.name!r}{hint}")
+    _check_subject(spec.subject, place)
     try:
         return spec.signal()
     except ValueError as error:
         raise PackError(f"{place.text()}: signal {spec.name}: {error}") from error
+
+
+def _check_subject(subject: Subject, at: _Place) -> None:
+    if subject_kind(subject) == "other":
+        for key in subject:
+            if key not in SUBJECT_KEYS:
+                hint = did_you_mean(key, SUBJECT_KEYS)
+                raise PackError(f"{at.text()}: a subject has no key {key!r}{hint}")
+        given = ", ".join(subject)
+        raise PackError(f"{at.text()}: there is no subject with the keys {given} together")
 
 
 def _judge(
@@ -237,6 +254,7 @@ def _compare(
     at: _Place,
 ) -> Iterator[str]:
     for j, expected in enumerate(window.expect):
+        _check_subject(expected.subject or {}, at.inside("expect", j))
         if policy.rule(expected.rule) is None:
             hint = did_you_mean(expected.rule, [rule.id for rule in policy.rules])
             place = at.inside("expect", j).text()

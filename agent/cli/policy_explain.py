@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.options import ConfigFile, Output, OutputForm
+
+if TYPE_CHECKING:
+    from policies.pack import Pack
 
 SystemName = Annotated[
     str | None,
@@ -33,9 +37,10 @@ def policy_explain(
     loaded = load(config)
     chosen = choose_system(loaded, system)
     policy = policy_of(loaded, chosen)
+    packs = packs_of(loaded, chosen)
     documents = explain(
         policy,
-        packs_of(loaded, chosen),
+        packs,
         oversight=chosen.oversight,
         maturity=chosen.maturity,
         today=dt.datetime.now(dt.UTC).date(),
@@ -43,6 +48,7 @@ def policy_explain(
     if rule is not None:
         documents = _only(rule, documents)
     why = [{"pack": pack.name, "why": pack.why} for pack in chosen_packs(loaded, chosen)]
+    why += _included(packs, [one["pack"] for one in why])
     head = {
         "kind": "policy",
         "system": chosen.id,
@@ -64,6 +70,19 @@ def policy_explain(
     for line in explain_text(documents):
         print(line)
     return 0
+
+
+def _included(packs: Sequence[Pack], named: Sequence[str]) -> list[dict[str, str]]:
+    """Return the packs that only another one names, which hold as much as those that are named."""
+    from policies.load import load_pack
+
+    known = {load_pack(name).id for name in named}
+    found = []
+    for pack in packs:
+        if pack.id not in known:
+            by = next((other.id for other in packs if pack.id in other.include), None)
+            found.append({"pack": pack.id, "why": f"included by {by}" if by else "included"})
+    return found
 
 
 def _only(rule: str, documents: list[dict[str, object]]) -> list[dict[str, object]]:

@@ -111,7 +111,12 @@ def test_a_systems_policy_is_explained_down_to_who_set_each_number(
     assert main(["policy", "explain", "loan", "-c", str(config), "--output", "json"]) == 0
     head, *documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (head["system"], head["oversight"]) == ("loan", "human_in_the_loop")
-    assert head["packs"][0] == {"pack": str(tmp_path / "bank.yaml"), "why": "configured"}
+    assert head["packs"] == [
+        {"pack": str(tmp_path / "bank.yaml"), "why": "configured"},
+        {"pack": "sector-financial-services", "why": "sector finance"},
+        {"pack": "country-my", "why": "country MY"},
+        {"pack": "asean-guide", "why": "included by our-bank"},
+    ]
     rule = next(d for d in documents if d.get("rule") == "FA-2" and d["kind"] == "rule")
     numbers = {number["part"]: number for number in rule["numbers"]}
     assert numbers["warn"] == {
@@ -140,6 +145,8 @@ def test_one_rule_is_explained_and_an_unknown_one_gets_the_nearest_name(
     assert main(["policy", "explain", "-c", str(config), "--rule", "FA-2"]) == 0
     out = capsys.readouterr().out
     assert "< 0.95 (ours)  <- our-bank: minutes of 3 March" in out
+    assert "country-my (country MY), asean-guide (included by our-bank)" in out
+    assert "\n  refers to: ASEAN-GUIDE:B.2, " in out
     assert "FA-1" not in out
     assert main(["policy", "explain", "-c", str(config), "--rule", "FA-22"]) == 2
     assert "did you mean 'FA-2'?" in capsys.readouterr().err

@@ -219,6 +219,20 @@ def test_the_texts_carry_the_disclaimer_each_rule_and_where_numbers_come_from() 
         assert f"  {rule.id}  {rule.title}" in text
     assert "human_in_the_loop: < 0.9 (ours) warns, < 0.8 (law_elsewhere) breaches" in text
     assert "human_out_of_the_loop: not run" in text
+    lines = text.splitlines()
+    assert "    raised by 1 of 1 windows (ours)" in lines
+    assert "    severity: page for a breach, ticket for a warning" in lines
+    assert "    no pack may ask for less, with a waiver or without" in lines
+    assert (
+        "  probability medium, severity low: medium; severity medium: medium; severity high: high"
+        in lines
+    )
+    assert "  tier high is for human_in_the_loop" in lines
+    assert "  cleared by 2 windows in a row (ours)" in lines
+    for question in load_pack("asean-guide").questions:
+        assert (
+            f"  {question.id} {question.title} ({question.component}; {question.evidence}) " in text
+        )
     assert list_text().startswith("asean-guide  ")
 
 
@@ -227,6 +241,9 @@ def test_a_pack_shown_hides_nothing_that_it_says(name: str) -> None:
     pack, text = load_pack(name), show_text(name)
     for rule in pack.rules:
         assert f"    basis: {rule.basis}\n    next step: {rule.action}" in text
+        assert not rule.crosswalk or f"    refers to: {', '.join(rule.crosswalk)}\n" in f"{text}\n"
+        for question, how in rule.evidence.items():
+            assert f"{question} ({how})" in text
     for change in pack.changes:
         assert f"  {change.rule}: " in text
         assert change.reason in text
