@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agent.config.model import Config
 from agent.config.system import System
-from policies.load import load_pack, load_packs
+from policies.complaint import PackError
+from policies.load import load_packs
 from policies.pack import Pack
 from policies.select import Chosen, choose
 
@@ -28,8 +29,8 @@ def packs_of(config: Config, system: System) -> list[Pack]:
     chosen = chosen_packs(config, system)
     packs = load_packs([one.name for one in chosen if not one.limits_only])
     known = {pack.id for pack in packs}
-    limits = [load_pack(one.name) for one in chosen if one.limits_only]
-    return packs + [pack.limits() for pack in limits if pack.id not in known]
+    limits = {pack.id: pack for one in chosen if one.limits_only for pack in _limiting(one)}
+    return packs + [pack.limits() for pack in limits.values() if pack.id not in known]
 
 
 def _found(config: Config, system: System) -> list[Chosen]:
@@ -42,5 +43,13 @@ def _found(config: Config, system: System) -> list[Chosen]:
 
 
 def _limits(chosen: Chosen) -> bool:
-    pack = load_pack(chosen.name)
-    return bool(pack.requires or pack.attributes)
+    try:
+        return bool(_limiting(chosen))
+    except PackError:
+        # Told where it is used, as of every other pack.
+        return True
+
+
+def _limiting(chosen: Chosen) -> list[Pack]:
+    """Return the packs that forbid or require something, of one and what it includes."""
+    return [pack for pack in load_packs([chosen.name]) if pack.requires or pack.attributes]

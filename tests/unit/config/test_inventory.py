@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pytest
 
+import policies.load
+import policies.select
 from agent.config.card import NAMES
 from agent.config.load import ConfigError, load
+from agent.config.packs import packs_of
 from collectors.wellknown import protected
-from policies.load import load_pack
+from policies.complaint import PackError
+from policies.load import load_pack, pack_files
 
 BASIS = "lawful_basis: {basis}, purpose: bias-monitoring, dpia_ref: D-1, expires: 2027-12-31"
 CARD = """systems:
@@ -234,3 +239,36 @@ def test_a_misspelt_pack_is_told_with_its_line_and_the_nearest(tmp_path: Path) -
     assert refusal(file) == (
         "5: policies.packs.1: there is no policy pack 'generativ-ai'; did you mean 'generative-ai'?"
     )
+
+
+def japan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **packs: str) -> Path:
+    """Let packs of these names be known and return a configuration of a system in Japan."""
+    known: dict[str, Traversable] = dict(pack_files())
+    for name, text in packs.items():
+        known[name.replace("_", "-")] = file = tmp_path / f"{name.replace('_', '-')}.yaml"
+        file.write_text(text)
+    monkeypatch.setattr(policies.load, "pack_files", lambda: known)
+    monkeypatch.setattr(policies.select, "pack_files", lambda: known)
+    config = tmp_path / "pantau.yaml"
+    config.write_text("systems: [{id: a, country: JP}]\npolicies: {automatic: false}\n")
+    return config
+
+
+def test_a_countrys_pack_that_cannot_be_read_is_told_where_it_is_used_without_automatic_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(japan(tmp_path, monkeypatch, country_jp="id: ["))
+    with pytest.raises(PackError, match=r"country-jp\.yaml:1: "):
+        packs_of(loaded, loaded.systems[0])
+
+
+def test_what_a_countrys_pack_includes_limits_without_automatic_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "disclaimer: none\nsources: [{id: law, title: A law}]\n"
+    included = OVERLAY.replace("id: mine\nkind: team", "id: asked-more\nkind: topic") + source
+    included += "requires: [{maturity: intermediate, reason: law}]\n"
+    head = "id: country-jp\nkind: country\ncountry: JP\ntitle: Japan\nversion: 1.0.0\n"
+    country = head + source + "include: [asked-more]\n"
+    file = japan(tmp_path, monkeypatch, country_jp=country, asked_more=included)
+    assert "the pack asked-more asks for at least intermediate" in refusal(file)
