@@ -123,7 +123,8 @@ class AuditExporter:
         fd, self._lock = self._lock, None
         if fd is not None:
             self._room.give()
-            os.close(fd)
+            with suppress(OSError):
+                os.close(fd)
 
     # Opening and closing an epoch.
 

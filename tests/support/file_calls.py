@@ -78,6 +78,7 @@ class FileCalls:
     def __init__(self, fault: Fault | None = None) -> None:
         self.seen: list[str] = []
         self._fault = fault
+        self._no_room_left = 0
 
     def hit(self, call: str, partly: Callable[[], int] | None = None) -> int | None:
         """Count a call.  Returns what the call is to return instead of being made, or None.
@@ -85,7 +86,10 @@ class FileCalls:
         Raises OSError if it is to fail; `partly` does half of it.
         """
         self.seen.append(call)
-        fault = self._fault
+        fault, error = self._fault, self._no_room_left
+        self._no_room_left = 0
+        if error and call == "pwrite64":
+            raise OSError(error, os.strerror(error))
         if fault is None or len(self.seen) < fault.at:
             return None
         kind = fault.kind
@@ -99,9 +103,8 @@ class FileCalls:
             os.kill(os.getpid(), signal.SIGKILL)
         if kind.error and done is None:
             raise OSError(kind.error, os.strerror(kind.error))
-        if kind.error:
-            # Half was written; that there is no room for the rest, the next write is told.
-            self._fault = fault._replace(at=fault.at + 1, kind=kind._replace(short=False))
+        # Half was written; that there is no room for the rest, the next write is told.
+        self._no_room_left = kind.error
         return done
 
     @contextlib.contextmanager

@@ -332,6 +332,26 @@ def test_records_that_cannot_be_read_are_taken_over_at_the_next_start(
     assert names(require_whole(log)).count("window.signals") == 2
 
 
+def test_a_failing_disk_does_not_keep_a_writer_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    exporter = started(tmp_path, hands)
+    exporter.export(number(usual_items()))
+    lock, close = exporter._lock, os.close
+
+    def failing(fd: int) -> None:
+        close(fd)
+        if fd == lock:
+            raise OSError(errno.EIO, "io")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", failing)
+        exporter.stop(1.0)
+    assert names(require_whole(tmp_path / "audit")).count("window.signals") == 2
+    started(tmp_path, hands, "boot-2").stop(1.0)
+
+
 # Room.
 
 
