@@ -23,6 +23,7 @@ from policies.select import sector_name
 
 _KIND = "mitigation"
 _DAY = 86_400
+_REVIEWED = "oversight.reviewed_share"
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     fairness_window: str
     shortest: str
+    longest: str
     mitigations: tuple[Watched, ...]
 
 
@@ -87,6 +89,7 @@ def member_of(system: System, inventory: Inventory, policy: Policy) -> Member:
         inventory=inventory,
         fairness_window=system.fairness_window or lengths[-1],
         shortest=lengths[0],
+        longest=lengths[-1],
         mitigations=tuple(mitigations),
     )
 
@@ -104,6 +107,7 @@ class Programme:
             for system in members
             for key, body in store.documents(system, _KIND).items()
         }
+        self._reviewed: dict[str, tuple[int, float | None]] = {}
         self._tell_gaps()
 
     def look(self, now: float) -> None:
@@ -140,6 +144,8 @@ class Programme:
             complaints, appeals = _heard(report, "complaint"), _heard(report, "appeal")
             if complaints or appeals:
                 self._metrics.heard(member.place, complaints=complaints, appeals=appeals)
+        if report.window.length == member.longest and member.inventory.tier == "high":
+            self._review(system, member, report)
         if report.window.length != member.fairness_window:
             return []
         kept = []
@@ -148,6 +154,20 @@ class Programme:
             if self._gap(one, report, seen):
                 kept.append(Document(system, _KIND, one.key, msgspec.json.encode(seen)))
         return kept
+
+    def _review(self, system: str, member: Member, report: Report) -> None:
+        """Tell what share of decisions humans made in the newest window of each system."""
+        end = report.window.end
+        if end < self._reviewed.get(system, (end, None))[0]:
+            return
+        share = next((s.value for s in report.signals if s.name == _REVIEWED), None)
+        self._reviewed[system] = (end, share)
+        known = [
+            share
+            for one, (_, share) in self._reviewed.items()
+            if share is not None and self._members[one].place == member.place
+        ]
+        self._metrics.reviewed(member.place, sum(known) / len(known) if known else None)
 
     def _gap(self, one: Watched, report: Report, seen: Seen) -> bool:
         """Remember the gap in this window, on the side of the mitigation that it is on."""

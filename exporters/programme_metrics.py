@@ -56,6 +56,11 @@ class ProgrammeMetrics:
             ),
             "mitigations": gauge("mitigations", "Declared mitigations of gaps between groups."),
         }
+        self._reviewed = gauge(
+            "high_risk_reviewed_share",
+            "Mean share of predictions that a human decided, over systems of the high tier where "
+            "it is known.",
+        )
         self._before = gauge(
             "mitigation_gap_before", "Mean size of the gap in the last window before a mitigation."
         )
@@ -92,6 +97,15 @@ class ProgrammeMetrics:
         for place, counted in counts.items():
             for name, gauge in self._counts.items():
                 gauge.labels(*place).set(getattr(counted, name))
+
+    def reviewed(self, place: Place, share: float | None) -> None:
+        """Set the share of predictions that humans decided; None: it is known of no system."""
+        if share is None:
+            # A series that stays would tell the share of a window long past.
+            self._reviewed.labels(*place)
+            self._reviewed.remove(*place)
+        else:
+            self._reviewed.labels(*place).set(share)
 
     def gaps(self, gaps: Mapping[Place, Gaps]) -> None:
         """Set the gaps before and after mitigations."""

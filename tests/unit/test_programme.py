@@ -206,3 +206,32 @@ def test_findings_that_are_over_and_what_people_said_are_counted(store: Store) -
 def test_a_rule_that_is_not_there_is_not_watched() -> None:
     mitigation = {"date": "2026-06-01", "rule": "FA-99", "attribute": "sex"}
     assert member(mitigations=[mitigation]).mitigations == ()
+
+
+def reviewed(end: int, share: float | None, **more: Any) -> Report:
+    name = "oversight.reviewed_share"
+    if share is None:
+        one = unmeasured(name, {}, "insufficient_data", "few", n=3, method="m")
+    else:
+        one = measured(name, {}, share, share, share, n=500, method="m")
+    return report(end - DAY, one, **more)
+
+
+def test_what_humans_really_review_is_told_of_the_high_tier_where_it_is_known(store: Store) -> None:
+    low = {"probability": "low", "severity": "low"}
+    members = {"a": member(), "b": member(), "c": member(risk=low)}
+    watched, registry = programme(store, members)
+    name = "high_risk_reviewed_share"
+    assert value(registry, name) is None
+    watched.take("a", [reviewed(5 * DAY, 0.9)])
+    watched.take("c", [reviewed(5 * DAY, 0.1)])
+    assert value(registry, name) == 0.9
+    watched.take("b", [reviewed(5 * DAY, 0.5)])
+    assert value(registry, name) == pytest.approx(0.7)
+    # Neither shorter windows nor older ones that are restated later change it.
+    watched.take("b", [reviewed(4 * DAY, 0.3), reviewed(6 * DAY, 0.3, length="1h")])
+    assert value(registry, name) == pytest.approx(0.7)
+    watched.take("b", [reviewed(6 * DAY, None)])
+    assert value(registry, name) == 0.9
+    watched.take("a", [reviewed(6 * DAY, None)])
+    assert value(registry, name) is None
