@@ -63,6 +63,20 @@ def test_where_no_general_duty_is_in_force_no_clock_runs(country: str) -> None:
     assert pack_of(country).clocks == ()
 
 
+LAWS = {
+    "KH": {"kh-e-commerce"},
+    "PH": {"ph-npc-16-03", "ph-npc-2026-02", "ph-npc-2024-04"},
+    "TH": {"th-etda-principles", "th-pdpc-ai", "th-bot-ai"},
+    "VN": {"vn-ai-law", "vn-high-risk-list", "vn-circular-05-2026"},
+}
+"""Laws and guidelines besides the data-protection law itself."""
+
+
+@pytest.mark.parametrize("country", LAWS)
+def test_each_law_and_guideline_has_an_entry_of_its_own(country: str) -> None:
+    assert {law.id for law in pack_of(country).laws} >= LAWS[country]
+
+
 def test_in_laos_protected_attributes_are_off() -> None:
     (rule,) = pack_of("LA").attributes
     assert rule.processing == "forbidden"
