@@ -16,7 +16,7 @@ def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert headings.split() == "PACK KIND VERSION RULES CHANGES CLOCKS LAWS TITLE".split()
     assert rows[0].startswith("asean-guide ")
     vietnam = next(row.split() for row in rows if row.startswith("country-vn "))
-    assert vietnam[3:7] == ["-", "-", "2", "2"]
+    assert vietnam[3:7] == ["-", "-", "2", "4"]
 
 
 def test_packs_are_listed_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
