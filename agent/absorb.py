@@ -6,14 +6,18 @@ Nothing here closes a window or looks at a clock other than the `now` it is give
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from agent.beside import beside, count_beside
+from agent.joins import Join, joins
 from agent.labels.cuts import cut, pieces
 from agent.labels.intake import UNJOINABLE, LabelCounts, recorded_of, take_events, take_labels
+from agent.labels.kinds import LABELS, REVIEWS, Kind
+from agent.labels.reviews import as_labels, review_records, with_feedback
 from agent.labels.sample import ENDLESS
 from agent.outcomes import label_records
 from agent.plan import Plan
@@ -21,11 +25,11 @@ from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
 from agent.store import Quarantined
 from agent.summarise import summarise_by
 from agent.summary import Summary, add, empty
-from agent.unsure import count_unsure
+from agent.unsure import UNREVIEWABLE, count_name, count_unsure, is_unsure
 from agent.watermark import BEFORE_ALL, MICROSECONDS, Judged, Partition, advance, judge, wake
 from agent.windows import LENGTHS
 from collectors.batch import NO_ID, EventBatch, Flags, Ints
-from collectors.decoders.columns import DECISION
+from collectors.decoders.columns import DECIDED_AT, DECISION
 from policies.model import ALL_VERSIONS
 
 _BESIDE = 0x6265_7369_6465_0001
@@ -38,7 +42,8 @@ _PANE_BITS = 34
 """Bits that a pane's start (seconds / pane length) takes in a combined key."""
 
 
-class Absorbed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Absorbed:
     """What a batch did: numbers for metrics, entries for the quarantine."""
 
     events: int
@@ -48,18 +53,19 @@ class Absorbed(NamedTuple):
     rejected: dict[str, int]
     quarantined: list[Quarantined]
     labels: LabelCounts
+    reviews: LabelCounts = field(default_factory=LabelCounts)
 
 
 def joined(parts: Sequence[Absorbed]) -> Absorbed:
     """Return what the parts of a batch did together."""
     if len(parts) == 1:
         return parts[0]
-    labels = LabelCounts()
+    labels, reviews = LabelCounts(), LabelCounts()
     rejected: Counter[str] = Counter()
     for part in parts:
         rejected.update(part.rejected)
-        labels.outcomes.update(part.labels.outcomes)
-        labels.delays += part.labels.delays
+        labels.add(part.labels)
+        reviews.add(part.reviews)
     return Absorbed(
         events=sum(p.events for p in parts),
         late=sum(p.late for p in parts),
@@ -68,20 +74,40 @@ def joined(parts: Sequence[Absorbed]) -> Absorbed:
         rejected=dict(rejected),
         quarantined=[one for p in parts for one in p.quarantined],
         labels=labels,
+        reviews=reviews,
     )
+
+
+class _Apart(NamedTuple):
+    """Rows that are about an event rather than one: `labels`, `reviews`.
+
+    `still` are those of them that move no window: all but those with feedback, which counts at its
+    own time.
+    """
+
+    labels: Flags
+    reviews: Flags
+    still: Flags
+
+
+def _apart(plan: Plan, batch: EventBatch) -> _Apart:
+    labels = label_records(batch, predicted=plan.labels is not None)
+    if plan.reviews is None:
+        return _Apart(labels, np.zeros(batch.n, dtype=bool), labels)
+    reviews = review_records(batch)
+    return _Apart(labels, reviews, labels | (reviews & ~with_feedback(batch)))
 
 
 def parts_of(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> list[EventBatch]:
     """Return a batch in the parts between which a window may close.
 
-    Where labels can come, one that stands behind the record that closes a window is not in its
-    first report, so the size of batches would show.
+    Where labels or reviews can come later, one that stands behind the record that closes a window
+    is not in its first report, so the size of batches would show.
     """
-    if plan.labels is None:
+    if plan.labels is None and plan.reviews is None:
         return [batch]
-    records = label_records(batch, predicted=True)
     latest = int((now + plan.time.future_skew) * MICROSECONDS)
-    still = records | (batch.event_time > latest)
+    still = _apart(plan, batch).still | (batch.event_time > latest)
     times = np.where(still, BEFORE_ALL, batch.event_time)
     partition = state.partitions.get(partition_key(batch.source, batch.partition))
     newest = None if partition is None else partition.newest
@@ -95,17 +121,18 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
         partition_key(batch.source, batch.partition), Partition(active_at=now)
     )
     latest = int((now + plan.time.future_skew) * MICROSECONDS)
-    records = label_records(batch, predicted=plan.labels is not None)
-    if not records.all():
+    apart = _apart(plan, batch)
+    still = apart.still
+    if not still.all():
         wake(state.partitions.values(), now=now, idle=plan.time.idle)
-    times = np.where(records, BEFORE_ALL, batch.event_time) if records.any() else batch.event_time
+    times = np.where(still, BEFORE_ALL, batch.event_time) if still.any() else batch.event_time
     judged = judge(partition, times, lateness=plan.time.lateness * MICROSECONDS, latest=latest)
     accepted, late = _not_closed(plan, state, judged, times)
     if times is not batch.event_time:
         # A label record is not an event: it is never late, and moves no window.
-        accepted, late = accepted & ~records, late & ~records
+        accepted, late = accepted & ~still, late & ~still
     aside = beside(batch)
-    if not (records | aside | judged.future).all():
+    if not (still | aside | judged.future).all():
         # Neither labels nor complaints are predictions: a service may be silent while they come.
         partition.arrived_at = now
     others = accepted & aside
@@ -114,28 +141,26 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     events = events & ~duplicate
     others &= ~_repeats_beside(state, batch, others)
 
-    counts = LabelCounts()
+    counts = {join.kind: LabelCounts() for join in joins(plan, state)}
     known = ENDLESS if state.newest is None else state.newest
     _add_events(plan, state, batch, events, counts)
     if state.reservoir is not None:
         state.reservoir.add(batch, events, state.next_start)
-    told = count_beside(batch, plan.layout.meanings, events, others)
-    if DECISION in plan.layout.mapped:
-        told += count_unsure(batch, plan.settings.uncertain, events)
-    for name, rows in told:
-        _note_times(state, batch.event_time[rows] // MICROSECONDS)
-        _count_rows(plan, state, batch, rows, batch.event_time, name)
+    _count_told(plan, state, batch, events, others, apart.reviews)
     for name, flags in (("duplicates", duplicate), ("conflicts", conflict)):
         _count_rows(plan, state, batch, np.flatnonzero(flags), batch.event_time, name)
     arrived = _arrival_panes(plan, state, judged, partition, times)
-    if plan.labels is not None and batch.prediction is None and known != ENDLESS:
-        # A source of labels alone has no event time of its own.
+    if counts and batch.prediction is None and known != ENDLESS:
+        # A source of labels or reviews alone has no event time of its own.
         arrived = np.where(arrived < 0, _open_pane(plan, state, known), arrived)
         _count_at(plan, state, partition, _panes_of_rejected(batch, arrived), REJECTED_LABELS)
     _count_at(plan, state, partition, arrived[:-1][late], "late_dropped")
     rejected = _count_rejected(plan, state, partition, batch, times, judged.future, arrived)
-    if plan.labels is not None and times is not batch.event_time:
-        _take_labels(plan, state, partition, batch, records, judged, latest, known, counts)
+    for join in joins(plan, state):
+        records = apart.labels if join.kind == LABELS else apart.reviews
+        if records.any():
+            seen = _seen(plan, join, batch)
+            _take(join, partition, seen, records, judged, latest, known, counts[join.kind])
 
     advance(partition, judged, times, now)
     partition.next_offset = batch.next_offset
@@ -147,13 +172,32 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
         conflicts=int(conflict.sum()),
         rejected=rejected,
         quarantined=_quarantine(plan.system, batch, judged.future, now),
-        labels=counts,
+        labels=counts.get(LABELS) or LabelCounts(),
+        reviews=counts.get(REVIEWS) or LabelCounts(),
     )
 
 
-def _take_labels(
-    plan: Plan,
-    state: SystemState,
+def _seen(plan: Plan, join: Join, batch: EventBatch) -> EventBatch:
+    """Return the batch with what is joined in the place of labels."""
+    if join.kind == LABELS:
+        return batch
+    return as_labels(batch, decided_at=DECIDED_AT in plan.layout.mapped)
+
+
+def _count_told(
+    plan: Plan, state: SystemState, batch: EventBatch, events: Flags, others: Flags, joined: Flags
+) -> None:
+    """Count what people said and decided, and which events were unsure."""
+    told = count_beside(batch, plan.layout.meanings, events, others, joined=joined)
+    if DECISION in plan.layout.mapped:
+        told += count_unsure(batch, plan.settings.uncertain, events)
+    for name, rows in told:
+        _note_times(state, batch.event_time[rows] // MICROSECONDS)
+        _count_rows(plan, state, batch, rows, batch.event_time, name)
+
+
+def _take(
+    join: Join,
     partition: Partition,
     batch: EventBatch,
     records: Flags,
@@ -162,19 +206,16 @@ def _take_labels(
     known: int,
     counts: LabelCounts,
 ) -> None:
-    """Join the label records of a batch to their events."""
-    if plan.labels is None or state.labels is None:
-        return
+    """Join the label records of a batch, or its review records, to their events."""
     rows = np.flatnonzero(records)
     # In a partition of labels alone event time is that of the others.
     arrived = np.where(
         judged.newest_before[rows] == BEFORE_ALL, known, judged.newest_before[rows] // MICROSECONDS
     )
-    take_labels(plan.labels, state.labels, batch, rows, arrived, latest, counts)
+    take_labels(join.settings, join.state, batch, rows, arrived, latest, counts)
     recorded = recorded_of(batch, rows, latest)
     timed = recorded[recorded != BEFORE_ALL]
-    newest = int(timed.max()) // MICROSECONDS if len(timed) else 0
-    partition.labelled_to = max(newest, partition.labelled_to or 0)
+    partition.note_read(join.kind, int(timed.max()) // MICROSECONDS if len(timed) else 0)
 
 
 def count_lost(plan: Plan, state: SystemState, key: str, records: int | None) -> None:
@@ -236,7 +277,11 @@ def _note_times(state: SystemState, seconds: Ints) -> None:
 
 
 def _add_events(
-    plan: Plan, state: SystemState, batch: EventBatch, events: Flags, counts: LabelCounts
+    plan: Plan,
+    state: SystemState,
+    batch: EventBatch,
+    events: Flags,
+    counts: Mapping[Kind, LabelCounts],
 ) -> None:
     rows = np.flatnonzero(events)
     if not len(rows):
@@ -249,11 +294,24 @@ def _add_events(
         start = (key & ((1 << _PANE_BITS) - 1)) * plan.time.pane
         pane = PaneKey(versions[key >> _PANE_BITS], start)
         add(_pane(plan, state, pane), summary)
-    if plan.labels is not None and state.labels is not None:
-        lone = take_events(plan.labels, state.labels, batch, rows, versions, codes, counts)
-        for code, second in zip(codes[lone].tolist(), seconds[lone].tolist(), strict=True):
-            pane = PaneKey(versions[code], second - second % plan.time.pane)
-            _count(plan, state, pane, UNJOINABLE, 1)
+    for join in joins(plan, state):
+        seen, told = _seen(plan, join, batch), counts[join.kind]
+        lone = rows[take_events(join.settings, join.state, seen, rows, versions, codes, told)]
+        for name, which in _unjoinable(plan, join.kind, batch, lone):
+            _count_rows(plan, state, batch, which, batch.event_time, name)
+
+
+def _unjoinable(
+    plan: Plan, kind: Kind, batch: EventBatch, lone: Ints
+) -> Iterator[tuple[str, Ints]]:
+    """Give what predictions are counted as to which nothing of a kind can be joined."""
+    if kind == LABELS:
+        yield UNJOINABLE, lone
+        return
+    yield UNREVIEWABLE, lone
+    if batch.score is not None:
+        low = plan.settings.uncertain
+        yield count_name(UNREVIEWABLE, low), lone[is_unsure(batch.score[lone], low)]
 
 
 def _versions(

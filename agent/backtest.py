@@ -15,9 +15,10 @@ from pathlib import Path
 
 from agent.clock import FrozenClock, SystemClock
 from agent.config.model import Config
-from agent.config.resolve import event_schema, labels_elsewhere, source_schema
+from agent.config.resolve import alone_of, event_schema, labels_elsewhere, source_schema
 from agent.config.system import System
 from agent.dedup import DedupIndex, winners
+from agent.labels.kinds import REVIEWS
 from agent.labels.state import temporary
 from agent.opening import make_plan
 from agent.persist import mark_clean
@@ -43,13 +44,17 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Result:
-    """What a backtest read.  `labels`: what became of them, by `agent.labels.intake.OUTCOMES`."""
+    """What a backtest read.
+
+    `labels`, `reviews`: what became of them, by `agent.labels.intake.OUTCOMES`.
+    """
 
     plan: Plan | None = None
     notes: tuple[str, ...] = ()
     events: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     labels: Counter[str] = field(default_factory=Counter)
+    reviews: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
 
 
@@ -97,12 +102,12 @@ def replay(
 
 def file_collectors(config: Config, system: System) -> list[FileOptions]:
     """Return the options of the file collectors that hold a system's events."""
-    return [o for o in _files(config, system) if o.labels is None]
+    return [o for o in _files(config, system) if alone_of(o) is None]
 
 
-def label_files(config: Config, system: System) -> list[FileOptions]:
-    """Return the options of the file collectors that hold nothing but labels for a system."""
-    return [o for o in _files(config, system) if o.labels is not None]
+def files_without_events(config: Config, system: System) -> list[FileOptions]:
+    """Return the options of the file collectors that hold labels or reviews for a system alone."""
+    return [o for o in _files(config, system) if alone_of(o) is not None]
 
 
 def _files(config: Config, system: System) -> list[FileOptions]:
@@ -141,7 +146,7 @@ class _Pass:
         result = self.result
         items = _items(self._config, self._system, source)
         try:
-            for item in chain(items, _labels(self._config, self._system, lambda: result.plan)):
+            for item in chain(items, _joined(self._config, self._system, lambda: result.plan)):
                 if isinstance(item, SchemaResolved) and not item.schema.labels_only:
                     self._resolve(item)
                 elif isinstance(item, EventBatch) and result.plan is not None:
@@ -152,8 +157,8 @@ class _Pass:
                     result.errors.append(item.error)
             self._end()
         finally:
-            if self._state is not None and self._state.labels is not None:
-                self._state.labels.table.close()
+            if self._state is not None and self._state.room is not None:
+                self._state.room.table.close()
 
     def _resolve(self, resolved: SchemaResolved) -> None:
         plan = make_plan(self._config, self._system, resolved.schema)
@@ -197,6 +202,8 @@ class _Pass:
             result.notes = (*result.notes, f"{left_out}: {why}")
         if state.labels is not None:
             result.labels += state.labels.settled
+        if state.reviews is not None:
+            result.reviews += state.reviews.settled
 
     def _note(self, step: Outcome) -> None:
         for item in map(without_withheld, step.items):
@@ -206,16 +213,21 @@ class _Pass:
             return
         self.result.events += step.absorbed.events
         self.result.labels += step.absorbed.labels.outcomes
+        self.result.reviews += step.absorbed.reviews.outcomes
         for reason, amount in step.absorbed.rejected.items():
             self.result.rejected[reason] = self.result.rejected.get(reason, 0) + amount
 
 
 def _fresh(plan: Plan, dedup: DedupIndex) -> SystemState:
     state = SystemState(dedup=dedup)
+    # Labels and reviews may come at the end of the input, or in another file.
     if plan.labels is not None:
         state.labels = temporary(plan.system, plan.labels.pane)
-        # Labels may come at the end of the input, or in another file.
         state.labels.held_open = True
+    if plan.reviews is not None:
+        pane = plan.reviews.pane
+        state.reviews = temporary(plan.system, pane, kind=REVIEWS, room=state.room)
+        state.reviews.held_open = True
     return state
 
 
@@ -231,9 +243,9 @@ def _items(config: Config, system: System, source: Path) -> Iterator[Item]:
     return read_batches(source, schema, ID_KEY, options.batch_size, options)
 
 
-def _labels(config: Config, system: System, plan: Callable[[], Plan | None]) -> Iterator[Item]:
-    """Read the files that hold nothing but labels; `plan` is called when the events are read."""
-    for options in label_files(config, system):
+def _joined(config: Config, system: System, plan: Callable[[], Plan | None]) -> Iterator[Item]:
+    """Read the files that hold labels or reviews alone; `plan` is called after the events."""
+    for options in files_without_events(config, system):
         known = plan()
         schema = source_schema(system, options, None if known is None else known.schema.task)
         yield from read_batches(options.path, schema, ID_KEY, options.batch_size, options)

@@ -38,8 +38,13 @@ def beside(batch: EventBatch) -> Flags:
     return found & said
 
 
-def count_beside(batch: EventBatch, meanings: Meanings, events: Flags, others: Flags) -> list[Told]:
-    """Return what is counted by name: feedback of `events` and `others`, decisions of `others`."""
+def count_beside(
+    batch: EventBatch, meanings: Meanings, events: Flags, others: Flags, *, joined: Flags
+) -> list[Told]:
+    """Return what is counted by name: feedback of `events` and `others`, decisions of `others`.
+
+    Of the decisions those of the rows `joined` are not: they are joined to their predictions.
+    """
     found: list[Told] = []
     feedback = batch.extra.get(FEEDBACK)
     if isinstance(feedback, Categorical):
@@ -51,7 +56,7 @@ def count_beside(batch: EventBatch, meanings: Meanings, events: Flags, others: F
                 found.append((name, rows))
     decision = batch.extra.get(DECISION)
     if decision is not None and others.any():
-        rows = np.flatnonzero(others & present(decision))
+        rows = np.flatnonzero(others & present(decision) & ~joined)
         if len(rows):
             found.append((UNMATCHED, rows))
     return found

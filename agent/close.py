@@ -5,10 +5,14 @@ Pure bookkeeping on the state: what a report says is decided in `agent.report`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from agent.joins import Join, joins
 from agent.labels.intake import close_panes
-from agent.labels.state import Waiting
+from agent.labels.kinds import Kind
+from agent.labels.room import Room, Waiting
+from agent.labels.table import Key
 from agent.plan import Plan
 from agent.state import NO_VERSION, OpenWindow, PaneKey, SystemState, WindowKey
 from agent.summary import Summary, add, empty
@@ -26,8 +30,8 @@ LOOK_EVERY = 30
 class Due(NamedTuple):
     """A window to be reported: its fold so far, the revision to give it, whether it is final.
 
-    `summary` None: the window waits for labels, and what it said before is in their table.
-    `mature` tells that no label counts any more.
+    `summary` None: the window waits for labels or reviews, and what it said before is in their
+    table.  `mature` tells of which of them none counts any more.
     """
 
     version: str
@@ -35,7 +39,7 @@ class Due(NamedTuple):
     summary: Summary | None
     revision: int
     final: bool
-    mature: bool = False
+    mature: frozenset[Kind] = frozenset()
 
 
 def due_by_time(plan: Plan, state: SystemState, now: float) -> list[Due]:
@@ -63,9 +67,9 @@ def due_at_end(plan: Plan, state: SystemState, now: float) -> list[Due]:
     for length in plan.lengths:
         due += _due(plan, state, length, containing(last, length).end, now, end_of_input=True)
     _move(plan, state, end)
-    _settle_labels(plan, state, end, end_of_input=True)
+    _settle_joins(plan, state, end, end_of_input=True)
     due += _restated(plan, state, now, at_once=True)
-    return in_order(due + labels_due(plan, state, now, at_once=True))
+    return in_order(due + joins_due(plan, state, now, at_once=True))
 
 
 def close_to(
@@ -82,7 +86,7 @@ def close_to(
     for length in plan.lengths:
         due += _due(plan, state, length, closed_to, now, by_clock=by_clock)
     due += _restated(plan, state, now, at_once=False)
-    return in_order(due + labels_due(plan, state, now, at_once=False))
+    return in_order(due + joins_due(plan, state, now, at_once=False))
 
 
 def in_order(due: list[Due]) -> list[Due]:
@@ -108,18 +112,19 @@ def _move(plan: Plan, state: SystemState, target: int) -> None:
     for key in sorted(k for k in state.panes if k.start + plan.time.pane <= state.closed_to):
         _fold(plan, state, key, state.panes.pop(key))
         state.dirty.panes.add(key)
-    _settle_labels(plan, state, state.closed_to)
+    _settle_joins(plan, state, state.closed_to)
 
 
-def _settle_labels(
+def _settle_joins(
     plan: Plan, state: SystemState, closed_to: int, *, end_of_input: bool = False
 ) -> None:
-    if plan.labels is None or state.labels is None or state.first is None or state.newest is None:
+    if state.first is None or state.newest is None:
         return
     span = (state.first, state.newest)
-    state.labels.settled += close_panes(
-        plan.labels, state.labels, closed_to, span, end_of_input=end_of_input
-    )
+    for join in joins(plan, state):
+        join.state.settled += close_panes(
+            join.settings, join.state, closed_to, span, end_of_input=end_of_input
+        )
 
 
 def _fold(plan: Plan, state: SystemState, key: PaneKey, pane: Summary) -> None:
@@ -233,17 +238,17 @@ def _due_now(
 ) -> Due:
     """Return a window as due; one that no event can change any more leaves the open ones.
 
-    Where labels can come it then waits for them, on disk.
+    Where something can come later it then waits for that, on disk.
     """
     window = containing(key.start, key.length)
     revision = held.revision or 0
-    labelled = state.labels is not None and not end_of_input
-    if labelled and state.labels is not None:
-        state.labels.wait(key, Waiting(window.end, revision, held.reported_at))
+    kinds = tuple(join.kind for join in joins(plan, state))
+    waits = bool(kinds) and not end_of_input
+    if waits and state.room is not None:
+        state.room.wait(key, Waiting(window.end, revision, held.reported_at, awaits=kinds))
     _settle(state, key, final=final)
-    return Due(
-        key.version, window, held.summary, revision, final and not labelled, mature=end_of_input
-    )
+    mature = frozenset(kinds) if end_of_input else frozenset[Kind]()
+    return Due(key.version, window, held.summary, revision, final and not waits, mature)
 
 
 def _restated(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> list[Due]:
@@ -255,72 +260,85 @@ def _restated(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> l
         window = containing(key.start, key.length)
         final = at_once or _is_final(plan, state, window)
         ripe = held.touched and (final or now - held.reported_at >= RESTATE_EVERY)
-        if not ripe and final and state.labels is not None and not at_once:
-            # It is not final yet: its labels may still come.
+        if not ripe and final and state.room is not None and not at_once:
+            # It is not final yet: something may still be joined to it.
             _settle(state, key, final=True)
         elif ripe or final:
-            revision = held.revision if state.labels is None else _revision(state, key, held)
+            revision = _revision(state, key, held)
             held.revision, held.touched, held.reported_at = revision + 1, False, now
             due.append(_due_now(plan, state, key, held, final=final, end_of_input=at_once))
-            if at_once and state.labels is not None and key in state.labels.waiting:
-                state.labels.release(key)
+            if at_once and state.room is not None and key in state.room.waiting:
+                state.room.release(key)
     return due
 
 
 def _revision(state: SystemState, key: WindowKey, held: OpenWindow) -> int:
     """Return the revision last given to a window, which labels may have restated since."""
-    waiting = None if state.labels is None else state.labels.waiting.get(key)
+    waiting = None if state.room is None else state.room.waiting.get(key)
     return (held.revision or 0) if waiting is None else waiting.revision
 
 
-def labels_due(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> list[Due]:
-    """Return the windows in waiting that are mature now, and those that labels have changed.
+def joins_due(plan: Plan, state: SystemState, now: float, *, at_once: bool) -> list[Due]:
+    """Return the windows in waiting that are mature now, and those that a join has changed.
 
-    They are mature when event time has passed their end by the label horizon, in every partition
-    that is read.
+    They are mature for labels when event time has passed their end by the label horizon, in every
+    partition that is read; for reviews likewise by theirs.
     """
-    labels = state.labels
-    if labels is None or plan.labels is None:
+    room = state.room
+    if room is None:
         return []
-    labels.matured_to = max(labels.matured_to, _read_to(state, now))
-    horizon = plan.labels.horizon
-    mature: list[tuple[WindowKey, Waiting]] = []
-    if at_once or (labels.earliest is not None and labels.earliest + horizon <= labels.matured_to):
-        mature = [
-            (WindowKey(*key), waiting)
-            for key, waiting in labels.waiting.items()
-            if at_once or waiting.end + horizon <= labels.matured_to
-        ]
-    due = [_waiting_due(key, waiting, mature=True) for key, waiting in mature]
-    done = {key for key, _ in mature}
-    for key in done & state.windows.keys():
-        _settle(state, key, final=True)
-    if mature:
-        left = (waiting.end for key, waiting in labels.waiting.items() if key not in done)
-        labels.earliest = min(left, default=None)
-    if now - labels.looked_at >= LOOK_EVERY and not at_once:
-        labels.looked_at = now
-        for place in sorted(labels.touched - done):
-            waiting = labels.waiting[place]
+    known = joins(plan, state)
+    for join in known:
+        join.state.matured_to = max(join.state.matured_to, _read_to(state, join, now))
+    due, done = _mature(state, room, known, at_once=at_once)
+    if now - room.looked_at >= LOOK_EVERY and not at_once:
+        room.looked_at = now
+        for place in sorted(room.touched - done):
+            waiting = room.waiting[place]
             if now - waiting.reported_at >= RESTATE_EVERY:
-                due.append(_waiting_due(WindowKey(*place), waiting, mature=False))
+                due.append(_waiting_due(WindowKey(*place), waiting, frozenset()))
     return due
 
 
-def _waiting_due(key: WindowKey, waiting: Waiting, *, mature: bool) -> Due:
+def _mature(
+    state: SystemState, room: Room, known: Sequence[Join], *, at_once: bool
+) -> tuple[list[Due], set[Key]]:
+    """Return the windows for which a kind is mature now; they are open to no event any more."""
+    ripe_to = {j.kind: j.state.matured_to - j.settings.horizon for j in known}
+    soon = any(room.earliest[k] <= to for k, to in ripe_to.items() if k in room.earliest)
+    if not at_once and not soon:
+        return [], set()
+    due: list[Due] = []
+    done: set[Key] = set()
+    left: dict[Kind, int] = {}
+    for place, waiting in room.waiting.items():
+        ripe = {k for k in waiting.awaits if at_once or waiting.end <= ripe_to.get(k, 0)}
+        if ripe:
+            due.append(_waiting_due(WindowKey(*place), waiting, frozenset(ripe)))
+            done.add(place)
+        for kind in set(waiting.awaits) - ripe:
+            left[kind] = min(waiting.end, left.get(kind, waiting.end))
+    room.earliest = left
+    for key in [WindowKey(*place) for place in done if place in state.windows]:
+        _settle(state, key, final=True)
+    return due, done
+
+
+def _waiting_due(key: WindowKey, waiting: Waiting, mature: frozenset[Kind]) -> Due:
     window = containing(key.start, key.length)
-    return Due(key.version, window, None, waiting.revision + 1, mature, mature=mature)
+    final = mature >= set(waiting.awaits)
+    return Due(key.version, window, None, waiting.revision + 1, final, mature)
 
 
-def _read_to(state: SystemState, now: float) -> int:
-    """Return the event time up to which labels have been read as well."""
-    labels = state.labels
-    if labels is None or labels.held_open or (labels.awaited and now < labels.awaited_until):
+def _read_to(state: SystemState, join: Join, now: float) -> int:
+    """Return the event time up to which labels, or reviews, have been read as well."""
+    known = join.state
+    if known.held_open or (known.awaited and now < known.awaited_until):
         return 0
     least = state.closed_to or 0
-    for partition in state.partitions_of_labels():
+    for partition in state.partitions_of(join.kind):
         if not partition.caught_up:
-            least = min(least, partition.labelled_to or 0)
+            least = min(least, partition.read_to(join.kind) or 0)
     return least
 
 

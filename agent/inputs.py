@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel
 
 from agent.config.model import Config
-from agent.config.resolve import labels_elsewhere, labels_of, source_schema
+from agent.config.resolve import alone_of, labels_elsewhere, source_schema
 from agent.config.system import System
 from agent.persist import Core
 from agent.pipeline import Input
@@ -79,7 +79,7 @@ def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[Co
     built: list[CollectorThread] = []
     for options in config.collectors:
         system = system_of(config, options)
-        alone = labels_of(options) is not None
+        alone = alone_of(options)
         pinned = _pinned(store, system.id)
         apart = labels_elsewhere(config, system)
         task = None if pinned is None else pinned.task
@@ -91,9 +91,9 @@ def build_inputs(config: Config, store: Store, wake: threading.Event) -> list[Co
                 " up: give each a `name` of its own under `collectors`"
             )
         channel = Channel(high=high, low=high * 3 // 8, wake=wake)
-        source = Input(collector.name, system.id, channel, labels_only=alone)
+        source = Input(collector.name, system.id, channel, alone=alone)
         resume = resume_of(store, system.id, collector.name)
-        if alone:
+        if alone is not None:
             # What was pinned is the schema of the events.
             resume = replace(resume, schema=None)
         built.append(CollectorThread(collector, source, resume))

@@ -17,6 +17,7 @@ from agent.heard import heard
 from agent.retire import unseen
 from agent.signals.card import Inventory
 from agent.signals.inventory import of_packs
+from agent.signals.label_based import REVIEW_BASED
 from agent.signals.resolution import OLDEST, UNCORRECTED
 from agent.signals.table import label_based
 from agent.windows import LENGTHS
@@ -133,7 +134,7 @@ class JudgedAgain:
         return judging
 
     def _judge(self, report: LoggedReport, judging: Judging, same_policy: bool) -> None:
-        gate = _gate(judging)
+        gates = _gates(judging)
         withheld = self._seals.open(report.seals, report.signals)
         evaluation = evaluate(
             self._policy,
@@ -144,7 +145,8 @@ class JudgedAgain:
             coverage=report.coverage,
             memory=self._memory,
             longest=judging.longest,
-            labels=gate,
+            labels=gates.labels,
+            reviews=gates.reviews,
         )
         self._memory.update(evaluation.memory)
         self._together.append(
@@ -161,7 +163,7 @@ class JudgedAgain:
             unseen_ |= _on_alerts(self._policy, evaluation.verdicts)
         self._leave_out(report.window, unseen_)
         self._watched(report.window, judging)
-        self._compare(report, gate, evaluation.verdicts, unseen_)
+        self._compare(report, gates, evaluation.verdicts, unseen_)
 
     def _signals(self, report: LoggedReport) -> list[Signal]:
         """Return the signals with those replaced that hang on the packs themselves."""
@@ -200,7 +202,7 @@ class JudgedAgain:
     def _compare(
         self,
         report: LoggedReport,
-        gate: LabelGate | None,
+        gates: _Gates,
         verdicts: Iterable[Verdict],
         unseen_: Mapping[Name, str],
     ) -> None:
@@ -208,9 +210,11 @@ class JudgedAgain:
         before = self.windows.get(place)
         new = _states(verdicts, unseen_)
         logged = _states(report.verdicts, unseen_)
-        if gate is not None and gate.only:
-            # A window judged again for its labels keeps its other verdicts.
-            awaited = {rule.id for rule in self._policy.rules if rule.signal in gate.signals}
+        held = [gate for gate in gates if gate is not None]
+        if any(gate.only for gate in held):
+            # A window judged again for what is joined to it keeps its other verdicts.
+            signals = frozenset[str]().union(*(gate.signals for gate in held))
+            awaited = {rule.id for rule in self._policy.rules if rule.signal in signals}
             kept = {} if before is None else before.new
             new |= {name: state for name, state in kept.items() if name[0] not in awaited}
             if before is None:
@@ -236,10 +240,23 @@ def _why_not(report: LoggedReport) -> str | None:
     return NO_JUDGING if report.judging is None and report.verdicts else None
 
 
-def _gate(judging: Judging) -> LabelGate | None:
-    """Return the gate for any policy: the log names the signals of its own rules alone."""
-    gate = gate_from(judging)
-    return None if gate is None else msgspec.structs.replace(gate, signals=label_based())
+class _Gates(NamedTuple):
+    """When verdicts on labels, and on human decisions that come later, are made in a window."""
+
+    labels: LabelGate | None
+    reviews: LabelGate | None
+
+
+def _gates(judging: Judging) -> _Gates:
+    """Return the gates for any policy: the log names the signals of its own rules alone."""
+    return _Gates(
+        _with(gate_from(judging.labels), label_based()),
+        _with(gate_from(judging.reviews), REVIEW_BASED),
+    )
+
+
+def _with(gate: LabelGate | None, signals: frozenset[str]) -> LabelGate | None:
+    return None if gate is None else msgspec.structs.replace(gate, signals=signals)
 
 
 def _on_alerts(policy: Policy, verdicts: Iterable[Verdict]) -> dict[Name, str]:

@@ -12,12 +12,18 @@ from agent.clock import Clock
 from agent.config.intersections import attribute_names, with_groups, with_privileged
 from agent.config.model import Config
 from agent.config.packs import chosen_packs, packs_of, switched_off
-from agent.config.resolve import brings_labels, event_schema, favourable_texts
+from agent.config.resolve import (
+    brings_labels,
+    brings_reviews,
+    event_schema,
+    favourable_texts,
+)
 from agent.config.system import System
 from agent.dedup import DedupIndex
 from agent.evidence import stored as samples
 from agent.field_settings import grid_of_system, meanings_of, midnight, uncertain_range
 from agent.inventory import inventory_of
+from agent.labels.kinds import REVIEWS
 from agent.labels.settings import LabelSettings
 from agent.layout import Layout, build_layout
 from agent.notices import Announced, change
@@ -80,6 +86,7 @@ def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
         max_versions=system.max_versions,
         max_empty_windows=system.max_empty_windows,
         labels=labels_of(config, system, schema, layout),
+        reviews=reviews_of(config, system, schema),
     )
 
 
@@ -102,6 +109,26 @@ def labels_of(
         pair_horizon=time.pair_horizon,
         max_pending=system.labels.max_pending,
         min_coverage=system.min_label_coverage,
+    )
+
+
+def reviews_of(config: Config, system: System, schema: EventSchema) -> LabelSettings | None:
+    """Return how human decisions that come later are joined; None where none can."""
+    if schema.prediction is None and schema.score is None:
+        return None
+    if not brings_reviews(config, system):
+        return None
+    time = system.time
+    return LabelSettings(
+        pane=time.pane,
+        lateness=time.lateness,
+        lengths=tuple(by_length(system.windows)),
+        attributes=(),
+        numeric=schema.task == "regression",
+        horizon=time.review_horizon,
+        pair_horizon=time.pair_horizon,
+        max_pending=system.labels.max_pending,
+        kind=REVIEWS,
     )
 
 
@@ -204,7 +231,7 @@ def opener(
     def open_system(schema: EventSchema) -> Opened:
         plan = make_plan(config, system, schema)
         index = DedupIndex(plan.time.dedup_horizon, config.store.dedup_max_ids)
-        state = restore(store, system.id, plan.layout, index, plan.labels)
+        state = restore(store, system.id, plan.layout, index, plan.labels, plan.reviews)
         state.reservoir = samples.restore(
             store,
             system.id,

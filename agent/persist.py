@@ -7,7 +7,9 @@ import msgspec
 from agent import persist_labels as labels
 from agent.dedup import DedupIndex
 from agent.evidence import stored as samples
+from agent.labels.kinds import LABELS, REVIEWS, Kind
 from agent.labels.settings import LabelSettings
+from agent.labels.state import LabelState
 from agent.layout import Layout
 from agent.state import Dirty, OpenWindow, PaneKey, Source, SystemState, WindowKey
 from agent.store import Changes, Document, Store
@@ -74,17 +76,28 @@ def collect(system: str, layout: Layout, state: SystemState, changes: Changes) -
     if dirty.core or ids:
         changes.dedup_cutoff[system] = state.dedup.cutoff
         _put(changes, system, "core", "", msgspec.json.encode(_core(layout, state)))
-    if state.labels is not None:
-        labels.collect(system, state.labels, changes)
+    _collect_joins(system, state, changes)
     if state.reservoir is not None:
         samples.collect(system, state.reservoir, changes)
+
+
+def _collect_joins(system: str, state: SystemState, changes: Changes) -> None:
+    for kind, known in _known(state):
+        labels.collect(system, kind, known, changes)
+    if state.room is not None:
+        labels.collect_room(system, state.room, changes)
+
+
+def _known(state: SystemState) -> list[tuple[Kind, LabelState]]:
+    both = ((LABELS, state.labels), (REVIEWS, state.reviews))
+    return [(kind, known) for kind, known in both if known is not None]
 
 
 def mark_clean(state: SystemState) -> None:
     """Forget what was changed: it is durable now."""
     state.dirty = Dirty()
-    if state.labels is not None:
-        labels.mark_clean(state.labels)
+    for _, known in _known(state):
+        labels.mark_clean(known)
     if state.reservoir is not None:
         state.reservoir.dirty.clear()
 
@@ -95,19 +108,23 @@ def restore(
     layout: Layout,
     dedup: DedupIndex,
     label_settings: LabelSettings | None = None,
+    review_settings: LabelSettings | None = None,
 ) -> SystemState:
     """Return the state as of the last commit; a fresh one for a system never seen.
 
     Summaries made with another layout (another reference, other features) cannot be read with this
     one: their windows start again, marked as having lost records.  `label_settings` None: no label
-    can come.
+    can come; `review_settings` None: no human decision can come later.
     """
     state = SystemState(dedup=dedup)
     found = store.documents(system, "core")
     core = msgspec.json.decode(found[""], type=Core) if found else None
-    if label_settings is not None:
+    wanted = [one for one in (label_settings, review_settings) if one is not None]
+    if wanted:
         same = core is None or core.layout == layout.digest
-        state.labels = labels.restore(store, system, label_settings, same=same)
+        room = labels.restore_room(store, system, [one.kind for one in wanted], same=same)
+        known = {one.kind: labels.restore(store, system, one, room) for one in wanted}
+        state.labels, state.reviews = known.get(LABELS), known.get(REVIEWS)
     if core is None:
         return state
     _restore_core(state, core)

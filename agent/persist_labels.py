@@ -1,15 +1,19 @@
-"""What a system remembers of labels as documents in the store, and back.
+"""What a system remembers of labels and reviews as documents in the store, and back.
 
 Rows, labels and reports in waiting are in tables of their own (`agent.labels.table`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
+from agent.labels.kinds import LABELS, Kind
+from agent.labels.room import Room, Waiting
 from agent.labels.sample import Sample, Slice
 from agent.labels.settings import LabelSettings
-from agent.labels.state import LabelState, Waiting
+from agent.labels.state import LabelState, name_of
 from agent.labels.table import Key
 from agent.labels.texts import Texts
 from agent.store import Changes, Document, Store
@@ -31,8 +35,8 @@ class LabelCore(msgspec.Struct, array_like=True):
     expired_to: int
 
 
-def collect(system: str, state: LabelState, changes: Changes) -> None:
-    """Add everything that changed to `changes`."""
+def collect(system: str, kind: Kind, state: LabelState, changes: Changes) -> None:
+    """Add everything that changed to `changes`, but for the windows in waiting."""
     sample = state.sample
     if state.dirty:
         core = LabelCore(
@@ -45,17 +49,21 @@ def collect(system: str, state: LabelState, changes: Changes) -> None:
             matured_to=state.matured_to,
             expired_to=state.expired_to,
         )
-        changes.put.append(Document(system, CORE, "", msgspec.msgpack.encode(core)))
+        changes.put.append(Document(system, named(CORE, kind), "", msgspec.msgpack.encode(core)))
     for start in sorted(sample.changed):
         hour = sample.hours.get(start)
         parts = (sample.past.get(start), []) if hour is None else (hour.cut, hour.counts)
         body = None if parts[0] is None else msgspec.msgpack.encode(parts)
-        _put(changes, system, HOUR, str(start), body)
+        _put(changes, system, named(HOUR, kind), str(start), body)
     if len(state.texts.texts) != state.stored_texts:
         body = msgspec.msgpack.encode(state.texts.texts)
-        changes.put.append(Document(system, TEXTS, "", body))
-    for key in sorted(state.dirty_windows):
-        waiting = state.waiting.get(key)
+        changes.put.append(Document(system, named(TEXTS, kind), "", body))
+
+
+def collect_room(system: str, room: Room, changes: Changes) -> None:
+    """Add the windows in waiting that changed to `changes`."""
+    for key in sorted(room.dirty):
+        waiting = room.waiting.get(key)
         body = None if waiting is None else msgspec.msgpack.encode(waiting)
         _put(changes, system, WAITING, _JOIN.join((key[0], key[1], str(key[2]))), body)
 
@@ -65,35 +73,54 @@ def mark_clean(state: LabelState) -> None:
     state.dirty = False
     state.sample.changed = set()
     state.stored_texts = len(state.texts.texts)
-    state.dirty_windows = set()
+    state.room.dirty = set()
 
 
-def restore(store: Store, system: str, settings: LabelSettings, *, same: bool) -> LabelState:
-    """Return the state as of the last commit.
+def named(document: str, kind: Kind) -> str:
+    """Return the name of a document of labels for another kind."""
+    return document if kind == LABELS else f"{kind}.{document}"
 
-    `same` false: the layout is another one, so windows in waiting can be judged by nothing but
-    what they said.  Rows that were stored in another form cannot be read and are removed.
+
+def restore_room(store: Store, system: str, kinds: Collection[Kind], *, same: bool) -> Room:
+    """Return the windows in waiting as of the last commit.
+
+    `kinds` are those that can come now; a window that awaits no other is let go, and what it said
+    last stands.  `same` false: the layout is another one, so windows in waiting can be judged by
+    nothing but what they said.
     """
-    table = store.labels
-    form: list[str | bool] = [*settings.attributes, settings.numeric]
-    state = LabelState(table, table.system(system), form=form, sample=Sample(pane=settings.pane))
-    body = store.documents(system, CORE).get("")
-    if body is None:
-        return state
-    core = msgspec.msgpack.decode(body, type=LabelCore)
-    texts = store.documents(system, TEXTS).get("", msgspec.msgpack.encode([]))
-    state.texts = Texts(msgspec.msgpack.decode(texts, type=list[str]))
-    state.stored_texts = len(state.texts.texts)
+    room = Room(store.labels, store.labels.system(system))
     for name, body in store.documents(system, WAITING).items():
         version, length, start = name.rsplit(_JOIN, 2)
         key: Key = (version, length, int(start))
         waiting = msgspec.msgpack.decode(body, type=Waiting)
         waiting.lost = waiting.lost or not same
-        state.wait(key, waiting)
-    state.dirty_windows = set() if same else set(state.waiting)
+        waiting.awaits = tuple(kind for kind in waiting.awaits if kind in kinds)
+        room.wait(key, waiting)
+    room.dirty = set() if same else set(room.waiting)
+    for key in [key for key, waiting in room.waiting.items() if not waiting.awaits]:
+        room.release(key)
+    return room
+
+
+def restore(store: Store, system: str, settings: LabelSettings, room: Room) -> LabelState:
+    """Return the state as of the last commit.
+
+    Rows that were stored in another form cannot be read and are removed.
+    """
+    table, kind = store.labels, settings.kind
+    form: list[str | bool] = [*settings.attributes, settings.numeric]
+    number = table.system(name_of(system, kind))
+    state = LabelState(table, number, room, form=form, sample=Sample(pane=settings.pane))
+    body = store.documents(system, named(CORE, kind)).get("")
+    if body is None:
+        return state
+    core = msgspec.msgpack.decode(body, type=LabelCore)
+    texts = store.documents(system, named(TEXTS, kind)).get("", msgspec.msgpack.encode([]))
+    state.texts = Texts(msgspec.msgpack.decode(texts, type=list[str]))
+    state.stored_texts = len(state.texts.texts)
     state.settled_to, state.matured_to = core.settled_to, core.matured_to
     state.expired_to = core.expired_to
-    hours = store.documents(system, HOUR)
+    hours = store.documents(system, named(HOUR, kind))
     if core.form != form:
         table.clear(state.number)
         state.sample.changed = {int(start) for start in hours}

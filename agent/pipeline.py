@@ -20,8 +20,10 @@ from agent import outbox, silence
 from agent.clock import Clock
 from agent.dedup import DedupIndex
 from agent.incidents import IncidentWatch
+from agent.joins import joins
+from agent.labels.kinds import LABELS, Kind
+from agent.labels.room import Room
 from agent.labels.sample import unclosed
-from agent.labels.state import LabelState
 from agent.layout import LayoutError
 from agent.notices import Announced
 from agent.persist import collect, mark_clean
@@ -94,12 +96,15 @@ class Running:
 
 @dataclass
 class Input:
-    """A collector's channel and the system that its events or, `labels_only`, labels belong to."""
+    """A collector's channel and the system that its events belong to.
+
+    `alone`: it holds no events, but labels or reviews for those of other sources.
+    """
 
     source: str
     system: str
     channel: Channel
-    labels_only: bool = False
+    alone: Kind | None = None
 
 
 @dataclass
@@ -204,9 +209,9 @@ class Pipeline:
         running = self._systems[system]
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
-        if opened.state.labels is not None:
-            alone = {i.source for i in self._inputs if i.system == system and i.labels_only}
-            opened.state.labels.expect(alone, self._now())
+        for join in joins(opened.plan, opened.state):
+            alone = {i.source for i in self._inputs if i.system == system and i.alone == join.kind}
+            join.state.expect(alone, self._now())
         running.skipped = opened.state.skipped
         silence.hand_over(running.unopened, opened.state)
         self.announce(opened.announced)
@@ -281,8 +286,9 @@ class Pipeline:
                 for partition in running.state.partitions.values() if running.state else ():
                     partition.active_at += step
                 silence.shift(running.state or running.unopened, step)
-                if running.state is not None and running.state.labels is not None:
-                    running.state.labels.awaited_until += step
+                if running.plan is not None and running.state is not None:
+                    for join in joins(running.plan, running.state):
+                        join.state.awaited_until += step
         return now
 
     def _take_one(self) -> bool:
@@ -297,14 +303,14 @@ class Pipeline:
         return took
 
     def _is_early(self, source: Input) -> bool:
-        """Tell whether a source of labels has to wait: what they are for is not known yet.
+        """Tell whether a source without events has to wait: what it is for is not known yet.
 
         That is until the schema of the events is known, or their sources have all ended.
         """
         running = self._systems[source.system]
-        if not source.labels_only or running.plan is not None:
+        if source.alone is None or running.plan is not None:
             return False
-        alone = {i.source for i in self._inputs if i.system == source.system and i.labels_only}
+        alone = {i.source for i in self._inputs if i.system == source.system and i.alone}
         return not running.ended >= running.sources - alone
 
     def _handle(self, source: Input, item: Item) -> None:
@@ -352,7 +358,7 @@ class Pipeline:
 
     def _batch(self, source: Input, running: Running, batch: EventBatch) -> None:
         if running.plan is None or running.state is None:
-            if source.labels_only:
+            if source.alone is not None:
                 # No event came at all.
                 return
             raise RuntimeError(f"{batch.source}: a batch came before its schema")
@@ -400,6 +406,7 @@ class Pipeline:
         self._metrics.labels(running.system, absorbed.labels.outcomes)
         if absorbed.labels.delays:
             self._metrics.label_delays(running.system, absorbed.labels.delays)
+        self._metrics.reviews(running.system, absorbed.reviews.outcomes)
 
     def _emit(self, running: Running, outcome: Outcome) -> None:
         if self._keeper is not None and outcome.samples:
@@ -439,7 +446,7 @@ class Pipeline:
                 self._pending += running.while_unopened(running.unopened, self._now())
                 continue
             self._emit(running, tick(running.plan, running.state, self._now()))
-            self._gauge(running.system, running.state)
+            self._gauge(running.plan, running.state)
             self._tell_skipped(running, running.state)
         if self._incidents is not None:
             self.announce(self._incidents.look(self._clock.now()))
@@ -462,20 +469,24 @@ class Pipeline:
             )
             running.skipped = state.skipped
 
-    def _gauge_labels(self, system: str, labels: LabelState) -> None:
-        self._metrics.labels(system, labels.settled)
-        labels.settled.clear()
-        sample = labels.sample
-        self._metrics.label_store(
-            system,
-            rows=sample.rows + unclosed(sample),
-            sampling=0.5**sample.cut,
-            waiting=len(labels.waiting),
-        )
+    def _gauge_joins(self, plan: Plan, state: SystemState, room: Room) -> None:
+        for join in joins(plan, state):
+            known, metrics = join.state, self._metrics
+            count, store = (
+                (metrics.labels, metrics.label_store)
+                if join.kind == LABELS
+                else (metrics.reviews, metrics.review_store)
+            )
+            count(plan.system, known.settled)
+            known.settled.clear()
+            sample = known.sample
+            store(plan.system, rows=sample.rows + unclosed(sample), sampling=0.5**sample.cut)
+        self._metrics.windows_waiting(plan.system, len(room.waiting))
 
-    def _gauge(self, system: str, state: SystemState) -> None:
-        if state.labels is not None:
-            self._gauge_labels(system, state.labels)
+    def _gauge(self, plan: Plan, state: SystemState) -> None:
+        system = plan.system
+        if state.room is not None:
+            self._gauge_joins(plan, state, state.room)
         self._metrics.dedup(system, len(state.dedup))
         newest = [p.newest for p in state.partitions.values() if p.newest is not None]
         if newest:

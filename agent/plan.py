@@ -34,7 +34,7 @@ class Plan:
 
     `lengths` are window names, short first.  `max_lost_share`: the share of records received that
     may be undecodable or late before a report counts as incomplete.  `labels`: how labels are
-    joined, None where none can come.
+    joined, None where none can come; `reviews`: how human decisions that come later are.
     """
 
     system: str
@@ -49,3 +49,4 @@ class Plan:
     max_versions: int = 20
     max_empty_windows: int = 1_000
     labels: LabelSettings | None = None
+    reviews: LabelSettings | None = None

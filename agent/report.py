@@ -11,14 +11,23 @@ from agent.absorb import REJECTED_LABELS
 from agent.close import Due
 from agent.heard import heard
 from agent.labels.intake import UNJOINABLE
-from agent.labels.rows import OutcomeRows
-from agent.labels.state import Waiting
+from agent.labels.room import Waiting
 from agent.plan import Plan
-from agent.relabel import Look, gate_of, held_of, hold, outcomes_of, with_labels
+from agent.relabel import (
+    Gates,
+    Joined,
+    Look,
+    gates_of,
+    held_of,
+    hold,
+    joined_of,
+    names_of,
+    with_joined,
+)
 from agent.signals.context import SignalContext
 from agent.signals.disclosure import Signals
 from agent.signals.resolution import OLDEST, UNCORRECTED
-from agent.signals.table import compute, label_based
+from agent.signals.table import compute
 from agent.silence import NAME, fold
 from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary, same
@@ -70,17 +79,17 @@ def judge_window(
 ) -> JudgedWindow | None:
     """Return the report of a window that is due, remembering what the next ones need.
 
-    None for one that labels have touched and that says the same as before.  `silence`: minutes
-    without an event, see `agent.silence`.
+    None for one that something joined has touched and that says the same as before.  `silence`:
+    minutes without an event, see `agent.silence`.
     """
     key = (due.version, due.window.length)
     if due.summary is None:
         return judge_again(plan, state, due, look, now)
     history = state.history.get(key, [])
-    rows = outcomes_of(plan, state, due, look)
+    joined = joined_of(plan, state, due, look)
     unjoinable = due.summary.counts.get(UNJOINABLE, 0)
     coverage = coverage_of(plan, state, due.summary)
-    coverage = with_labels(coverage, state, due, rows, unjoinable)
+    coverage = with_joined(coverage, state, due, joined, unjoinable)
     context = SignalContext(
         layout=plan.layout,
         summary=due.summary,
@@ -88,7 +97,8 @@ def judge_window(
         window=due.window,
         settings=plan.settings,
         history=tuple(history),
-        outcomes=rows,
+        outcomes=joined.labels,
+        reviews=joined.reviews,
         silence=silence,
         open_findings=open_findings(state.causes),
         waiting=waiting(state.causes),
@@ -97,7 +107,8 @@ def judge_window(
     look.measured.append((context, signals))
     if due.version != ALL_VERSIONS:
         signals = _of_one_version(signals)
-    judged = _judged(plan, state, due, rows, coverage, signals)
+    gates = gates_of(plan, due, joined, coverage)
+    judged = _judged(plan, state, due, gates, coverage, signals)
     _remember(state, judged.report, history)
     hold(state, due, due.summary, judged.report)
     return judged
@@ -106,41 +117,44 @@ def judge_window(
 def judge_again(
     plan: Plan, state: SystemState, due: Due, look: Look, now: float
 ) -> JudgedWindow | None:
-    """Return the report of a window in waiting by its labels as they are now; None: no change.
+    """Return the report of a window in waiting by what is joined now; None: no change.
 
-    What does not hang on labels stays as it was said: it was decided then, and has alerted.
+    What does not hang on it stays as it was said, and so does what was decided on a kind that has
+    been mature: it was decided then, and has alerted.
     """
-    labels = state.labels
+    room = state.room
     key = (due.version, due.window.length, due.window.start)
-    if labels is None or key not in labels.waiting:
+    if room is None or key not in room.waiting:
         return None
-    waiting = labels.waiting[key]
-    held = held_of(plan, labels, due, waiting)
+    waiting = room.waiting[key]
+    held = held_of(plan, room, due, waiting)
     if held is None:
         raise RuntimeError(f"the window {key} in waiting is not in the store")
-    names = label_based()
+    names = names_of(waiting.awaits)
     before = held.report
     kept = [s for s in before.signals if s.name not in names]
-    rows: OutcomeRows | None = None
+    joined = Joined()
     if held.summary is None:
         coverage = msgspec.structs.replace(
             before.coverage, complete=False, incomplete_because="state_lost"
         )
         signals = Signals([s for s in before.signals if s.name in names], [])
     else:
-        rows = outcomes_of(plan, state, due, look)
-        coverage = with_labels(before.coverage, state, due, rows, held.unjoinable)
+        joined = joined_of(plan, state, due, look, waiting.awaits)
+        coverage = with_joined(before.coverage, state, due, joined, held.unjoinable)
         context = SignalContext(
             layout=plan.layout,
             summary=held.summary,
             reference=plan.reference,
             window=due.window,
             settings=plan.settings,
-            outcomes=rows,
+            outcomes=joined.labels,
+            reviews=joined.reviews,
         )
         signals = _known(context, look.again) or compute(context, names)
         look.again.append((context, signals))
-    judged = _judged(plan, state, due, rows, coverage, signals, again=True)
+    gates = gates_of(plan, due, joined, coverage, waiting.awaits)
+    judged = _judged(plan, state, due, gates, coverage, signals)
     others = {rule.id for rule in plan.policy.rules if rule.signal not in names}
     said = [v for v in before.verdicts if v.rule in others]
     if before.coverage.complete and not coverage.complete:
@@ -157,10 +171,11 @@ def judge_again(
     )
     if not due.mature and _same_content(report, before):
         waiting.touched = False
-        labels.wait(key, waiting)
+        room.wait(key, waiting)
         return None
-    if not due.mature:
-        labels.wait(key, Waiting(waiting.end, due.revision, now, lost=waiting.lost))
+    if not due.final:
+        left = tuple(kind for kind in waiting.awaits if kind not in due.mature)
+        room.wait(key, Waiting(waiting.end, due.revision, now, lost=waiting.lost, awaits=left))
     hold(state, due, held.summary, report)
     newest = state.latest.get(key[:2])
     if newest is not None and newest.window == due.window:
@@ -192,14 +207,11 @@ def _judged(
     plan: Plan,
     state: SystemState,
     due: Due,
-    rows: OutcomeRows | None,
+    gates: Gates,
     coverage: Coverage,
     signals: Signals,
-    *,
-    again: bool = False,
 ) -> JudgedWindow:
     longest = due.window.length == plan.lengths[-1]
-    gate = gate_of(plan, due, rows, coverage, only=again)
     is_watched = due.version == ALL_VERSIONS and due.window.length == plan.lengths[0]
     evaluation = evaluate(
         plan.policy,
@@ -210,7 +222,8 @@ def _judged(
         coverage=coverage,
         memory=state.memory,
         longest=longest,
-        labels=gate,
+        labels=gates.labels,
+        reviews=gates.reviews,
     )
     report = Report(
         system=plan.system,
@@ -222,7 +235,11 @@ def _judged(
         signals=tuple(sorted(signals.published, key=signal_order)),
         verdicts=evaluation.verdicts,
         judging=judging_of(
-            plan.policy, longest=longest, labels=gate, between=(NAME,) if is_watched else ()
+            plan.policy,
+            longest=longest,
+            labels=gates.labels,
+            reviews=gates.reviews,
+            between=(NAME,) if is_watched else (),
         ),
     )
     state.memory.update(evaluation.memory)
@@ -244,6 +261,7 @@ def _known(
             other.window == context.window
             and other.history == context.history
             and (other.outcomes is None) == (context.outcomes is None)
+            and (other.reviews is None) == (context.reviews is None)
             and same(other.summary, context.summary)
         ):
             return signals

@@ -10,6 +10,8 @@ import msgspec
 
 from agent.dedup import DedupIndex
 from agent.evidence.reservoir import Reservoir
+from agent.labels.kinds import LABELS, REVIEWS, Kind
+from agent.labels.room import Room
 from agent.labels.state import LabelState
 from agent.summary import Summary
 from agent.watermark import Partition
@@ -81,7 +83,8 @@ class SystemState:
     earliest event.  `next_start`: start of the next window to report, by length.  `empty_run`: how
     many windows before it were empty, by length.  `skipped`: empty windows not reported because a
     hole in event time was too long.  `degraded`: why nothing can be judged at present.  `labels`:
-    what belongs to them, None where none can come.  `opened_at`: clock time from
+    what belongs to them, None where none can come; `reviews` likewise of human decisions that come
+    later.  `opened_at`: clock time from
     which silence counts, None where no clock is looked at (backtest); `silence_told_at`: clock time
     of the last look at it.  `reservoir`: samples of the open windows, None where none are kept.
     """
@@ -104,6 +107,7 @@ class SystemState:
     skipped: int = 0
     degraded: str | None = None
     labels: LabelState | None = None
+    reviews: LabelState | None = None
     opened_at: float | None = None
     silence_told_at: float = 0.0
     reservoir: Reservoir | None = None
@@ -117,22 +121,32 @@ class SystemState:
             self.next_start.get(length, containing(self.first, length).start) for length in lengths
         )
 
+    @property
+    def room(self) -> Room | None:
+        """The windows in waiting, None where nothing can come later."""
+        known = self.labels or self.reviews
+        return None if known is None else known.room
+
     def partitions_of_events(self) -> list[Partition]:
         """Return the partitions whose events move event time: not those of labels alone."""
-        labels = self._sources_of_labels()
-        return [p for key, p in self.partitions.items() if _source(key) not in labels]
+        apart = self._sources_of(LABELS) | self._sources_of(REVIEWS)
+        return [p for key, p in self.partitions.items() if _source(key) not in apart]
 
-    def partitions_of_labels(self) -> list[Partition]:
-        """Return the partitions of sources of labels: by configuration, or by what they bring."""
-        labels = self._sources_of_labels()
-        return [p for key, p in self.partitions.items() if _source(key) in labels]
+    def partitions_of(self, kind: Kind) -> list[Partition]:
+        """Return the partitions of sources of labels alone, or of reviews alone.
 
-    def _sources_of_labels(self) -> set[str]:
-        if self.labels is None:
+        By configuration, or by what they bring.
+        """
+        sources = self._sources_of(kind)
+        return [p for key, p in self.partitions.items() if _source(key) in sources]
+
+    def _sources_of(self, kind: Kind) -> set[str]:
+        known = self.labels if kind == LABELS else self.reviews
+        if known is None:
             return set()
-        with_labels = {_source(k) for k, p in self.partitions.items() if p.labelled_to is not None}
+        bringing = {_source(k) for k, p in self.partitions.items() if p.read_to(kind) is not None}
         with_events = {_source(k) for k, p in self.partitions.items() if p.newest is not None}
-        return self.labels.sources | (with_labels - with_events)
+        return known.sources | (bringing - with_events)
 
     def coverage_of_partitions(self) -> Partitions:
         """Return how many partitions are read, of how many, over all sources."""

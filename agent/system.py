@@ -14,6 +14,7 @@ from itertools import groupby
 from agent.absorb import Absorbed, absorb, count_lost, joined, parts_of
 from agent.close import Due, due_at_end, due_by_time
 from agent.evidence.cite import Found, cite
+from agent.joins import joins
 from agent.labels.intake import expire
 from agent.plan import Plan
 from agent.relabel import Look
@@ -94,8 +95,9 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
         key = partition_key(status.source, name)
         partition = state.partitions.setdefault(key, Partition(active_at=now))
         partition.caught_up = name in status.caught_up
-    if state.labels is not None and 0 < status.total == len(status.assigned):
-        state.labels.awaited.discard(status.source)
+    if 0 < status.total == len(status.assigned):
+        for join in joins(plan, state):
+            join.state.awaited.discard(status.source)
     prefix = partition_key(status.source, "")
     for key, partition in state.partitions.items():
         if key.startswith(prefix) and key.removeprefix(prefix) not in status.assigned:
@@ -135,8 +137,8 @@ def _report(plan: Plan, state: SystemState, due: Sequence[Due], now: float) -> I
         outcome.items += alerts
         outcome.items += retire_versions(plan, state, end)
         yield outcome
-    if plan.labels is not None and state.labels is not None:
-        expire(plan.labels, state.labels, state.labels.matured_to)
+    for join in joins(plan, state):
+        expire(join.settings, join.state, join.state.matured_to)
 
 
 def _together(steps: Iterable[Outcome]) -> Outcome:

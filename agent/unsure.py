@@ -17,9 +17,12 @@ Range = tuple[float, float]
 
 UNSURE, UNSURE_REVIEWED = "unsure", "unsure_reviewed"
 
+UNREVIEWABLE = "unreviewable"
+"""Name of a count: predictions that no human decision can be joined to."""
+
 
 def count_name(kind: str, uncertain: Range) -> str:
-    """Return the key in a summary's `counts`: `UNSURE`, or of these `UNSURE_REVIEWED`."""
+    """Return the key in a summary's `counts` of those of a kind that are of low confidence."""
     low, high = uncertain
     return f"{kind} {low!r}..{high!r}"
 

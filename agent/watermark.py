@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from agent.labels.kinds import LABELS, Kind
 from collectors.batch import Flags, Ints
 
 MICROSECONDS = 1_000_000
@@ -25,7 +26,8 @@ class Partition(msgspec.Struct):
     `active_at`: clock time of the last event, or of the agent's start.  `arrived_at`: clock time of
     the last prediction whatever the start, None before the first.  `pending`: counts that belong to
     the window of the first event, which has not come yet.  `labelled_to`: when the newest of its
-    label records was recorded, 0 if they bear no time, None before the first of them.
+    label records was recorded, 0 if they bear no time, None before the first of them;
+    `reviewed_to` likewise of its review records.
     """
 
     next_offset: int = 0
@@ -35,6 +37,19 @@ class Partition(msgspec.Struct):
     caught_up: bool = False
     pending: dict[str, int] = msgspec.field(default_factory=dict)
     labelled_to: int | None = None
+    reviewed_to: int | None = None
+
+    def read_to(self, kind: Kind) -> int | None:
+        """Return `labelled_to` or `reviewed_to`."""
+        return self.labelled_to if kind == LABELS else self.reviewed_to
+
+    def note_read(self, kind: Kind, second: int) -> None:
+        """Note that records of a kind were read, the newest of them recorded at `second`."""
+        newest = max(second, self.read_to(kind) or 0)
+        if kind == LABELS:
+            self.labelled_to = newest
+        else:
+            self.reviewed_to = newest
 
 
 class Judged(NamedTuple):

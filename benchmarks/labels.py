@@ -18,10 +18,11 @@ import numpy as np
 
 from agent.labels.gather import gather, outcome_rows
 from agent.labels.intake import LabelCounts, close_panes, take_events, take_labels
+from agent.labels.kinds import LABELS
 from agent.labels.settings import LabelSettings
 from agent.labels.state import LabelState
 from agent.layout import build_layout
-from agent.persist_labels import collect, mark_clean, restore
+from agent.persist_labels import collect, mark_clean, restore, restore_room
 from agent.signals.context import Settings, SignalContext
 from agent.signals.table import compute, label_based
 from agent.store import Changes, Store
@@ -124,7 +125,7 @@ def ids(first: int, n: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
 def commit(store: Store, state: LabelState) -> None:
     """Make durable what there is, as the pipeline does about once a second."""
     changes = Changes()
-    collect("bench", state, changes)
+    collect("bench", LABELS, state, changes)
     store.commit(changes)
     mark_clean(state)
 
@@ -134,7 +135,7 @@ def measure(folder: Path, pending: int) -> dict[str, float]:
     rng = np.random.default_rng(1)
     how = settings(pending)
     store = Store(folder)
-    state = restore(store, "bench", how, same=True)
+    state = restore(store, "bench", how, restore_room(store, "bench", [LABELS], same=True))
     gc.collect()
     before = resident()
     began = time.perf_counter()
@@ -179,7 +180,7 @@ def measure_window(folder: Path, n: int) -> dict[str, float]:
     rng = np.random.default_rng(1)
     how = settings(n)
     store = Store(folder)
-    state = restore(store, "bench", how, same=True)
+    state = restore(store, "bench", how, restore_room(store, "bench", [LABELS], same=True))
     for first in range(0, n, BATCH):
         place = np.arange(first, first + BATCH)
         batch = replace(

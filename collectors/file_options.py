@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from collectors.label_paths import LABELS, LabelPaths
+from collectors.label_paths import LABELS, REVIEWS, LabelPaths, ReviewPaths, refuse_both
 
 FileFormat = Literal["auto", "csv", "jsonl"]
 
@@ -41,6 +41,7 @@ class FileOptions(BaseModel):
         default=5_000, ge=1, le=100_000, description="Most records handed on at a time."
     )
     labels: LabelPaths | None = Field(default=None, description=LABELS)
+    reviews: ReviewPaths | None = Field(default=None, description=REVIEWS)
     system: str | None = Field(
         default=None, description="Id of the system; required if several are configured."
     )
@@ -49,6 +50,11 @@ class FileOptions(BaseModel):
         min_length=1,
         description="Name in metrics and logs; default file:<name of the file>.",
     )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> FileOptions:
+        refuse_both(self.labels, self.reviews)
+        return self
 
     @model_validator(mode="after")
     def _gzip_cannot_grow(self) -> FileOptions:

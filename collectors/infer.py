@@ -9,7 +9,7 @@ import msgspec
 from collectors.base import CollectorError
 from collectors.infer_features import choose, with_kinds
 from collectors.sample_fields import Field, fields_of, naive_times, readable_times
-from collectors.schema import EventSchema, FeatureField, Task
+from collectors.schema import HUMAN_DECISION, EventSchema, FeatureField, Task
 from collectors.wellknown import FEATURE_PARENTS, FIELDS, TIME, parents, rank
 
 SAMPLE = 200
@@ -71,18 +71,21 @@ class _Inference:
         return schema, tuple(self._notes)
 
     def _labels(self) -> tuple[EventSchema, tuple[str, ...]]:
-        """Resolve the schema of a source that holds labels alone."""
+        """Resolve the schema of a source that holds labels, or human decisions, alone."""
+        reviews = HUMAN_DECISION in self._schema.extra
+        names = ("id", "recorded_time") if reviews else ("id", "label", "recorded_time")
+        key = "reviews" if reviews else "labels"
         found: dict[str, str | None] = {}
-        for name in ("id", "label", "recorded_time"):
+        for name in names:
             if getattr(self._schema, name) is None:
                 found[name] = self._named(name, FIELDS[name])
                 self._claimed.add(found[name] or "")
         schema = msgspec.structs.replace(self._schema, **found)
-        for name in ("id", "label"):
+        for name in names[:-1]:
             if getattr(schema, name) is None:
                 raise CollectorError(
                     f"none of the fields in {self._n} sampled records is known to be the {name}; "
-                    f"set collectors[].labels.{name} to one of: {self._seen()}"
+                    f"set collectors[].{key}.{name} to one of: {self._seen()}"
                 )
         schema = msgspec.structs.replace(schema, task=schema.task or self._task(schema))
         return schema, tuple(self._notes)
@@ -176,7 +179,7 @@ class _Inference:
             )
 
     def _task(self, schema: EventSchema) -> Task:
-        path = schema.prediction or schema.label
+        path = schema.alone if schema.labels_only else schema.prediction or schema.label
         field = self._fields.get(path) if path is not None else None
         task: Task = "classification"
         why = f"the {'predictions' if schema.prediction else 'labels'} are classes"

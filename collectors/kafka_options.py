@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from collectors.label_paths import LABELS, LabelPaths
+from collectors.label_paths import LABELS, REVIEWS, LabelPaths, ReviewPaths, refuse_both
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 _DURATION = re.compile(r"([0-9]{1,6})([smh])")
@@ -101,6 +101,7 @@ class KafkaOptions(_Section):
     )
     decoder: str = Field(default="json", description="How a record's value is read.")
     labels: LabelPaths | None = Field(default=None, description=LABELS)
+    reviews: ReviewPaths | None = Field(default=None, description=REVIEWS)
     system: str | None = Field(
         default=None, description="Id of the system; required if several are configured."
     )
@@ -167,6 +168,11 @@ class KafkaOptions(_Section):
             if not _BROKER.fullmatch(broker):
                 raise ValueError(f"{broker!r} is not an address like kafka-1.example:9092")
         return brokers
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        refuse_both(self.labels, self.reviews)
+        return self
 
     @model_validator(mode="after")
     def _satisfiable(self) -> Self:

@@ -10,6 +10,10 @@ Kind = Literal["numeric", "categorical"]
 Task = Literal["classification", "regression"]
 
 
+HUMAN_DECISION = "human.decision"
+"""Name of the optional field that holds what a human decided."""
+
+
 class TimeRule(msgspec.Struct, frozen=True):
     """For files without a time: row i happened at `start + i * every` (both in seconds)."""
 
@@ -39,9 +43,10 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     `collectors.infer.resolve` nothing is left open: `features` is a dict and every kind is set,
     and a None path means the record has no such field.  `extra` are the optional fields that are
     mapped, by their names in `collectors.decoders.columns.EXTRA`; they are never inferred.
-    `labels_only`: a record is a label for an event that comes from elsewhere; it needs an id and a
-    label, and no time.  `labels_elsewhere`: labels have a source of their own, so events without
-    any are nothing to warn of; only looked at while fields are resolved.
+    `labels_only`: a record is a label for an event that comes from elsewhere, or where no label but
+    `HUMAN_DECISION` is mapped a human decision about it; it needs an id and that, and no time.
+    `labels_elsewhere`: labels have a source of their own, so events without any are nothing to warn
+    of; only looked at while fields are resolved.
     """
 
     id: str | None = None
@@ -60,10 +65,16 @@ class EventSchema(msgspec.Struct, frozen=True, kw_only=True):
     labels_only: bool = False
     labels_elsewhere: bool = False
 
+    @property
+    def alone(self) -> str | None:
+        """The path of what a source with `labels_only` holds."""
+        decision = self.extra.get(HUMAN_DECISION)
+        return self.label if decision is None else decision.path
+
     def is_resolved(self) -> bool:
         """Tell whether nothing is left to infer."""
         if self.labels_only:
-            return self.id is not None and self.label is not None and self.task is not None
+            return self.id is not None and self.alone is not None and self.task is not None
         return (
             self.features is not None
             and self.task is not None

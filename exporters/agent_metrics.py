@@ -109,8 +109,20 @@ class AgentMetrics:
         self._label_sampling = self._gauge(
             "label_sampling_ratio", "Share of predictions of which labels are kept.", "system"
         )
+        self._reviews = self._counter(
+            "reviews",
+            "Human decisions that came later, by what became of them.",
+            "system",
+            "outcome",
+        )
+        self._review_rows = self._gauge(
+            "review_rows", "Predictions kept until their reviews are in.", "system"
+        )
+        self._review_sampling = self._gauge(
+            "review_sampling_ratio", "Share of predictions of which reviews are kept.", "system"
+        )
         self._windows_waiting = self._gauge(
-            "windows_waiting", "Reported windows whose labels may still come.", "system"
+            "windows_waiting", "Reported windows whose labels or reviews may still come.", "system"
         )
         self._windows = self._counter("windows_closed", "Windows closed.", "system", "window")
         self._reports = self._counter("reports", "Reports made, revisions included.", "system")
@@ -279,11 +291,25 @@ class AgentMetrics:
         """Set the share of labelled predictions in the newest final window of a length."""
         self._label_coverage.labels(system, window).set(share)
 
-    def label_store(self, system: str, *, rows: int, sampling: float, waiting: int) -> None:
+    def label_store(self, system: str, *, rows: int, sampling: float) -> None:
         """Set what is kept for labels that may still come."""
         self._label_rows.labels(system).set(rows)
         self._label_sampling.labels(system).set(sampling)
-        self._windows_waiting.labels(system).set(waiting)
+
+    def reviews(self, system: str, outcomes: Mapping[str, int]) -> None:
+        """Count human decisions that came later by what became of them."""
+        for outcome, n in outcomes.items():
+            if n:
+                self._reviews.labels(system, outcome).inc(n)
+
+    def review_store(self, system: str, *, rows: int, sampling: float) -> None:
+        """Set what is kept for human decisions that may still come."""
+        self._review_rows.labels(system).set(rows)
+        self._review_sampling.labels(system).set(sampling)
+
+    def windows_waiting(self, system: str, n: int) -> None:
+        """Set the windows to which something may still be joined."""
+        self._windows_waiting.labels(system).set(n)
 
     def window_closed(self, system: str, window: str, n: int = 1) -> None:
         """Count `n` closed windows of one length, such as `1h`."""

@@ -6,7 +6,7 @@ is told (a `Finding`) depends also on earlier windows (`policies.memory`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -109,11 +109,13 @@ ABSENT = "signal_not_available"
 """Reason of a verdict on a subject that no signal of the window speaks of."""
 
 PROVISIONAL = "provisional"
-"""Reason of a verdict that waits for labels; it is no finding."""
+"""Reason of a verdict that waits for labels or reviews; it is no finding."""
 
 
 class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
     """When verdicts on signals that are made from labels are decided (contract C9).
+
+    So are those on signals made from human decisions that come later, by a gate of their own.
 
     `signals` names these signals.  Before the window is `mature` their verdicts are provisional:
     nothing is remembered and nobody is told.  Then they are decided once, if the share `coverage`
@@ -133,38 +135,49 @@ class LabelGate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judging_of(
-    policy: Policy, *, longest: bool, labels: LabelGate | None, between: Sequence[str] = ()
+    policy: Policy,
+    *,
+    longest: bool,
+    labels: LabelGate | None,
+    reviews: LabelGate | None = None,
+    between: Sequence[str] = (),
 ) -> Judging:
     """Return what `evaluate` was given that neither the signals nor the policy tell."""
     of_rules = {rule.signal for rule in policy.rules}
-    watched = tuple(name for name in between if name in of_rules)
-    if labels is None:
-        return Judging(longest=longest, between=watched)
-    awaited = AwaitedLabels(
-        signals=tuple(sorted(of_rules & labels.signals)),
-        mature=labels.mature,
-        coverage=labels.coverage,
-        needed=labels.needed,
-        of=labels.of,
-        only=labels.only,
-        favourable=labels.favourable,
+    return Judging(
+        longest=longest,
+        labels=_awaited(labels, of_rules),
+        reviews=_awaited(reviews, of_rules) or msgspec.UNSET,
+        between=tuple(name for name in between if name in of_rules),
     )
-    return Judging(longest=longest, labels=awaited, between=watched)
 
 
-def gate_from(judging: Judging) -> LabelGate | None:
-    """Return the gate that `judging_of` was made from."""
-    labels = judging.labels
-    if labels is None:
+def _awaited(gate: LabelGate | None, of_rules: Set[str]) -> AwaitedLabels | None:
+    if gate is None:
+        return None
+    return AwaitedLabels(
+        signals=tuple(sorted(of_rules & gate.signals)),
+        mature=gate.mature,
+        coverage=gate.coverage,
+        needed=gate.needed,
+        of=gate.of,
+        only=gate.only,
+        favourable=gate.favourable,
+    )
+
+
+def gate_from(awaited: AwaitedLabels | msgspec.UnsetType | None) -> LabelGate | None:
+    """Return the gate that a part of `judging_of` was made from."""
+    if awaited is None or awaited is msgspec.UNSET:
         return None
     return LabelGate(
-        signals=frozenset(labels.signals),
-        mature=labels.mature,
-        coverage=labels.coverage,
-        needed=labels.needed,
-        of=labels.of,
-        only=labels.only,
-        favourable=labels.favourable,
+        signals=frozenset(awaited.signals),
+        mature=awaited.mature,
+        coverage=awaited.coverage,
+        needed=awaited.needed,
+        of=awaited.of,
+        only=awaited.only,
+        favourable=awaited.favourable,
     )
 
 
@@ -191,7 +204,11 @@ class _Scene(NamedTuple):
     hidden: frozenset[tuple[str, str]]
     remembered: dict[str, dict[str, Memory]]
     longest: bool
-    labels: LabelGate | None
+    gates: tuple[LabelGate, ...]
+
+    def gate(self, signal: str) -> LabelGate | None:
+        """Return the gate that holds back verdicts on a signal."""
+        return next((gate for gate in self.gates if signal in gate.signals), None)
 
 
 def evaluate(
@@ -205,6 +222,7 @@ def evaluate(
     longest: bool,
     hidden: Sequence[Signal] = (),
     labels: LabelGate | None = None,
+    reviews: LabelGate | None = None,
 ) -> Evaluation:
     """Judge one window of one model version.
 
@@ -216,7 +234,8 @@ def evaluate(
 
     The same window may come again at a higher revision: it is judged from the memory before it.
     A window older than what is remembered gets verdicts, but changes no memory and finds nothing.
-    `labels` holds back the verdicts that wait for labels; None holds back none.
+    `labels` holds back the verdicts that wait for labels, `reviews` those that wait for human
+    decisions; None holds back none.
     """
     scene = _Scene(
         policy=policy,
@@ -227,13 +246,13 @@ def evaluate(
         hidden=frozenset((s.name, subject_text(s.subject)) for s in hidden),
         remembered=subjects_by_rule(memory, model_version, window.length),
         longest=longest,
-        labels=labels,
+        gates=tuple(gate for gate in (labels, reviews) if gate is not None),
     )
     verdicts: list[Verdict] = []
     findings: list[Finding] = []
     changed: dict[str, Memory] = {}
     for rule in policy.rules:
-        if labels is not None and labels.only and rule.signal not in labels.signals:
+        if any(gate.only for gate in scene.gates) and scene.gate(rule.signal) is None:
             continue
         if _must_wait(scene, rule):
             verdicts.extend(_provisional(scene, rule))
@@ -267,12 +286,12 @@ def evaluate(
 
 
 def _must_wait(scene: _Scene, rule: Rule) -> bool:
-    labels = scene.labels
-    return labels is not None and not labels.mature and rule.signal in labels.signals
+    gate = scene.gate(rule.signal)
+    return gate is not None and not gate.mature
 
 
 def _provisional(scene: _Scene, rule: Rule) -> Iterator[Verdict]:
-    """Give the verdicts of a rule that waits for labels, one for each subject it will judge."""
+    """Give the verdicts of a rule that waits, one for each subject that it will judge."""
     of_rule = [
         signal
         for _, signal in sorted(scene.signals.get(rule.signal, {}).items())
@@ -295,8 +314,8 @@ def _provisional(scene: _Scene, rule: Rule) -> Iterator[Verdict]:
 
 def _too_few_labels(scene: _Scene, rule: Rule) -> str | None:
     """Return why a mature window's labels do not suffice, None if they do or none are needed."""
-    labels = scene.labels
-    if labels is None or rule.signal not in labels.signals or labels.coverage is None:
+    labels = scene.gate(rule.signal)
+    if labels is None or labels.coverage is None:
         return None
     if labels.coverage >= labels.needed:
         return None
@@ -305,7 +324,7 @@ def _too_few_labels(scene: _Scene, rule: Rule) -> str | None:
 
 def _whatever_labels_come(scene: _Scene, signal: Signal) -> bool:
     """Tell whether a signal lacks something that more labels would not mend."""
-    labels = scene.labels
+    labels = scene.gate(signal.name)
     if labels is not None and (signal.reason or "").startswith(SELECTIVE):
         return labels.favourable is None or labels.favourable >= labels.needed
     return _why_unmeasured(scene, signal) == "permanent"
@@ -492,7 +511,7 @@ def _incomplete(
     scene: _Scene, rule: Rule, subject: Subject, because: tuple[Because, ...]
 ) -> _Judgement:
     # Of a window in waiting this was told when it closed.
-    told = scene.labels is not None and rule.signal in scene.labels.signals
+    told = scene.gate(rule.signal) is not None
     return _Judgement(
         subject=subject,
         state="not_assessable",
@@ -518,7 +537,7 @@ def _why_unmeasured(scene: _Scene, signal: Signal) -> Observation:
         return "unnoticed"
     if scene.coverage.events:
         return "unmeasured"
-    told = scene.labels is not None and signal.name in scene.labels.signals
+    told = scene.gate(signal.name) is not None
     return "unnoticed" if told else "window"
 
 

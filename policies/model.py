@@ -47,11 +47,15 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Orphans(msgspec.Struct, frozen=True):
-    """Halves whose other half did not come within its horizon."""
+    """Halves whose other half did not come within its horizon.
+
+    `review` is there only where human decisions may come later than their predictions.
+    """
 
     request: int = 0
     response: int = 0
     label: int = 0
+    review: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Partitions(msgspec.Struct, frozen=True):
@@ -176,11 +180,13 @@ class Judging(msgspec.Struct, frozen=True, kw_only=True):
     """What verdicts hang on besides signals, coverage, policy and the windows before.
 
     `between`: signals whose rules are judged between windows, too, so that `since` of a verdict on
-    them may be a moment that no window shows.
+    them may be a moment that no window shows.  `reviews` is there only where human decisions may
+    come later: how verdicts on them were made.
     """
 
     longest: bool
     labels: AwaitedLabels | None = None
+    reviews: AwaitedLabels | msgspec.UnsetType = msgspec.UNSET
     between: tuple[str, ...] = ()
 
 

@@ -138,6 +138,8 @@ def _print_notes(result: Result) -> None:
         print(f"note: {note}", file=sys.stderr)
     if words := labels_words(result.labels):
         print(f"note: labels: {words}", file=sys.stderr)
+    if words := labels_words(result.reviews, "review_horizon"):
+        print(f"note: human decisions: {words}", file=sys.stderr)
 
 
 def _complain(result: Result, source: Path) -> int:

@@ -1,4 +1,4 @@
-"""Counts of rejected records, and of labels, in words."""
+"""Counts of rejected records, of labels and of reviews, in words."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ def rejected_words(rejected: Mapping[str, int]) -> str:
 _LABELS = {
     "repeated": "repeats",
     "superseded": "disagree with another one: the later holds",
-    "late": "recorded before or after their time counts (time.pair_horizon, time.label_horizon)",
+    "late": "recorded before or after their time counts (time.pair_horizon, time.{horizon})",
     "orphan": "of ids without an event",
     "not_sampled": "beyond labels.max_pending: outside the sample",
 }
 
 
-def labels_words(outcomes: Mapping[str, int]) -> str:
-    """Return what became of labels that are more or other than one for an event; may be empty."""
-    return "; ".join(f"{outcomes[n]} {words}" for n, words in _LABELS.items() if outcomes.get(n))
+def labels_words(outcomes: Mapping[str, int], horizon: str = "label_horizon") -> str:
+    """Return what became of labels that are more or other than one for an event; may be empty.
+
+    `horizon` is the setting that says how long they count: that of labels, or of reviews.
+    """
+    found = ((outcomes.get(name), words) for name, words in _LABELS.items())
+    return "; ".join(f"{n} {words.format(horizon=horizon)}" for n, words in found if n)

@@ -67,12 +67,19 @@ class Human(Section):
     seconds: DottedPath | None = Field(
         default=None, description="Path of the seconds that the review took."
     )
+    later: bool = Field(
+        default=False,
+        description="Decisions may also come later than their prediction, in a record of their own "
+        "under the event's id: they are joined, see `time.review_horizon`. A collector with "
+        "`reviews` says so too.",
+    )
 
     @model_validator(mode="after")
     def _one_duration(self) -> Human:
         if self.decided_at is not None and self.seconds is not None:
             raise refuse("has both `decided_at` and `seconds`; keep the one that your stream fills")
-        if self.decision is None and (self.reviewer or self.decided_at or self.seconds):
+        others = (self.reviewer, self.decided_at, self.seconds, self.later)
+        if self.decision is None and any(others):
             raise refuse("needs `decision`: without it there is no review to look at")
         return self
 

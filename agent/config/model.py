@@ -212,6 +212,7 @@ class Config(Section):
             elif named is not None and named not in ids:
                 message = f"is not the id of a configured system ({', '.join(ids)})"
                 problems.append(((place, "system"), message, named))
+            problems += _without_decision(place, collector, systems)
         if problems:
             raise refuse_at(problems)
         return collectors
@@ -222,6 +223,20 @@ class Config(Section):
         if any(getattr(exporter, "type", None) == "audit" for exporter in exporters):
             return exporters
         return (*exporters, parse_options("exporters", {"type": "audit"}))
+
+
+def _without_decision(
+    place: int, collector: BaseModel, systems: tuple[System, ...]
+) -> list[tuple[tuple[str | int, ...], str, Any]]:
+    """Return the problem of a source of reviews whose system says nothing of human decisions."""
+    reviews, named = getattr(collector, "reviews", None), getattr(collector, "system", None)
+    if reviews is None:
+        return []
+    system = next((s for s in systems if named in (None, s.id)), None)
+    if system is None or (system.event.human is not None and system.event.human.decision):
+        return []
+    message = f"needs `event.human.decision` of the system {system.id}: which decision is meant"
+    return [((place, "reviews"), message, None)]
 
 
 def _repeated(entries: Any, key: str) -> list[InitErrorDetails]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 from pydantic import BaseModel
 
-from agent.config.extra import FACTORS
+from agent.config.extra import FACTORS, Human
 from agent.config.model import Config
 from agent.config.system import EventPaths, System
-from collectors.label_paths import LabelPaths
+from agent.labels.kinds import LABELS, REVIEWS, Kind
+from collectors.decoders.columns import DECISION, EXTRA, REVIEWER
+from collectors.label_paths import LabelPaths, ReviewPaths
 from collectors.schema import EventSchema, ExtraField, FeatureField, Task, TimeRule
 
 _TRUE = frozenset({"1", "1.0", "true", "True", "TRUE"})
@@ -17,30 +20,62 @@ _FALSE = frozenset({"0", "0.0", "false", "False", "FALSE"})
 def source_schema(
     system: System, options: BaseModel, task: Task | None = None, *, apart: bool = False
 ) -> EventSchema:
-    """Return the schema of one source of the system: of its events, or of labels alone.
+    """Return the schema of one source of the system: of its events, or of labels or reviews alone.
 
     `task` is what is known of the system's, should the configuration leave it open; `apart` says
     that it has a source of labels alone.
     """
-    labels = labels_of(options)
-    if labels is None:
+    labels, reviews, event = labels_of(options), reviews_of(options), system.event
+    if labels is None and reviews is None:
         return event_schema(system, apart=apart)
-    event = system.event
-    return EventSchema(
-        id=labels.id or event.id,
-        label=labels.label or event.label,
-        recorded_time=labels.recorded_time or event.recorded_time,
+    alone = EventSchema(
+        id=event.id,
         features={},
         task=system.task or task,
         timezone=event.timezone,
         labels_only=True,
     )
+    if labels is not None:
+        return msgspec.structs.replace(
+            alone,
+            id=labels.id or event.id,
+            label=labels.label or event.label,
+            recorded_time=labels.recorded_time or event.recorded_time,
+        )
+    return _schema_of_reviews(alone, system, reviews or ReviewPaths())
+
+
+def _schema_of_reviews(alone: EventSchema, system: System, reviews: ReviewPaths) -> EventSchema:
+    event, human = system.event, system.event.human or Human()
+    paths = {
+        DECISION: reviews.decision or human.decision,
+        REVIEWER: reviews.reviewer or human.reviewer,
+    }
+    return msgspec.structs.replace(
+        alone,
+        id=reviews.id or event.id,
+        extra={name: ExtraField(path) for name, path in paths.items() if path is not None},
+        recorded_time=reviews.recorded_time or human.decided_at or event.recorded_time,
+    )
+
+
+def alone_of(options: BaseModel) -> Kind | None:
+    """Return what a source holds that holds no events, None if it holds events."""
+    if labels_of(options) is not None:
+        return LABELS
+    return None if reviews_of(options) is None else REVIEWS
 
 
 def labels_of(options: BaseModel) -> LabelPaths | None:
-    """Return where labels stand in a source that holds them alone; None: it holds events."""
+    """Return where labels stand in a source that holds them alone; None: it does not."""
     found = getattr(options, "labels", None)
     return found if isinstance(found, LabelPaths) else None
+
+
+def reviews_of(options: BaseModel) -> ReviewPaths | None:
+    """Return where human decisions stand in a source that holds them alone; None: it does not."""
+    found = getattr(options, "reviews", None)
+    return found if isinstance(found, ReviewPaths) else None
 
 
 def event_schema(system: System, *, apart: bool = False) -> EventSchema:
@@ -85,6 +120,18 @@ def labels_elsewhere(config: Config, system: System) -> bool:
     )
 
 
+def brings_reviews(config: Config, system: System) -> bool:
+    """Tell whether a human decision can come to the system later than its prediction."""
+    human = system.event.human
+    if human is None or human.decision is None:
+        return False
+    return human.later or any(
+        reviews_of(options) is not None
+        for options in config.collectors
+        if getattr(options, "system", None) in (None, system.id)
+    )
+
+
 def extra_fields(event: EventPaths) -> dict[str, ExtraField]:
     """Return the optional fields that are mapped, by their names in the event schema."""
     paths: dict[str, str | None] = {
@@ -98,7 +145,9 @@ def extra_fields(event: EventPaths) -> dict[str, ExtraField]:
         inner = getattr(event, section)
         if inner is not None:
             paths |= {
-                f"{section}.{name}": getattr(inner, name) for name in type(inner).model_fields
+                f"{section}.{name}": getattr(inner, name)
+                for name in type(inner).model_fields
+                if f"{section}.{name}" in EXTRA
             }
     found = {name: ExtraField(path) for name, path in paths.items() if path is not None}
     for name, measured in (("latency", event.latency), ("energy", event.energy)):

@@ -309,13 +309,19 @@ class Time(Section):
     )
     pair_horizon: PositiveDuration = Field(
         default=600,
-        description="How much earlier than its event a label may come; and how long a request "
-        "waits for its response.",
+        description="How much earlier than its event a label or a human decision may come; and how "
+        "long a request waits for its response.",
     )
     label_horizon: PositiveDuration = Field(
         default=30 * 86_400,
         description="How long after its event a label may be recorded. So long after its window's "
         "end verdicts on labels are made, once; until then they are provisional.",
+    )
+    review_horizon: PositiveDuration = Field(
+        default=7 * 86_400,
+        description="How long after its event a human decision may be recorded, where these come "
+        "later (`event.human.later`, `collectors[].reviews`). So long after its window's end "
+        "verdicts on human decisions are made, once; until then they are provisional.",
     )
     dedup_horizon: PositiveDuration = Field(
         default=600, description="How long an event's id is kept to recognise a repeat."
@@ -328,12 +334,13 @@ class Time(Section):
 
 
 class Labels(Section):
-    """How labels are kept until their windows are mature."""
+    """How labels, and human decisions that come later, are kept until their windows are mature."""
 
     max_pending: Count = Field(
         default=1_000_000,
-        description="Most predictions, and most labels, kept in waiting. Beyond it a sample is "
-        "kept, the same ids of both; `coverage.sampling` in each report says its share.",
+        description="Most predictions, and most labels, kept in waiting; as many again for human "
+        "decisions that come later. Beyond it a sample is kept, the same ids of both; "
+        "`coverage.sampling` in each report says its share.",
     )
 
 

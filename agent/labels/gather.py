@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from agent.labels.ids import highest
+from agent.labels.kinds import REVIEWS
 from agent.labels.rows import OutcomeRows
 from agent.labels.sample import cut_of
 from agent.labels.settings import LabelSettings
@@ -57,11 +58,13 @@ def gather(settings: LabelSettings, state: LabelState, start: int, end: int) -> 
     columns = _columns(settings, most)
     n = 0
     for chunk in _whole_events(state.table.window(state.number, start, end, top)):
-        body, label = _resolve(settings, ranks, chunk)
+        body, label, unnamed = _resolve(settings, ranks, chunk)
         place = slice(n, n + len(body))
         for name in ("version", "prediction", "score"):
             columns[name][place] = body[name]
         columns["label"][place] = label
+        if settings.kind == REVIEWS:
+            columns["unnamed"][place] = unnamed
         for i in range(len(settings.attributes)):
             columns[_group(i)][place] = body["groups"][:, i]
         n = place.stop
@@ -80,6 +83,7 @@ def gather(settings: LabelSettings, state: LabelState, start: int, end: int) -> 
             score=columns["score"],
             groups={name: columns[_group(i)] for i, name in enumerate(settings.attributes)},
             sampling=0.5**cut,
+            unnamed=columns.get("unnamed"),
         ),
     )
 
@@ -109,6 +113,8 @@ def _columns(settings: LabelSettings, n: int) -> _Columns:
     kinds = {name: body[name] for name in ("version", "prediction", "score")}
     kinds |= {"label": body["prediction"]}
     kinds |= {_group(i): body["version"] for i in range(len(settings.attributes))}
+    if settings.kind == REVIEWS:
+        kinds["unnamed"] = np.dtype(np.bool_)
     return {name: np.empty(n, kind) for name, kind in kinds.items()}
 
 
@@ -146,6 +152,7 @@ def _chosen(rows: OutcomeRows, chosen: Flags) -> OutcomeRows:
         label=label,
         score=rows.score[chosen],
         groups=groups,
+        unnamed=None if rows.unnamed is None else rows.unnamed[chosen],
     )
 
 
@@ -198,8 +205,10 @@ def _whole_events(chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
         yield rest
 
 
-def _resolve(settings: LabelSettings, ranks: Ints, rows: Sequence[Row]) -> tuple[Records, Any]:
-    """Return the bodies of a chunk's events and the label that holds of each."""
+def _resolve(
+    settings: LabelSettings, ranks: Ints, rows: Sequence[Row]
+) -> tuple[Records, Any, Flags]:
+    """Return the bodies of a chunk's events, the label that holds of each, and its place's bit."""
     form = formats(len(settings.attributes), numeric=settings.numeric)
     second, _, copies, body, own, *joined_labels = zip(*rows, strict=True)
     seconds = np.array(second, np.int64)
@@ -214,11 +223,11 @@ def _resolve(settings: LabelSettings, ranks: Ints, rows: Sequence[Row]) -> tuple
         candidates.append(
             _joined_labels(settings, records, event, seconds, recorded, origin, place, value)
         )
-    chosen = _winners(settings, ranks, candidates, len(records))
+    chosen, bit = _winners(settings, ranks, candidates, len(records))
     many = np.array(copies, np.int64)[at]
     if (many > 1).any():
-        return np.repeat(records, many), np.repeat(chosen, many)
-    return records, chosen
+        return np.repeat(records, many), np.repeat(chosen, many), np.repeat(bit, many)
+    return records, chosen, bit
 
 
 class _Candidates(NamedTuple):
@@ -287,8 +296,10 @@ def in_time(settings: LabelSettings, seconds: Ints, recorded: Ints) -> Flags:
 
 def _winners(
     settings: LabelSettings, ranks: Ints, candidates: Sequence[_Candidates], n: int
-) -> Any:
+) -> tuple[Any, Flags]:
     """Return the label of each event: the one recorded last, then the one that stands last.
+
+    With it the lowest bit of its place, which tells something of a review.
 
     Of labels recorded at the same time one from elsewhere than its event corrects one from the
     event's own partition; between other partitions their names decide.
@@ -307,4 +318,6 @@ def _winners(
     )
     # Of several assignments to one place the last one stays.
     chosen[event[order]] = np.concatenate([c.value for c in candidates])[order]
-    return chosen
+    bit = np.zeros(n, np.bool_)
+    bit[event[order]] = (np.concatenate([c.place for c in candidates])[order] & 1).astype(np.bool_)
+    return chosen, bit

@@ -47,6 +47,11 @@ class LabelCounts:
     outcomes: Counter[str] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
 
+    def add(self, other: LabelCounts) -> None:
+        """Count what another part of the batch counted, too."""
+        self.outcomes.update(other.outcomes)
+        self.delays += other.delays
+
 
 class _Label(NamedTuple):
     id: int
@@ -321,7 +326,7 @@ def _outcome(
 def _touch(settings: LabelSettings, state: LabelState, seconds: Iterable[int]) -> None:
     """Mark the windows in waiting that hold these seconds."""
     minutes = {second - second % 60 for second in seconds}
-    state.touch(
+    state.room.touch(
         {
             (length, containing(minute, length).start)
             for minute in minutes

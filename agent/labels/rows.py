@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collectors.batch import Categorical, Column, Floats
+from collectors.batch import Categorical, Column, Flags, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class OutcomeRows:
     intersection is `a*b`), each row's group.  `sampling` is the share of the window's events that
     the sample was drawn at, 0 < sampling <= 1, by a hash of the id, so it does not depend on
     anything that is measured.  `mature` tells that no label can change these rows any more in the
-    ordinary way (contract C9).
+    ordinary way (contract C9).  `unnamed`, of reviews alone: which name no reviewer.
     """
 
     n: int
@@ -28,3 +28,4 @@ class OutcomeRows:
     groups: Mapping[str, Categorical] = field(default_factory=dict)
     sampling: float = 1.0
     mature: bool = False
+    unnamed: Flags | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.labels.kinds import LABELS, Kind
+
 
 @dataclass(frozen=True, slots=True)
 class LabelSettings:
@@ -13,7 +15,7 @@ class LabelSettings:
     `pair_horizon`: how far a label may come before its event.  `max_pending`: rows kept before only
     a share of the ids is.  `min_coverage`: share of predictions with a label below which nothing
     is decided.  `attributes` are the layout's; `numeric` tells that predictions and labels are
-    numbers (regression).
+    numbers (regression).  `kind`: what stands in the place of labels.
     """
 
     pane: int
@@ -25,3 +27,4 @@ class LabelSettings:
     pair_horizon: int = 600
     max_pending: int = 1_000_000
     min_coverage: float = 0.8
+    kind: Kind = LABELS

@@ -67,10 +67,11 @@ class SignalContext:
     """One window of one model version.
 
     `history`: event counts of earlier complete windows of this length, in any order.  `outcomes`:
-    its events beside their labels, None where the system has no labels.  `silence`: whole minutes
-    since an event was last read, None where no clock is looked at (backtest).  `open_findings`: the
-    alerts of the system that stand when the window is judged; `waiting`: the findings among them
-    whose time is taken.
+    its events beside their labels, None where the system has no labels; `reviews`: beside what
+    humans decided about them, None where that comes with the events alone.  `silence`: whole
+    minutes since an event was last read, None where no clock is looked at (backtest).
+    `open_findings`: the alerts of the system that stand when the window is judged; `waiting`: the
+    findings among them whose time is taken.
     """
 
     layout: Layout
@@ -80,6 +81,7 @@ class SignalContext:
     settings: Settings
     history: tuple[int, ...] = ()
     outcomes: OutcomeRows | None = None
+    reviews: OutcomeRows | None = None
     silence: int | None = None
     open_findings: int = 0
     waiting: tuple[Waiting, ...] = ()

@@ -1,4 +1,4 @@
-"""Which signals are made from labels (contract C9)."""
+"""Which signals are made from labels (contract C9), or from human decisions."""
 
 from __future__ import annotations
 
@@ -34,3 +34,14 @@ LABEL_BASED: frozenset[str] = frozenset(
     }
 )
 """Signals made from labels: what they say is provisional until the labels are in (contract C9)."""
+
+REVIEW_BASED: frozenset[str] = frozenset(
+    {
+        "oversight.override_rate",
+        "oversight.reviewed_share",
+        "oversight.unattributed_rate",
+        "oversight.unmatched_decisions",
+        "oversight.unsure_reviewed_share",
+    }
+)
+"""Signals made from human decisions: where these come later, provisional until they are in."""

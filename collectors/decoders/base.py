@@ -27,6 +27,7 @@ REASONS = (
     "naive_time",
     "missing_id",
     "missing_label",
+    "missing_decision",
 )
 """Every reason for which a decoder rejects a record; collectors add their own."""
 

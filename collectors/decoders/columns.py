@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from collectors.base import CollectorError
-from collectors.schema import EventSchema
+from collectors.schema import HUMAN_DECISION, EventSchema
 
 
 class Role(Enum):
@@ -33,7 +33,7 @@ FEATURES, AUDIT, EXTRAS = "features.", "audit.", "extra."
 
 LATENCY, STATUS, FEEDBACK, REFUSED = "latency", "status", "feedback", "refused"
 TOKENS, COST, ENERGY = "tokens", "cost", "energy"
-DECISION, REVIEWER = "human.decision", "human.reviewer"
+DECISION, REVIEWER = HUMAN_DECISION, "human.reviewer"
 DECIDED_AT, REVIEW_SECONDS = "human.decided_at", "human.seconds"
 TOXICITY, GROUNDEDNESS, EVALUATION = "scores.toxicity", "scores.groundedness", "scores.evaluation"
 

@@ -23,6 +23,7 @@ from collectors.batch import (
 )
 from collectors.decoders.columns import (
     AUDIT,
+    DECISION,
     EXTRAS,
     FEATURES,
     LABEL,
@@ -84,14 +85,18 @@ def spare_label_records(draft: Draft, rows: Sequence[int]) -> None:
 
 
 def keep_labels_alone(draft: Draft) -> None:
-    """Make every row a label record without an event time, or reject it for what it lacks."""
+    """Make every row a label record without an event time, or reject it for what it lacks.
+
+    In a source of reviews a human decision stands in the label's place.
+    """
     draft.event_time = np.full(draft.n, NO_TIME, np.int64)
+    what, key = ("label", LABEL) if LABEL in draft.columns else ("decision", EXTRAS + DECISION)
     for row in np.flatnonzero(draft.event_id == NO_ID).tolist():
-        draft.rejected.setdefault(row, ("missing_id", "a label needs the id of its event"))
-    label = draft.columns[LABEL]
-    missing = label.codes < 0 if isinstance(label, Categorical) else np.isnan(label)
+        draft.rejected.setdefault(row, ("missing_id", f"a {what} needs the id of its event"))
+    found = draft.columns[key]
+    missing = found.codes < 0 if isinstance(found, Categorical) else np.isnan(found)
     for row in np.flatnonzero(missing).tolist():
-        draft.rejected.setdefault(row, ("missing_label", ""))
+        draft.rejected.setdefault(row, (f"missing_{what}", ""))
 
 
 def _has(draft: Draft, key: str, row: int) -> bool:

@@ -68,6 +68,7 @@ class OrphansData(Listed, frozen=True, kw_only=True):
     request: Count
     response: Count
     label: Count
+    review: Count | msgspec.UnsetType = msgspec.UNSET
 
 
 class PartitionsData(Listed, frozen=True, kw_only=True):
@@ -168,6 +169,7 @@ class AwaitedLabelsData(Listed, frozen=True, kw_only=True):
     """Which verdicts wait for labels, whether the wait is over, and what share was needed.
 
     `favourable`: the share among favourable predictions, where labels were expected of all.
+    So for human decisions, of which no share is needed.
     `only`: the window was judged again for its labels, and the other verdicts stay as they were.
     """
 
@@ -184,11 +186,12 @@ class JudgingData(Listed, frozen=True, kw_only=True):
     """What verdicts hang on that is in no other record; `longest`: the system's longest window.
 
     `between`: signals that are judged between windows, too, so that `since` of a verdict on them
-    may be a moment that no window shows.
+    may be a moment that no window shows.  `reviews`: of verdicts that wait for human decisions.
     """
 
     longest: bool
     labels: AwaitedLabelsData | None = None
+    reviews: AwaitedLabelsData | msgspec.UnsetType = msgspec.UNSET
     between: list[Name] = []
 
 

@@ -256,7 +256,7 @@ def test_a_window_whose_content_is_lost_while_it_waits_has_no_verdict_any_more()
     assert "ok" in {v.state for v in first.verdicts}
     assert scenario.state.labels is not None
     # As when the agent starts again with other features.
-    for waiting in scenario.state.labels.waiting.values():
+    for waiting in scenario.state.labels.room.waiting.values():
         waiting.lost = True
     mature = of_hour(move(scenario, START + HORIZON + HOUR))[0]
     assert (mature.final, mature.coverage.complete) == (True, False)

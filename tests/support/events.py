@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from collectors.batch import Categorical, EventBatch, Rejected
+from collectors.batch import Categorical, Column, EventBatch, Rejected
 from collectors.schema import EventSchema, FeatureField
 
 SCHEMA = EventSchema(
@@ -60,8 +60,20 @@ def batch(
         score=_numbers(rows, "score"),
         features={"income": _numbers(rows, "income"), "purpose": _texts(rows, "purpose")},
         audit={"gender": _texts(rows, "gender")},
+        extra=_extra(rows),
+        reviewer=np.array([hashed(r.get("by")) for r in rows], dtype=np.uint64)
+        if any("by" in r for r in rows)
+        else None,
         rejected=tuple(rejected),
     )
+
+
+def _extra(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
+    """Return the optional fields that any of the rows has."""
+    paths = {"human.decision": "decision", "feedback": "said"}
+    return {
+        name: _texts(rows, path) for name, path in paths.items() if any(path in r for r in rows)
+    }
 
 
 def _times(rows: Sequence[Mapping[str, Any]], name: str) -> Any:

@@ -99,7 +99,8 @@ class Replay:
             coverage=report.coverage,
             memory=memory,
             longest=judging.longest,
-            labels=gate_from(judging),
+            labels=gate_from(judging.labels),
+            reviews=gate_from(judging.reviews),
         )
         told = report.by_name()
         right = {name_of(v): v for v in evaluation.verdicts}
@@ -129,17 +130,18 @@ class Replay:
     def _staying(
         self, report: LoggedReport, judging: Judging, policy: Policy, told: dict[Name, Verdict]
     ) -> dict[Name, Verdict]:
-        """Return the verdicts that a window judged again for its labels keeps from before."""
-        labels = judging.labels
-        if labels is None:
+        """Return the verdicts that a window judged again keeps from before."""
+        gates = [g for g in map(gate_from, (judging.labels, judging.reviews)) if g is not None]
+        if not gates:
             return {}
         place = (report.system, report.version, report.window.length, report.window.start)
         before = self._waiting.pop(place, None)
-        if not labels.mature:
+        if not all(gate.mature for gate in gates):
             self._waiting[place] = told
-        if not labels.only:
+        if not any(gate.only for gate in gates):
             return {}
-        others = {rule.id for rule in policy.rules if rule.signal not in labels.signals}
+        awaited = frozenset[str]().union(*(gate.signals for gate in gates))
+        others = {rule.id for rule in policy.rules if rule.signal not in awaited}
         if before is None:
             detail = "the verdicts that it keeps from its first judgement are not in this log"
             self._findings.add("verdict_not_replayed", report.where, detail, "UNKNOWN")

@@ -66,7 +66,7 @@ WORDS = {
         "signals[].reason signals[].reference signals[].subject{key} signals[].subject{} "
     ),
     "policy.verdict": (
-        "judging.between[] judging.labels.signals[] "
+        "judging.between[] judging.labels.signals[] judging.reviews.signals[] "
         "verdicts[].because[].name verdicts[].because[].subject{key} "
         "verdicts[].because[].subject{} verdicts[].principle verdicts[].reason "
         "verdicts[].rule verdicts[].subject{key} verdicts[].subject{} "
