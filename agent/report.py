@@ -101,7 +101,7 @@ def judge_window(
         reviews=joined.reviews,
         silence=silence,
         open_findings=open_findings(state.causes),
-        waiting=waiting(state.causes),
+        waiting=waiting(state.causes, reviews_later=plan.reviews is not None),
     )
     signals = _known(context, look.measured) or compute(context)
     look.measured.append((context, signals))

@@ -1,7 +1,8 @@
 """Which findings wait for somebody: those of standing alerts that every run of the stream shares.
 
-Left out are findings about governance, which would count themselves; those on labels, which a
-backtest decides at the end of its input; and silence, which only a running agent tells.
+Left out are findings about governance, which would count themselves; those on labels, and on human
+decisions where these come later, which a backtest decides at the end of its input; and silence,
+which only a running agent tells.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.signals.card import Waiting
+from agent.signals.label_based import REVIEW_BASED
 from agent.signals.table import label_based
 from agent.silence import NAME
 from policies.alerts import BREACH, Cause
@@ -17,9 +19,9 @@ _GOVERNANCE = "governance."
 _OWNERLESS = "governance.open_without_owner"
 
 
-def waiting(causes: Mapping[str, Cause]) -> tuple[Waiting, ...]:
+def waiting(causes: Mapping[str, Cause], *, reviews_later: bool = False) -> tuple[Waiting, ...]:
     """Return the findings beyond a limit that somebody is alerted of, in the order of causes."""
-    without = {*label_based(), NAME}
+    without = {*label_based(), NAME, *(REVIEW_BASED if reviews_later else ())}
     return tuple(
         Waiting(rule=labels["rule"], attribute=labels["attribute"], part=part)
         for _, cause in sorted(causes.items())

@@ -25,7 +25,7 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from policies.engine import PROVISIONAL
-from policies.model import ALL_VERSIONS, Report, Signal, State, Subject, Verdict
+from policies.model import ALL_VERSIONS, AwaitedLabels, Report, Signal, State, Subject, Verdict
 
 SUBJECT_LABELS = ("feature", "output", "attribute", "group", "against", "class")
 
@@ -81,6 +81,7 @@ class Picture:
         self._forget_after = forget_after
         self._reports: dict[Key, Report] = {}
         self._final: dict[Key, Report] = {}
+        self._partly: dict[Key, Report] = {}
         self._entries: dict[Key, tuple[list[Entry], list[Entry]]] = {}
         self._principles: dict[tuple[str, str], str] = {}
         self._fresh: dict[Key, Report] = {}
@@ -98,6 +99,9 @@ class Picture:
                     self._reports[key] = self._fresh[key] = report
                 if report.final and _age(report) >= _age(self._final.get(key, report)):
                     self._final[key] = report
+                    self._fresh[key] = self._reports[key]
+                elif _is_partly(report) and _age(report) >= _age(self._partly.get(key, report)):
+                    self._partly[key] = report
                     self._fresh[key] = self._reports[key]
 
     def render(self) -> dict[str, int]:
@@ -119,7 +123,7 @@ class Picture:
         self._forget()
         for key, report in self._reports.items():
             if key in fresh or report.system in learned:
-                parts = settled(report, self._final.get(key))
+                parts = settled(report, self._final.get(key), self._partly.get(key))
                 self._entries[key] = (
                     [entry for part in parts for entry in verdict_entries(part)],
                     [
@@ -152,6 +156,7 @@ class Picture:
             if behind >= self._forget_after * (report.window.end - report.window.start):
                 del self._reports[key]
                 self._final.pop(key, None)
+                self._partly.pop(key, None)
                 self._entries.pop(key, None)
 
     def _compose(self, fresh: Iterable[Key]) -> dict[str, int]:
@@ -187,28 +192,49 @@ class Picture:
                     yield key, entry
 
 
-def settled(newest: Report, final: Report | None) -> list[Report]:
+def settled(newest: Report, final: Report | None, partly: Report | None = None) -> list[Report]:
     """Return what to show: of rules that wait for labels the newest final window instead.
 
     Their verdicts on the newest window are `provisional`, and so are the signals they are about.
+    `partly` is the newest one on which some of them were decided while others still wait: those
+    decided are taken from it, where it is newer.
     """
     waiting = {v.rule for v in newest.verdicts if v.reason == PROVISIONAL}
-    if final is None or final is newest or not waiting:
-        return [newest]
-    of_rules = [v for v in (*newest.verdicts, *final.verdicts) if v.rule in waiting]
-    names = {because.name for verdict in of_rules for because in verdict.because}
-    return [
-        msgspec.structs.replace(
-            newest,
-            verdicts=tuple(v for v in newest.verdicts if v.rule not in waiting),
-            signals=tuple(s for s in newest.signals if s.name not in names),
-        ),
-        msgspec.structs.replace(
-            final,
-            verdicts=tuple(v for v in final.verdicts if v.rule in waiting),
-            signals=tuple(s for s in final.signals if s.name in names),
-        ),
-    ]
+    elsewhere: list[tuple[Report, set[str]]] = []
+    if partly is not None and (final is None or _age(partly) > _age(final)):
+        decided = {v.rule for v in partly.verdicts if v.reason != PROVISIONAL} & waiting
+        elsewhere.append((partly, decided))
+        waiting = waiting - decided
+    if final is not None:
+        elsewhere.append((final, waiting))
+    parts = [newest]
+    for report, rules in elsewhere:
+        if report is newest or not rules:
+            continue
+        of_rules = [v for v in (*parts[0].verdicts, *report.verdicts) if v.rule in rules]
+        names = {because.name for verdict in of_rules for because in verdict.because}
+        parts[0] = msgspec.structs.replace(
+            parts[0],
+            verdicts=tuple(v for v in parts[0].verdicts if v.rule not in rules),
+            signals=tuple(s for s in parts[0].signals if s.name not in names),
+        )
+        parts.append(
+            msgspec.structs.replace(
+                report,
+                verdicts=tuple(v for v in report.verdicts if v.rule in rules),
+                signals=tuple(s for s in report.signals if s.name in names),
+            )
+        )
+    return parts
+
+
+def _is_partly(report: Report) -> bool:
+    """Tell whether some of the verdicts that waited were decided with this report, and not all."""
+    judging = report.judging
+    if report.final or judging is None:
+        return False
+    gates = (judging.labels, judging.reviews)
+    return any(gate.mature for gate in gates if isinstance(gate, AwaitedLabels))
 
 
 def signal_entries(

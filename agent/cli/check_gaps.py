@@ -10,7 +10,7 @@ from agent.cli.check_plan import Planned, stream_of
 from agent.cli.rejected_text import rejected_words
 from agent.config.model import Config
 from agent.config.packs import packs_of, switched_off
-from agent.config.resolve import favourable_texts
+from agent.config.resolve import brings_reviews, favourable_texts
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.inventory import inventory_of
@@ -54,7 +54,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from kept_elsewhere(config, plan.policy)
     yield from _without_packs(config, system)
     yield from _optional_fields(system)
-    yield from _decisions_apart(plan)
+    yield from _decisions_apart(config, plan)
     if system.versions is None:
         yield "no registered model versions: strange ones go unnoticed; add `versions`"
     if system.owner is None:
@@ -150,9 +150,11 @@ def _optional_fields(system: System) -> Iterator[str]:
         yield "complaints and appeals are not watched; add `event.feedback`"
 
 
-def _decisions_apart(plan: Planned) -> Iterator[str]:
+def _decisions_apart(config: Config, plan: Planned) -> Iterator[str]:
     human, sample = plan.system.event.human, plan.sample
-    if human is None or human.decision is None or sample.decided > sample.decided_apart == 0:
+    if human is None or human.decision is None or brings_reviews(config, plan.system):
+        return
+    if sample.decided > sample.decided_apart == 0:
         return
     seen = (
         f"{sample.decided_apart} of {sample.decided} sampled human decisions came in records"
@@ -161,10 +163,9 @@ def _decisions_apart(plan: Planned) -> Iterator[str]:
         else "no human decision is in the sample"
     )
     yield (
-        f"{seen}: `oversight.override_rate`, `reviewed_share`, `unsure_reviewed_share` and "
-        "`review_seconds` see only decisions in the same record as the prediction; one that comes "
-        "later by itself is not joined by its id, only counted in `oversight.unmatched_decisions`. "
-        "Send a prediction's record once, with the decision, when the review is done"
+        f"{seen}: without `event.human.later` the signals `oversight.*` see only decisions in the "
+        "same record as the prediction, and others only count in `oversight.unmatched_decisions`; "
+        "set `event.human.later: true`, or add a collector with `reviews`, to have them joined"
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from agent.beside import beside
 from agent.cli.check_connections import ID_KEY, Connection
 from agent.config.model import Config
-from agent.config.resolve import event_schema, labels_elsewhere, labels_of
+from agent.config.resolve import alone_of, event_schema, labels_elsewhere
 from agent.config.system import System
 from agent.inputs import system_of
 from agent.outcomes import present
@@ -92,7 +92,7 @@ def sample_system(config: Config, system: System, connections: Sequence[Connecti
     sources = [
         options
         for options, ok in zip(config.collectors, answered, strict=True)
-        if ok and system_of(config, options) is system and labels_of(options) is None
+        if ok and system_of(config, options) is system and alone_of(options) is None
     ]
     if not sources:
         problem = "no collector" if not config.collectors else "no source answered"

@@ -236,7 +236,7 @@ def _without_decision(
     if system is None or (system.event.human is not None and system.event.human.decision):
         return []
     message = f"needs `event.human.decision` of the system {system.id}: which decision is meant"
-    return [((place, "reviews"), message, None)]
+    return [((place, "reviews"), message, reviews.model_dump(exclude_none=True))]
 
 
 def _repeated(entries: Any, key: str) -> list[InitErrorDetails]:

@@ -205,9 +205,9 @@ def test_what_is_withheld_stays_in_no_state_of_the_agent() -> None:
     assert any(report.withheld for report in reports)
     assert scenario.state.latest
     assert not any(report.withheld for report in scenario.state.latest.values())
-    assert scenario.state.labels is not None
-    table, number_ = scenario.state.labels.table, scenario.state.labels.number
-    held = [table.held(number_, key) for key in scenario.state.labels.waiting]
+    room = scenario.state.room
+    assert room is not None
+    held = [room.table.held(room.number, key) for key in room.waiting]
     bodies = [msgspec.msgpack.decode(h, type=tuple[bytes, int, bytes])[2] for h in held if h]
     assert bodies
     assert {b'"withheld":[]' in body for body in bodies} == {True}

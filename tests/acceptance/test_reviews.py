@@ -11,12 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent.dedup import DedupIndex
 from agent.labels.kinds import REVIEWS
+from agent.labels.room import Waiting
 from agent.labels.settings import LabelSettings
 from agent.labels.state import temporary
 from agent.layout import build_layout
+from agent.persist import collect, restore
 from agent.signals.label_based import REVIEW_BASED
 from agent.signals.table import label_based
+from agent.store import Changes, Store
 from collectors.schema import ExtraField
 from policies.model import Report, Verdict
 from tests.acceptance.scenario import Scenario
@@ -335,3 +339,32 @@ def test_a_report_says_nothing_of_reviews_where_none_can_come_later() -> None:
     assert "review" not in json.loads(msgspec.json.encode(report.coverage))["orphans"]
     assert report.judging is not None
     assert "reviews" not in msgspec.to_builtins(report.judging)
+
+
+def test_windows_that_waited_before_there_were_reviews_wait_for_labels_alone() -> None:
+    older = msgspec.msgpack.encode((START + HOUR, 2, 5.0, True, False))
+    assert msgspec.msgpack.decode(older, type=Waiting).awaits == ("labels",)
+
+
+@pytest.mark.parametrize("label_horizon", [None, 4 * DAY])
+def test_windows_no_longer_wait_for_what_is_no_longer_configured(
+    tmp_path: Path, label_horizon: int | None
+) -> None:
+    scenario = scene(label_horizon=4 * DAY)
+    plan, index = scenario.plan, DedupIndex(600, 1_000)
+    store = Store(tmp_path / "store")
+    scenario.state = restore(store, "loans", plan.layout, index, plan.labels, plan.reviews)
+    scenario.push(events())
+    assert len(of_hour(move(scenario, START + HOUR))) == 1
+    changes = Changes()
+    collect("loans", plan.layout, scenario.state, changes)
+    store.commit(changes)
+    store.close()
+    store = Store(tmp_path / "store")
+    labels_too = plan.labels if label_horizon else None
+    reviews = None if label_horizon else plan.reviews
+    scenario.plan = replace(plan, labels=labels_too, reviews=reviews)
+    scenario.state = restore(store, "loans", plan.layout, index, labels_too, reviews)
+    later = of_hour(move(scenario, START + HOUR + (4 * DAY if label_horizon else HORIZON)))
+    store.close()
+    assert [(r.revision, r.final) for r in later] == [(1, True)]

@@ -259,3 +259,24 @@ def test_a_backtest_says_what_became_of_decisions_that_do_not_count(
     why = "recorded before or after their time counts (time.pair_horizon, time.review_horizon)"
     assert f"note: human decisions: 100 {why}; 7 of ids without an event" in told.err
     assert "nobody" not in told.out + told.err
+
+
+def test_quantities_that_humans_correct_later_are_overrides_like_those_in_the_event(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = random.Random(3)
+    rows = [{**row, "approve": 100 + rng.random()} for row in events()]
+    for row in rows:
+        del row["score"]
+    config = ONE_FILE.replace("task: classification\n    favourable: 1", "task: regression")
+    config = config.replace(" score: score,", "")
+    other = [{**one, "human": {"decision": one["human"]["decision"] + 1}} for one in later(rows)]
+    half = [other[i] if i % 2 else one for i, one in enumerate(later(rows))]
+    known = {one["id"]: one["human"] for one in half}
+    within = [{**r, "human": known[r["id"]]} if r["id"] in known else r for r in rows]
+    expected = output(tmp_path, capsys, within, config=config)
+    shuffled = random.Random(4).sample(half, len(half))
+    assert output(tmp_path, capsys, rows + shuffled, config=config) == expected
+    hours = [r for r in reports(expected) if r["window"]["length"] == "1h"]
+    rates = [signal(r, "oversight.override_rate")["value"] for r in hours]
+    assert all(0.4 < rate < 0.75 for rate in rates)

@@ -86,12 +86,22 @@ def test_labels_of_a_topic_give_the_numbers_of_labels_in_the_event(
 
 
 def run(
-    folder: Path, source: dict[str, str], end: str, wanted: Set[Any], *, kills: int
+    folder: Path,
+    source: dict[str, str],
+    end: str,
+    wanted: Set[Any],
+    *,
+    kills: int,
+    template: str = RUN,
+    metric: str = "pantau_labels_total",
 ) -> dict[Any, dict[str, Any]]:
-    """Run the agent until everything wanted is final; return the final reports it recorded."""
+    """Run the agent until everything wanted is final; return the final reports it recorded.
+
+    `metric` is what it must have when all that is joined has been read.
+    """
     rng = random.Random(5)
     port = free_port()
-    config = write_config(folder, RUN, port=port, group=f"{source['topic']}-{kills}", **source)
+    config = write_config(folder, template, port=port, group=f"{source['topic']}-{kills}", **source)
     log = folder / "agent.log"
     for _ in range(kills):
         agent = AgentProcess(config, log, port)
@@ -101,15 +111,17 @@ def run(
     with AgentProcess(config, log, port) as agent:
         agent.until(lambda: final(config.parent / "audit", end).keys() >= wanted, 120)
         # All may have been final before the last kill, so that this agent has only just started.
-        agent.until(lambda: "pantau_labels_total" in agent.get("/metrics")[1], 60)
+        agent.until(lambda: metric in agent.get("/metrics")[1], 60)
         assert agent.terminate() == 0
     return final(config.parent / "audit", end)
 
 
-def in_the_event(folder: Path, rows: list[Row], until: str) -> dict[Any, dict[str, Any]]:
-    """Return the final reports of a backtest with the labels in the events."""
+def in_the_event(
+    folder: Path, rows: list[Row], until: str, template: str = BACKTEST
+) -> dict[Any, dict[str, Any]]:
+    """Return the final reports of a backtest with what is joined in the events."""
     file = write_lines(folder / "live.jsonl", as_lines(rows))
-    config = write_config(folder / "backtest", BACKTEST, file=file)
+    config = write_config(folder / "backtest", template, file=file)
     from agent.backtest import replay
     from agent.config.load import load
     from policies.model import report_document

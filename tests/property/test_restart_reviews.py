@@ -10,28 +10,19 @@ from typing import Any
 
 import pytest
 
-from agent import outbox
-from agent.dedup import DedupIndex
-from agent.labels.kinds import REVIEWS
-from agent.persist import collect, mark_clean, restore
-from agent.state import SystemState, partition_key
-from agent.store import Changes, Store
-from agent.system import finish, observe_status, take
-from collectors.base import SourceStatus
-from policies.model import Outgoing
 from tests.acceptance.test_reviews import scene
 from tests.property.test_restart_labels import final
-from tests.support.events import batch, seconds
+from tests.support.events import seconds
+from tests.support.lives import Lives, Place, Records
 
 START = seconds("2026-03-02 00:00")
-NOW = START + 86_400
 HOUR = 3_600
-PLACES = (("test", "0"), ("test", "1"), ("labels", "0"), ("reviews", "0"))
+PLACES: tuple[Place, ...] = (("test", "0"), ("test", "1"), ("labels", "0"), ("reviews", "0"))
 
 
-def stream(rng: random.Random) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def stream(rng: random.Random) -> dict[Place, list[dict[str, Any]]]:
     """Return five hours of predictions, their labels, and what humans decided, here and there."""
-    parts: dict[tuple[str, str], list[dict[str, Any]]] = {place: [] for place in PLACES}
+    parts: dict[Place, list[dict[str, Any]]] = {place: [] for place in PLACES}
     for i in range(600):
         at = START + i * 30
         row = {"time": at, "id": f"e{i}", "approve": rng.choice("01"), "score": rng.random()}
@@ -57,63 +48,14 @@ def stream(rng: random.Random) -> dict[tuple[str, str], list[dict[str, Any]]]:
     return parts
 
 
-class Life:
-    """One life of the pipeline on a store; `die` forgets everything not committed."""
-
-    def __init__(
-        self, folder: Path, parts: dict[tuple[str, str], list[dict[str, Any]]], horizon: int
-    ) -> None:
-        self._folder, self._parts = folder, parts
-        few = 200 if horizon > 5 * HOUR else 100_000
-        plan = scene(label_horizon=2 * HOUR, horizon=horizon, max_pending=few).plan
-        # Somebody owns the alerts: how many stand open when a window closes depends on which
-        # source was read first.
-        self.plan = replace(plan, settings=replace(plan.settings, owned=True))
-        self._wake()
-
-    def _wake(self) -> None:
-        self.store = Store(self._folder)
-        index = DedupIndex(self.plan.time.dedup_horizon, 100_000)
-        self.state: SystemState = restore(
-            self.store, "loans", self.plan.layout, index, self.plan.labels, self.plan.reviews
-        )
-        assert self.state.labels is not None
-        assert self.state.reviews is not None
-        self.state.labels.sources, self.state.reviews.sources = {"labels"}, {REVIEWS}
-        self._pending: list[Outgoing] = []
-        for source in ("test", "labels", "reviews"):
-            mine = frozenset(p for s, p in PLACES if s == source)
-            status = SourceStatus(source, mine, len(mine), frozenset())
-            observe_status(self.plan, self.state, status, START)
-
-    def read(self, place: tuple[str, str], size: int) -> bool:
-        source, partition = place
-        known = self.state.partitions.get(partition_key(source, partition))
-        at = known.next_offset if known is not None else 0
-        records = self._parts[place][at : at + size]
-        if not records:
-            return False
-        made = batch(records, source=source, partition=partition, first_offset=at)
-        self._pending += take(self.plan, self.state, made, NOW).items
-        return True
-
-    def commit(self) -> None:
-        changes = Changes(outbox=[outbox.encode(item) for item in self._pending])
-        collect("loans", self.plan.layout, self.state, changes)
-        self.store.commit(changes)
-        mark_clean(self.state)
-        self._pending = []
-
-    def die(self) -> None:
-        self.store.close()
-        self._wake()
-
-    def end(self) -> list[Outgoing]:
-        self._pending += finish(self.plan, self.state, NOW).items
-        self.commit()
-        sent = [outbox.decode(kind, body) for _, kind, body in self.store.outbox()]
-        self.store.close()
-        return sent
+def lives(folder: Path, parts: Records, horizon: int) -> Lives:
+    few = 200 if horizon > 5 * HOUR else 100_000
+    plan = scene(label_horizon=2 * HOUR, horizon=horizon, max_pending=few).plan
+    # Somebody owns the alerts: how many stand open when a window closes depends on which source
+    # was read first.
+    plan = replace(plan, settings=replace(plan.settings, owned=True))
+    alone = {"labels": frozenset({"labels"}), "reviews": frozenset({"reviews"})}
+    return Lives(folder, plan, parts, START, **alone)
 
 
 @pytest.mark.parametrize("horizon", [HOUR, 3 * HOUR, 48 * HOUR])
@@ -122,26 +64,8 @@ def test_the_final_reports_after_kills_equal_those_of_an_undisturbed_run(
     tmp_path: Path, seed: int, horizon: int
 ) -> None:
     parts = stream(random.Random(1))
-    quiet = Life(tmp_path / "quiet", parts, horizon)
-    reading = True
-    while reading:
-        read = [quiet.read(place, 50) for place in PLACES]
-        reading = any(read)
-    expected = final(quiet.end())
-
-    rng = random.Random(seed)
-    troubled = Life(tmp_path / "troubled", parts, horizon)
-    reading = True
-    while reading:
-        read = [troubled.read(place, rng.randint(1, 40)) for place in PLACES]
-        reading = any(read)
-        fate = rng.random()
-        if fate < 0.25:
-            troubled.commit()
-        elif fate < 0.4:
-            troubled.die()
-            reading = True
-    found = final(troubled.end())
+    expected = final(lives(tmp_path / "quiet", parts, horizon).undisturbed(50))
+    found = final(lives(tmp_path / "troubled", parts, horizon).troubled(random.Random(seed)))
     assert found == expected
     assert len(expected) == 6
     documents = [json.loads(body) for body in expected.values()]
@@ -154,11 +78,8 @@ def test_the_final_reports_after_kills_equal_those_of_an_undisturbed_run(
 
 
 def test_what_is_stored_of_a_review_names_nobody(tmp_path: Path) -> None:
-    life = Life(tmp_path / "store", stream(random.Random(1)), HOUR)
-    reading = True
-    while reading:
-        read = [life.read(place, 50) for place in PLACES]
-        reading = any(read)
+    life = lives(tmp_path / "store", stream(random.Random(1)), HOUR)
+    while life.read_each(lambda: 50):
         life.commit()
     life.end()
     files = [path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()]

@@ -31,8 +31,8 @@ Records = Mapping[Place, Sequence[Mapping[str, Any]]]
 class Lives:
     """The lives of one agent on a store in a folder, over `records`, begun at `start`.
 
-    `die` forgets what was not committed and begins the next life; `labels` are the sources that
-    hold nothing but labels.  The wall clock stands a day after the start.
+    `die` forgets what was not committed and begins the next life; `labels` and `reviews` are the
+    sources that hold nothing else.  The wall clock stands a day after the start.
     """
 
     def __init__(
@@ -43,10 +43,11 @@ class Lives:
         start: int,
         *,
         labels: frozenset[str] = frozenset(),
+        reviews: frozenset[str] = frozenset(),
     ) -> None:
         self._folder, self._plan, self._records = folder, plan, records
         self._start, self._now = start, start + 86_400
-        self._labels = labels
+        self._labels, self._reviews = labels, reviews
         self._wake()
 
     def _wake(self) -> None:
@@ -54,11 +55,15 @@ class Lives:
         self._store = Store(self._folder)
         index = DedupIndex(plan.time.dedup_horizon, 100_000)
         self._state: SystemState = restore(
-            self._store, plan.system, plan.layout, index, plan.labels
+            self._store, plan.system, plan.layout, index, plan.labels, plan.reviews
         )
-        if self._labels:
-            assert self._state.labels is not None
-            self._state.labels.sources = set(self._labels)
+        for known, alone in (
+            (self._state.labels, self._labels),
+            (self._state.reviews, self._reviews),
+        ):
+            if alone:
+                assert known is not None
+                known.sources = set(alone)
         self._pending: list[Outgoing] = []
         for source in dict.fromkeys(source for source, _ in self._records):
             mine = frozenset(p for s, p in self._records if s == source)

@@ -228,7 +228,7 @@ def test_a_favourable_value_that_never_occurs_is_told_with_those_that_do(
 @pytest.mark.parametrize(
     ("apart", "start"),
     [
-        (None, "no human decision is in the sample: `oversight.override_rate`"),
+        (None, "no human decision is in the sample: without `event.human.later`"),
         (0, None),
         (3, "3 of 43 sampled human decisions came in records without their prediction: "),
     ],
@@ -248,6 +248,16 @@ def test_decisions_that_come_after_their_prediction_are_told(
     config.write_text(text + "collectors: [{type: file, path: live.jsonl}]\n", encoding="utf-8")
     told = [n for n in _notes(config, capsys) if "oversight.unmatched_decisions" in n]
     assert [n[: len(start or "")] for n in told] == ([] if start is None else [start])
+    joined = text.replace("{decision: human}", "{decision: human, later: true}")
+    config.write_text(joined + "collectors: [{type: file, path: live.jsonl}]\n", encoding="utf-8")
+    assert not [n for n in _notes(config, capsys) if "unmatched" in n]
+
+
+def test_how_long_human_decisions_are_waited_for_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "-c", str(stream.write(tmp_path))]) == 0
+    assert "label_horizon 30d, review_horizon 7d, " in capsys.readouterr().out
 
 
 def test_a_stream_without_prediction_is_told(

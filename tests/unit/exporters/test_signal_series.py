@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import permutations
 
 import msgspec
 import pytest
@@ -12,7 +13,18 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.signal_series import FAMILIES, STATES, Picture, escape
-from policies.model import NO_LIMIT, Operator, Report, Signal, Threshold, measured, unmeasured
+from policies.model import (
+    NO_LIMIT,
+    AwaitedLabels,
+    Judging,
+    Operator,
+    Report,
+    Signal,
+    Threshold,
+    Verdict,
+    measured,
+    unmeasured,
+)
 from tests.unit.exporters.samples import (
     HOUR,
     START,
@@ -276,3 +288,44 @@ def test_of_a_rule_that_waits_for_labels_the_newest_final_window_is_shown() -> N
         of_drift = [e.split()[-1] for e in ends if "drift.psi" in e]
         of_labels = [e.split()[-1] for e in ends if "accuracy" in e]
         assert float(of_labels[0]) < float(of_drift[0])
+
+
+def test_where_reviews_are_decided_before_labels_each_is_shown_of_its_newest_window() -> None:
+    def share(name: str, value: float) -> Signal:
+        return measured(name, {}, value, value, value, n=500, method="m")
+
+    def rule(name: str, signal: str, *, waits: bool) -> Verdict:
+        found = verdict(name, subject={}, signal=signal, state="breach")
+        waiting = msgspec.structs.replace(found, state="not_assessable", reason="provisional")
+        return waiting if waits else found
+
+    def one(index: int, value: float, *, labels: bool, reviews: bool) -> Report:
+        made = report(
+            [share("performance.accuracy", value), share("oversight.reviewed_share", value)],
+            [
+                rule("P-ACCURACY", "performance.accuracy", waits=not labels),
+                rule("HO-REVIEWED", "oversight.reviewed_share", waits=not reviews),
+                verdict(),
+            ],
+            index=index,
+        )
+        gate = AwaitedLabels(
+            signals=(), mature=reviews, coverage=None, needed=0.0, of="predictions", only=reviews
+        )
+        judging = Judging(longest=True, labels=None, reviews=gate)
+        return msgspec.structs.replace(made, judging=judging, final=labels and reviews)
+
+    final = one(0, 0.7, labels=True, reviews=True)
+    partly = one(5, 0.4, labels=False, reviews=True)
+    newest = one(9, 0.2, labels=False, reviews=False)
+    for reports in permutations([final, partly, newest]):
+        picture = Picture()
+        for each in reports:
+            picture.update([each])
+        assert shown(picture, "pantau_signal_value", "signal") == {
+            ("performance.accuracy",): 0.7,
+            ("oversight.reviewed_share",): 0.4,
+        }
+    found = shown(picture_of(partly, newest), "pantau_verdict_state", "rule", "state")
+    assert found["HO-REVIEWED", "breach"] == 1
+    assert found["P-ACCURACY", "not_assessable"] == 1
