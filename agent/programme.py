@@ -18,7 +18,7 @@ from agent.windows import by_length
 from exporters.programme_metrics import Counted, Gaps, Place, ProgrammeMetrics
 from policies.alerts import BREACH
 from policies.effective import Policy
-from policies.model import ALL_VERSIONS, Alert, Outgoing, Report
+from policies.model import ALL_VERSIONS, Alert, AwaitedLabels, Outgoing, Report
 from policies.select import sector_name
 
 _KIND = "mitigation"
@@ -158,6 +158,10 @@ class Programme:
     def _review(self, system: str, member: Member, report: Report) -> None:
         """Tell what share of decisions humans made in the newest window of each system."""
         end = report.window.end
+        gate = None if report.judging is None else report.judging.reviews
+        if isinstance(gate, AwaitedLabels) and not gate.mature:
+            # Decisions still come: so far the share says how many have, not how many will.
+            return
         if end < self._reviewed.get(system, (end, None))[0]:
             return
         share = next((s.value for s in report.signals if s.name == _REVIEWED), None)

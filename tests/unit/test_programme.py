@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -17,7 +18,17 @@ from agent.store import Changes, Store
 from exporters.programme_metrics import ProgrammeMetrics
 from policies.effective import effective
 from policies.load import load_packs
-from policies.model import Alert, Coverage, Report, Signal, Window, measured, unmeasured
+from policies.model import (
+    Alert,
+    AwaitedLabels,
+    Coverage,
+    Judging,
+    Report,
+    Signal,
+    Window,
+    measured,
+    unmeasured,
+)
 
 PACKS = load_packs(["asean-guide"])
 POLICY = effective(PACKS, oversight="human_in_the_loop", maturity="baseline")
@@ -235,3 +246,20 @@ def test_what_humans_really_review_is_told_of_the_high_tier_where_it_is_known(st
     assert value(registry, name) == 0.9
     watched.take("a", [reviewed(6 * DAY, None)])
     assert value(registry, name) is None
+
+
+def test_a_window_whose_reviews_are_still_to_come_does_not_lower_the_share(store: Store) -> None:
+    watched, registry = programme(store, {"a": member()})
+    watched.take("a", [decided(reviewed(5 * DAY, 0.9), mature=True)])
+    watched.take("a", [decided(reviewed(6 * DAY, 0.1), mature=False)])
+    assert value(registry, "high_risk_reviewed_share") == 0.9
+    watched.take("a", [decided(reviewed(6 * DAY, 0.8), mature=True)])
+    assert value(registry, "high_risk_reviewed_share") == 0.8
+
+
+def decided(one: Report, *, mature: bool) -> Report:
+    """Return a report on a window whose reviews may come later, or are in."""
+    gate = AwaitedLabels(
+        signals=(), mature=mature, coverage=None, needed=0.0, of="predictions", only=mature
+    )
+    return msgspec.structs.replace(one, judging=Judging(longest=True, reviews=gate))
