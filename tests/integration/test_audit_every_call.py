@@ -25,7 +25,7 @@ from tests.support.audit_scenarios import SCENARIOS
 from tests.support.audit_tree import folders
 from tests.support.file_calls import CHANGING, KINDS
 
-pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
 PROGRAM = [sys.executable, "-m", "tests.support.audit_faults"]
 REFUSED = 3
