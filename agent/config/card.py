@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
 from agent.config.values import Day, Section, refuse, refuse_at
 from policies.regime import Category
+from policies.rule_spec import MOST_WAIVED
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
 NAMES: dict[str, Category] = {
@@ -48,7 +50,17 @@ class Waiver(Section):
 
     by: Words = Field(description="Who answers for it.")
     reason: Words = Field(description="Why, and on what advice.")
-    expires: Day = Field(description="Day on which it must have been renewed, YYYY-MM-DD.")
+    expires: Day = Field(
+        description="Day on which it must have been renewed, YYYY-MM-DD; at most two years ahead."
+    )
+
+    @model_validator(mode="after")
+    def _soon_enough(self) -> Waiver:
+        last = dt.datetime.now(dt.UTC).date() + MOST_WAIVED
+        if self.expires > last:
+            message = f"is more than two years from today; the last possible day is {last}"
+            raise refuse_at([(("expires",), message, str(self.expires))])
+        return self
 
 
 class ImpactAssessment(Section):

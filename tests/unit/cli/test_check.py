@@ -532,8 +532,8 @@ def test_a_card_that_has_run_out_or_has_too_little_oversight_is_told(
         n.startswith("the risk's tier is high, which asks for human_in_the_loop; this system has ")
         for n in notes
     )
-    config.write_text(PAST_CARD.replace(": 2020-", ": 2098-"), encoding="utf-8")
     soon = f": {dt.datetime.now(dt.UTC).year + 1}"
+    config.write_text(PAST_CARD.replace(": 2020", soon), encoding="utf-8")
     (tmp_path / "ours.yaml").write_text(OUR_PACK.replace(": 2020", soon), encoding="utf-8")
     assert not [n for n in _notes(config, capsys) if "expired" in n]
 

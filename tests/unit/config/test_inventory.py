@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_another_category_does_not_hide_what_the_name_says(tmp_path: Path) -> No
 def test_a_waiver_on_the_card_answers_for_it(tmp_path: Path) -> None:
     waiver = ", waiver: {by: counsel, reason: advice of 3 May, expires: 2027-01-31}"
     assert load(card(tmp_path, "ethnicity", waiver)).systems[0].audit_attributes["ethnicity"].waiver
+
+
+def test_a_waiver_on_the_card_ends_within_two_years(tmp_path: Path) -> None:
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=733)
+    told = refusal(card(tmp_path, "ethnicity", f", waiver: {{by: a, reason: b, expires: {day}}}"))
+    says = f"ethnicity.waiver.expires: found '{day}', which is more than two years from today"
+    assert says in told
 
 
 def test_elsewhere_it_is_allowed(tmp_path: Path) -> None:
