@@ -24,19 +24,25 @@ def coverage(framework: Framework, packs: Iterable[Pack]) -> list[dict[str, Any]
     """Return one JSON-able row per place of a framework: what covers it, in these packs.
 
     `rules`: rules (and changes of rules) that refer to the place or to a part of it.  A rule that
-    speaks to a place is evidence for it, not compliance with it.
+    speaks to a place is evidence for it, not compliance with it.  `only_with`: where the base
+    alone does not cover the place, the overlays that do.
     """
     references: dict[str, set[str]] = {}
+    said_by: dict[str, set[str]] = {}
+    bases = set()
     for pack in packs:
-        for rule in pack.rules:
-            for reference in rule.crosswalk:
-                references.setdefault(reference, set()).add(rule.id)
-        for change in pack.changes:
-            for reference in change.crosswalk:
-                references.setdefault(reference, set()).add(change.rule)
+        if pack.kind == "base":
+            bases.add(pack.id)
+        named = [(rule.id, rule.crosswalk) for rule in pack.rules]
+        named += [(change.rule, change.crosswalk) for change in pack.changes]
+        for rule, crosswalk in named:
+            for reference in crosswalk:
+                references.setdefault(reference, set()).add(rule)
+                said_by.setdefault(reference, set()).add(pack.id)
     rows = []
     for item in framework.items:
         found = covered_by(framework, item, references)
+        by = {pack for reference in found for pack in said_by[reference]}
         rules = sorted({rule for reference in found for rule in references[reference]})
         rows.append(
             {
@@ -46,6 +52,7 @@ def coverage(framework: Framework, packs: Iterable[Pack]) -> list[dict[str, Any]
                 "applies_from": None if item.applies_from is None else str(item.applies_from),
                 "covered": bool(rules),
                 "rules": rules,
+                "only_with": [] if by & bases else sorted(by),
             }
         )
     return rows
@@ -73,5 +80,6 @@ def coverage_text(framework: Framework, rows: Sequence[dict[str, Any]]) -> list[
         since = (
             f" (applies from {row['applies_from']} at the earliest)" if row["applies_from"] else ""
         )
-        lines.append(f"  {row['item']:<{width}}  {rules}  {row['title']}{since}")
+        overlay = f" (only with {' or '.join(row['only_with'])})" if row["only_with"] else ""
+        lines.append(f"  {row['item']:<{width}}  {rules}{overlay}  {row['title']}{since}")
     return lines

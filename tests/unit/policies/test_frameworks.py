@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import policies
-from policies.coverage_of import coverage, framework_called
+from policies.coverage_of import coverage, coverage_text, framework_called
 from policies.load import load_pack
 from policies.pack import Pack
 from policies.rule_spec import RuleSpec
@@ -117,6 +117,18 @@ def test_what_no_score_shows_of_generative_ai_is_not_covered() -> None:
     rows = coverage(framework, [load_pack(name) for name in PACKS])
     missing = {row["item"] for row in rows if not row["covered"]}
     assert missing == {"A7", "A8", "A9", "R3", "R4", "R5"}
+
+
+def test_a_place_that_only_an_overlay_covers_says_which() -> None:
+    packs = [load_pack(name) for name in PACKS]
+    framework = framework_called("asean-genai")
+    rows = {row["item"]: row for row in coverage(framework, packs)}
+    assert rows["A5"]["only_with"] == ["generative-ai"]
+    assert rows["A7"]["only_with"] == []
+    text = coverage_text(framework, list(rows.values()))
+    assert "  A2  AC-4 (only with generative-ai)  Data" in text
+    rows = {row["item"]: row for row in coverage(framework_called("asean-guide"), packs)}
+    assert {str(row["only_with"]) for row in rows.values()} == {"[]"}
 
 
 def test_each_list_is_of_use_to_a_rule_or_a_clock() -> None:
