@@ -37,6 +37,7 @@ from policies.model import (
     subject_text,
     verdict_order,
 )
+from policies.relief import is_relieved
 from policies.subjects import group_of, subject_from, subject_kind
 
 __all__ = [
@@ -190,6 +191,7 @@ class _Judgement(NamedTuple):
     published: bool
     clear: State | None = None
     urgent: bool = False
+    whole: bool = True
     heir_of: Memory | None = None
 
 
@@ -265,6 +267,15 @@ def evaluate(
                 verdicts.append(verdict)
             if known is not None and window.end < known.window_end:
                 continue
+            relieved = is_relieved(
+                base_of(known, window),
+                memory,
+                rule=rule,
+                model_version=model_version,
+                subject=subject_text(judgement.subject),
+                window=window,
+                seen=judgement.observation,
+            )
             entry = remember(
                 known,
                 rule=rule,
@@ -274,6 +285,8 @@ def evaluate(
                 clear=judgement.clear,
                 longest=longest,
                 urgent=judgement.urgent,
+                whole=judgement.whole,
+                relieved=relieved,
             )
             if entry != known:
                 changed[key] = entry
@@ -345,13 +358,24 @@ def _judgements(scene: _Scene, rule: Rule) -> Iterator[_Judgement]:
         kind = subject_kind(signal.subject)
         if kind in rule.subjects:
             seen.add(text)
-            yield _judgement(scene, rule, text, signal)
+            judgement = _judgement(scene, rule, text, signal)
+            yield judgement._replace(whole=_is_whole(candidates, signal))
     if not seen:
         seen.add("{}")
         yield _absent(scene, rule, {})
     if "attribute" in rule.subjects:
         yield from _pairs(scene, rule, candidates, seen)
     yield from _vanished(scene, rule, seen)
+
+
+def _is_whole(candidates: Mapping[str, Signal], signal: Signal) -> bool:
+    """Tell whether every pair of groups that an attribute's worst pair speaks for has a value."""
+    attribute = signal.subject.get("attribute")
+    return attribute is None or all(
+        interval(other) is not None
+        for other in candidates.values()
+        if other.subject.get("attribute") == attribute and subject_kind(other.subject) == "pair"
+    )
 
 
 def _judgement(scene: _Scene, rule: Rule, text: str, signal: Signal) -> _Judgement:

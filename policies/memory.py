@@ -14,7 +14,7 @@ never clears anything.  Whether the window itself is `incomplete` stands beside 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -54,9 +54,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `untold_run` counts longest windows in a row in which the rule could not tell, `judged_run`
     windows in a row in which it could, or in which nothing was left of what was awaited; a window
-    that says neither leaves both as they are.  `before` is the memory as it was before the window
-    that ends at `window_end`, so that the same window can be judged again at a higher revision with
-    the same result.
+    that says neither leaves both as they are.  `ok_starts` are the starts of the newest ok windows
+    in a row in which nothing was left unjudged, at most `clear_after`; `shown_end` is the end of
+    the newest window that showed what stands, None also as it was kept before.  `before` is the
+    memory as it was before the window that ends at `window_end`, so that the same window can be
+    judged again at a higher revision with the same result.
     """
 
     window_end: int
@@ -71,6 +73,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # The name under which it was kept when it counted undecided windows alone.
     untold_run: int = msgspec.field(default=0, name="inconclusive_run")
     incomplete: bool = False
+    ok_starts: tuple[int, ...] = ()
+    shown_end: int | None = None
     before: Memory | None = None
 
     @property
@@ -100,6 +104,16 @@ def subjects_by_rule(
         if of_version == version and of_length == length:
             found.setdefault(rule, {})[subject] = memory[key]
     return found
+
+
+def at_every_length(
+    memory: Mapping[str, Memory], rule: str, model_version: str, subject: str
+) -> Iterator[Memory]:
+    """Yield the entries of a rule and subject, of all window lengths, in no certain order."""
+    start = f"{rule}|{_escaped(model_version)}|"
+    for key, entry in memory.items():
+        if key.startswith(start) and key.removeprefix(start).partition("|")[2] == subject:
+            yield entry
 
 
 def base_of(known: Memory | None, window: Window) -> Memory | None:
@@ -135,11 +149,15 @@ def remember(
     longest: bool,
     clear: State | None = None,
     urgent: bool = False,
+    whole: bool = True,
+    relieved: bool = False,
 ) -> Memory:
     """Return the memory after `window`, which must not end before `known.window_end`.
 
     `clear`: the state that this window shows beyond doubt, so that it needs no other beside it.
     `urgent`: if this window is without a value, somebody has to hear of it at once.
+    `whole`: nothing that the subject speaks for was left unjudged.  `relieved`: what stood is over
+    by longer windows (`policies.relief`).
     """
     base = base_of(known, window)
     start = since(known, state, window)
@@ -147,6 +165,7 @@ def remember(
     prior = base or blank
     k, m = _persistence(rule, longest)
     recent = (*prior.recent, observation)[-m:]
+    firm = observation == "ok" and whole
     after = msgspec.structs.replace(
         prior,
         window_end=window.end,
@@ -158,14 +177,16 @@ def remember(
         judged_run=_judged_run(prior, observation),
         untold_run=_untold_run(prior, observation, longest),
         incomplete=observation == "window",
+        ok_starts=(*prior.ok_starts, window.start)[-rule.clear_after :] if firm else (),
         before=msgspec.structs.replace(base, before=None) if base is not None else None,
     )
+    requirement = _requirement(prior.requirement, after, observation, k, rule.clear_after, clear)
+    stands = None if relieved else requirement
     return _with_assessability(
         msgspec.structs.replace(
             after,
-            requirement=_requirement(
-                prior.requirement, after, observation, k, rule.clear_after, clear
-            ),
+            requirement=stands,
+            shown_end=None if stands is None else _shown_end(prior, observation, window),
         ),
         observation,
         needed=rule.inconclusive_after,
@@ -176,6 +197,12 @@ def remember(
 
 def _persistence(rule: Rule, longest: bool) -> tuple[int, int]:
     return rule.persistence if longest or rule.shorter is None else rule.shorter
+
+
+def _shown_end(prior: Memory, seen: Observation, window: Window) -> int | None:
+    if seen in ("warn", "breach"):
+        return window.end
+    return prior.window_end if prior.shown_end is None else prior.shown_end
 
 
 def _requirement(

@@ -23,12 +23,12 @@ from policies.model import (
 )
 from policies.pack import Maturity, Oversight
 
-DAY = 86_400
+HOUR, DAY = 3_600, 86_400
 PARITY = "fairness.statistical_parity_difference"
 
 
 class Bank:
-    """A lender that judges one day after the other by the ASEAN pack."""
+    """A lender that judges one day after the other by the ASEAN pack, some of them by the hour."""
 
     def __init__(
         self, oversight: Oversight = "human_in_the_loop", maturity: Maturity = "baseline"
@@ -42,16 +42,25 @@ class Bank:
 
     def day(self, *signals: Signal, coverage: Coverage | None = None) -> list[str]:
         """Live through one day; return what people are told, such as `raised page FA-1`."""
+        window = Window(self.today * DAY, (self.today + 1) * DAY, "1d")
+        self.today += 1
+        return self._judge(window, signals, coverage or Coverage(events=1389))
+
+    def hour(self, of_today: int, *signals: Signal) -> list[str]:
+        """Live through one hour of the day that is to come."""
+        start = self.today * DAY + of_today * HOUR
+        return self._judge(Window(start, start + HOUR, "1h"), signals, Coverage(events=58))
+
+    def _judge(self, window: Window, signals: tuple[Signal, ...], coverage: Coverage) -> list[str]:
         found = evaluate(
             self.policy,
             model_version="*",
-            window=Window(self.today * DAY, (self.today + 1) * DAY, "1d"),
+            window=window,
             signals=signals,
-            coverage=coverage or Coverage(events=1389),
+            coverage=coverage,
             memory=self.memory,
-            longest=True,
+            longest=window.length == "1d",
         )
-        self.today += 1
         self.memory |= found.memory
         self.verdicts = found.verdicts
         judged = Judged(model_version="*", findings=found.findings, signals=signals)
@@ -105,6 +114,22 @@ def test_a_real_disparity_pages_once_and_is_closed_when_two_days_are_fair_again(
     assert bank.day(parity(-0.35, -0.17)) == ["updated page FA-1"]  # the window is another
     assert bank.day(parity(-0.02, 0.03)) == ["updated page FA-1"]
     assert bank.day(parity(-0.02, 0.03)) == ["closed page FA-1"]
+
+
+def test_a_disparity_of_some_hours_is_closed_by_two_fair_days_and_by_no_undecided_ones() -> None:
+    bank = Bank()
+    unfair, unsure, fair = parity(-0.35, -0.17), parity(-0.2, 0.2, n=6), parity(-0.02, 0.03)
+    told = [said for of_day in (20, 21, 22) for said in bank.hour(of_day, unfair)]
+    assert told == ["raised page FA-1"]
+    bank.day(parity(-0.06, 0.01))
+    for _ in range(5):
+        assert [said for of_day in range(24) for said in bank.hour(of_day, unsure)] == []
+        assert bank.day(unsure) == []
+    assert bank.open == ["page FA-1"]
+    for _ in range(2):
+        assert bank.hour(0, unsure) == []
+        assert bank.day(fair) == []
+    assert bank.hour(0, unsure) == ["closed page FA-1"]
 
 
 def test_a_gap_that_could_be_chance_pages_nobody_and_does_not_read_as_fair() -> None:
