@@ -33,7 +33,7 @@ from agent.state import HISTORY, SystemState
 from agent.summary import EVENTS, Summary, same
 from agent.waiting import open_findings, waiting
 from policies.alerts import Judged
-from policies.engine import evaluate, judging_of
+from policies.engine import evaluate, judging_of, not_any_more
 from policies.model import (
     ALL_VERSIONS,
     Alert,
@@ -41,7 +41,6 @@ from policies.model import (
     Partitions,
     Report,
     Signal,
-    Verdict,
     signal_order,
     unmeasured,
     verdict_order,
@@ -158,7 +157,7 @@ def judge_again(
     others = {rule.id for rule in plan.policy.rules if rule.signal not in names}
     said = [v for v in before.verdicts if v.rule in others]
     if before.coverage.complete and not coverage.complete:
-        said = [_not_any_more(v, coverage, due) for v in said]
+        said = [not_any_more(v, coverage, due.window) for v in said]
     report = msgspec.structs.replace(
         judged.report,
         signals=tuple(sorted([*kept, *judged.report.signals], key=signal_order)),
@@ -182,17 +181,6 @@ def judge_again(
         state.latest[key[:2]] = report
         state.dirty.latest.add(key[:2])
     return judged._replace(report=report)
-
-
-def _not_any_more(said: Verdict, coverage: Coverage, due: Due) -> Verdict:
-    """Return what is left of a verdict whose window has become incomplete (contract C11)."""
-    return msgspec.structs.replace(
-        said,
-        state="not_assessable",
-        severity="ticket",
-        reason=f"incomplete: {coverage.incomplete_because}",
-        since=said.since if said.state == "not_assessable" else due.window.start,
-    )
 
 
 def _same_content(report: Report, before: Report) -> bool:

@@ -48,6 +48,7 @@ __all__ = [
     "evaluate",
     "gate_from",
     "judging_of",
+    "not_any_more",
 ]
 
 Kind = Literal["breach", "warn", "not_assessable", "inconclusive"]
@@ -179,6 +180,17 @@ def gate_from(awaited: AwaitedLabels | msgspec.UnsetType | None) -> LabelGate | 
         of=awaited.of,
         only=awaited.only,
         favourable=awaited.favourable,
+    )
+
+
+def not_any_more(said: Verdict, coverage: Coverage, window: Window) -> Verdict:
+    """Return what is left of a verdict whose window has become incomplete (contract C11)."""
+    return msgspec.structs.replace(
+        said,
+        state="not_assessable",
+        severity="ticket",
+        reason=f"incomplete: {coverage.incomplete_because}",
+        since=said.since if said.state == "not_assessable" else window.start,
     )
 
 

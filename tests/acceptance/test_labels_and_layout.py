@@ -15,6 +15,7 @@ from agent.signals.table import label_based
 from agent.store import Changes, Store
 from policies.model import Report
 from tests.acceptance.scenario import Scenario
+from tests.acceptance.test_audit_replay import logged, of_replay
 from tests.acceptance.test_labels import (
     HORIZON,
     HOUR,
@@ -94,6 +95,20 @@ def test_a_window_in_waiting_whose_layout_is_gone_says_so_and_keeps_its_signals(
     fresh = of_hour(move(scenario, later[-1]["time"] + 2 * HOUR), 50)
     assert [(r.coverage.complete, r.coverage.labelled) for r in fresh] == [(True, 240)]
     committed(scenario, store)
+    store.close()
+
+
+@pytest.mark.parametrize("loses", [True, False], ids=["lost", "kept"])
+def test_what_is_left_of_such_a_window_can_be_judged_again(loses: bool, tmp_path: Path) -> None:
+    scenario = scene()
+    store = Store(tmp_path / "state")
+    restarted(scenario, store, scenario.plan)
+    reports = scenario.push(events()) + scenario.push(labels()) + move(scenario, START + 12 * HOUR)
+    committed(scenario, store)
+    restarted(scenario, store, other_favourable(scenario.plan) if loses else scenario.plan)
+    reports += move(scenario, START + HORIZON + 12 * HOUR)
+    assert ("state_lost" in {r.coverage.incomplete_because for r in reports}) == loses
+    assert of_replay(logged(tmp_path, scenario.plan.policy, reports)) == []
     store.close()
 
 

@@ -20,7 +20,7 @@ from exporters.audit.read.reports import BlobText, LoggedReport, Reports, name_o
 from exporters.audit.read.sealed import SUPPRESSED, Name, Seals, needs_no_value, unclear
 from exporters.audit.seal import ReplayKey
 from policies.effective import Policy
-from policies.engine import ABSENT, evaluate, gate_from
+from policies.engine import ABSENT, evaluate, gate_from, not_any_more
 from policies.memory import Memory, memory_key
 from policies.model import Judging, Verdict, subject_text
 
@@ -43,7 +43,7 @@ class Replay:
         self._policies: dict[str, Policy | str] = {}
         self._memory: dict[str, dict[str, Memory]] = {}
         self._reports = Reports()
-        self._waiting: dict[_Place, dict[Name, Verdict]] = {}
+        self._waiting: dict[_Place, LoggedReport] = {}
         self._hidden: Counter[tuple[str, str, str]] = Counter()
         self.compared = 0
 
@@ -104,7 +104,7 @@ class Replay:
         )
         told = report.by_name()
         right = {name_of(v): v for v in evaluation.verdicts}
-        stay = self._staying(report, judging, policy, told)
+        stay = self._staying(report, judging, policy)
         watched = {rule.id for rule in policy.rules if rule.signal in judging.between}
         found = [
             _unless_before(one, told, report, memory)
@@ -128,7 +128,7 @@ class Replay:
                 self._findings.add(one.code, report.where, one.detail, result)
 
     def _staying(
-        self, report: LoggedReport, judging: Judging, policy: Policy, told: dict[Name, Verdict]
+        self, report: LoggedReport, judging: Judging, policy: Policy
     ) -> dict[Name, Verdict]:
         """Return the verdicts that a window judged again keeps from before."""
         gates = [g for g in map(gate_from, (judging.labels, judging.reviews)) if g is not None]
@@ -137,7 +137,7 @@ class Replay:
         place = (report.system, report.version, report.window.length, report.window.start)
         before = self._waiting.pop(place, None)
         if not all(gate.mature for gate in gates):
-            self._waiting[place] = told
+            self._waiting[place] = report
         if not any(gate.only for gate in gates):
             return {}
         awaited = frozenset[str]().union(*(gate.signals for gate in gates))
@@ -145,8 +145,11 @@ class Replay:
         if before is None:
             detail = "the verdicts that it keeps from its first judgement are not in this log"
             self._findings.add("verdict_not_replayed", report.where, detail, "UNKNOWN")
-            before = told
-        return {name: verdict for name, verdict in before.items() if name[0] in others}
+            before = report
+        kept = {name: verdict for name, verdict in before.by_name().items() if name[0] in others}
+        if report.coverage.complete or not before.coverage.complete:
+            return kept
+        return {n: not_any_more(v, report.coverage, report.window) for n, v in kept.items()}
 
 
 def _told_memory(
