@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import stat
 import threading
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 MIN_TOKEN = 16
+BACKLOG = 64
 
 _log = structlog.get_logger("agent.api")
 
@@ -37,9 +39,11 @@ class Api:
         """Read the token, take the port, begin to answer. Raises `ExportError`."""
         import uvicorn
 
+        from agent.api_connections import REQUEST_SECONDS, Protocol
         from exporters.audit.serving import application
 
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        # A warning is a client's malformed request: anybody could fill the log with them.
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
         token = read_token(self._folder / self._options.token_file)
         cert, key = self._tls()
         listening = self._listen()
@@ -51,8 +55,12 @@ class Api:
             server_header=False,
             ssl_certfile=cert,
             ssl_keyfile=key,
-            limit_concurrency=64,
-            timeout_keep_alive=30,
+            # Those whose sockets and times are bounded; others may be installed, too.
+            loop="asyncio",
+            http=Protocol,
+            ws="none",
+            backlog=BACKLOG,
+            timeout_keep_alive=int(REQUEST_SECONDS),
         )
         try:
             config.load()
@@ -81,13 +89,16 @@ class Api:
         thread.join(max(0.0, end - time.monotonic()))
 
     def _listen(self) -> socket.socket:
+        from agent.api_connections import Listening, most_connections
+
         host, port = self._options.host, self._options.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening = Listening(family, socket.SOCK_STREAM)
+        listening.most = most_connections()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
-            listening.listen(64)
+            listening.listen(BACKLOG)
         except OSError as error:
             listening.close()
             what = os.strerror(error.errno) if error.errno else str(error)
@@ -106,9 +117,13 @@ class Api:
 
 
 def read_token(path: Path) -> str:
-    """Return the token in a file. Raises `ExportError` if there is none worth the name."""
+    """Return the token in a file, and warn if others can read it, too.
+
+    Raises `ExportError` if there is none worth the name.
+    """
     try:
         token = path.read_text(encoding="ascii").strip()
+        exposed = path.stat().st_mode & stat.S_IROTH
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not ASCII"
         raise ExportError(f"api.token_file {path}: {why}", retry=False) from error
@@ -117,5 +132,11 @@ def read_token(path: Path) -> str:
             f"api.token_file {path} must hold one token of {MIN_TOKEN} characters or more, for "
             "example from: openssl rand -hex 32",
             retry=False,
+        )
+    if exposed:
+        _log.warning(
+            "api_token_exposed",
+            file=str(path),
+            problem="every user of this machine can read the token: chmod o-r, and take a new one",
         )
     return token

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 
-from agent.api import Api
+from agent.api import Api, read_token
 from agent.cli.main import main
 from agent.config.api import Api as Options
 from exporters.base import ExportError
@@ -171,6 +172,17 @@ def test_a_token_file_that_holds_none_is_refused_at_the_start(lab: Lab) -> None:
     (lab.base / "token").unlink()
     with pytest.raises(ExportError, match="No such file"):
         api.start()
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o644, 1), (0o640, 0), (0o600, 0)])
+def test_a_token_that_every_user_can_read_is_told_at_the_start(
+    lab: Lab, mode: int, told: int
+) -> None:
+    (lab.base / "token").write_text(TOKEN)
+    (lab.base / "token").chmod(mode)
+    with capture_logs() as logged:
+        assert read_token(lab.base / "token") == TOKEN
+    assert [line["event"] for line in logged] == ["api_token_exposed"] * told
 
 
 def test_a_port_in_use_is_named(lab: Lab, client: Client) -> None:
