@@ -9,14 +9,13 @@ the log is published all the same, and an auditor's policy decides what is enoug
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import httpx
 
 from exporters.audit.format import checkpoint, merkle, note, tiles
 from exporters.audit.tree_files import TreeDamaged, TreeFiles
+from exporters.bounded_http import FAILURES, Answer, BoundedClient
 from exporters.log import RateLimited, clean_text, get_logger
 
 TIMEOUT_SECONDS = 2.0
@@ -28,14 +27,6 @@ _log = RateLimited(get_logger(__name__))
 
 Count = Callable[[str, str], None]
 """Called with the witness's name and the outcome: `cosigned`, `refused`, `unreachable`, ..."""
-
-
-class Answer(NamedTuple):
-    """What came back: the status, the content type without parameters, and the body."""
-
-    status: int
-    kind: str
-    body: bytes
 
 
 class Witness:
@@ -63,7 +54,7 @@ class Witnesses:
         witnesses: Sequence[Witness],
         files: TreeFiles,
         count: Count,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._witnesses, self._files, self._count = list(witnesses), files, count
         self._transport = transport
@@ -82,6 +73,8 @@ class Witnesses:
 
         Then this one is an older copy, and must not be signed again.  Return what to say of it.
         """
+        if not self._witnesses:
+            return None
         said = checkpoint.parse(note.split(content)[0])
         with self._client() as client:
             for witness in self._witnesses:
@@ -96,7 +89,7 @@ class Witnesses:
                     witness.known = said.size if known is None else known
         return None
 
-    def _ask(self, client: httpx.Client, witness: Witness, content: bytes, size: int) -> bytes:
+    def _ask(self, client: BoundedClient, witness: Witness, content: bytes, size: int) -> bytes:
         """Return the cosignature line of one witness, nothing if it gives none."""
         answer = self._send(client, witness, content, witness.known, size)
         known = None if answer is None else _size(answer)
@@ -125,12 +118,19 @@ class Witnesses:
         return line
 
     def _send(
-        self, client: httpx.Client, witness: Witness, content: bytes, old: int, size: int
+        self, client: BoundedClient, witness: Witness, content: bytes, old: int, size: int
     ) -> Answer | None:
         try:
             body = _request(old, self._proof(old, size), content)
-            return _post(client, f"{witness.url}/add-checkpoint", body)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TreeDamaged) as error:
+            return client.ask(
+                "POST",
+                f"{witness.url}/add-checkpoint",
+                content=body,
+                seconds=TIMEOUT_SECONDS,
+                most=MAX_ANSWER,
+                wanted=(httpx.codes.OK, _CONFLICT),
+            )
+        except (*FAILURES, TreeDamaged) as error:
             _log.log(
                 "warning",
                 "audit_witness_failed",
@@ -145,30 +145,13 @@ class Witnesses:
             return []
         return merkle.prove_consistency(old, size, tiles.subtree_reader(size, self._files.tile))
 
-    def _client(self) -> httpx.Client:
-        return httpx.Client(
-            timeout=httpx.Timeout(TIMEOUT_SECONDS),
-            transport=self._transport,
-            headers={"User-Agent": "pantau"},
-        )
+    def _client(self) -> BoundedClient:
+        return BoundedClient(transport=self._transport)
 
 
 def _request(old: int, proof: Sequence[bytes], content: bytes) -> bytes:
     lines = [f"old {old}", *(base64.b64encode(h).decode() for h in proof), "", ""]
     return "\n".join(lines).encode() + content
-
-
-def _post(client: httpx.Client, url: str, body: bytes) -> Answer:
-    """Post, within the time and the length that an answer may have."""
-    ends = time.monotonic() + TIMEOUT_SECONDS
-    with client.stream("POST", url, content=body) as response:
-        received = b""
-        for block in response.iter_bytes():
-            received += block
-            if len(received) > MAX_ANSWER or time.monotonic() > ends:
-                raise httpx.ReadTimeout("the answer is too long, or too slow")
-        kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        return Answer(response.status_code, kind, received)
 
 
 def _size(answer: Answer) -> int | None:

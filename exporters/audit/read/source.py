@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import urlsplit
 
-TIMEOUT_SECONDS = 30.0
 MAX_BYTES = 64 << 20
 """A served file may be this large; a full bundle has at most 16 MiB."""
+MAX_SECONDS = 300.0
+NOTE_BYTES = 1 << 20
+NOTE_SECONDS = 30.0
+"""What a checkpoint may take, and other small files: a server decides when it is whole."""
+
+_NOTE = re.compile(r"(.*/)?(checkpoint|checkpoints/[0-9]+|log\.json)")
 
 
 class SourceError(Exception):
@@ -49,42 +54,32 @@ class Web:
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        import httpx
+        from exporters.bounded_http import FAILURES, BoundedClient
 
-        headers = {"Accept-Encoding": "identity"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
         self._base, self.name = url.rstrip("/") + "/", url
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS)
-        self._error = httpx.HTTPError
+        self._client = BoundedClient({"Authorization": f"Bearer {token}"} if token else {})
+        self._failures = FAILURES
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._client.__exit__()
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if there is no such file. Raises `SourceError`."""
+        url = self._base + path
+        small = _NOTE.fullmatch(path) is not None
+        seconds, most = (NOTE_SECONDS, NOTE_BYTES) if small else (MAX_SECONDS, MAX_BYTES)
         try:
-            with self._client.stream("GET", self._base + path) as answer:
-                if answer.status_code == 404:
-                    return None
-                if answer.status_code != 200:
-                    raise SourceError(f"{self._base}{path}: {_meaning(answer.status_code)}")
-                return self._body(path, answer.iter_bytes())
-        except self._error as error:
-            raise SourceError(
-                f"{self._base}{path}: {str(error) or type(error).__name__}"
-            ) from error
-
-    def _body(self, path: str, chunks: Iterator[bytes]) -> bytes:
-        body = bytearray()
-        for chunk in chunks:
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise SourceError(f"{self._base}{path}: more than {MAX_BYTES} bytes")
-        return bytes(body)
+            answer = self._client.ask("GET", url, seconds=seconds, most=most)
+        except self._failures as error:
+            raise SourceError(f"{url}: {str(error) or type(error).__name__}") from error
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise SourceError(f"{url}: {_meaning(answer.status)}")
+        return answer.body
 
 
 class Part:
@@ -100,8 +95,13 @@ class Part:
 
 
 def is_address(place: str) -> bool:
-    """Tell whether `place` is an http(s) address; other text is a folder."""
-    return urlsplit(place).scheme in ("http", "https")
+    """Tell whether `place` is an http(s) address; other text is a folder, or nothing at all."""
+    try:
+        parts = urlsplit(place)
+        # Only asked for, the port is looked at.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _meaning(status: int) -> str:

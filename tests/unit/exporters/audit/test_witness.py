@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,12 +64,26 @@ class HonestWitness:
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
+def unread(answer: httpx.Response) -> httpx.Response:
+    """Return an answer whose body is still to come, as that of a server is."""
+    if not answer.is_stream_consumed:
+        return answer
+    body = httpx.ByteStream(answer.content)
+    return httpx.Response(answer.status_code, headers=answer.headers, stream=body)
+
+
+def compressed(answer: httpx.Response) -> httpx.Response:
+    """Return an answer that would hold, if it were unpacked."""
+    body = httpx.ByteStream(gzip.compress(answer.content))
+    return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=body)
+
+
 def through(monkeypatch: pytest.MonkeyPatch, answer: Answer, outcomes: list[str]) -> None:
     """Let every exporter reach its witnesses through `answer`, and note the outcomes."""
 
     def witnesses(given: Any, files: Any, count: Any) -> Witnesses:
         del count
-        transport = httpx.MockTransport(answer)
+        transport = httpx.MockTransport(lambda request: unread(answer(request)))
         return Witnesses(given, files, lambda _, outcome: outcomes.append(outcome), transport)
 
     monkeypatch.setattr(exporter_module, "Witnesses", witnesses)
@@ -183,6 +198,7 @@ def line(secret: bytes = b"w" * 32, name: str = NAME, text: str | None = None) -
         (lambda _: httpx.Response(200, text="thank you\n"), "bad_signature"),
         (lambda _: httpx.Response(200, content=b"\xff\xfe"), "bad_signature"),
         (lambda _: httpx.Response(200, content=b"x" * 20_000), "unreachable"),
+        (lambda request: compressed(line()(request)), "unreachable"),
         (line(secret=b"v" * 32), "bad_signature"),
         (line(name="other.example/w"), "bad_signature"),
         (line(text="another log\n1\n" + "A" * 43 + "=\n"), "bad_signature"),

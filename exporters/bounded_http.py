@@ -1,0 +1,92 @@
+"""A client for servers that are not trusted: each answer has one deadline and a greatest length."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Self
+
+import httpx
+
+IDLE_SECONDS = 30.0
+"""How long nothing at all may come, whatever the deadline."""
+
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+"""What a request raises when there is no answer, or none that is taken."""
+
+
+class Answer(NamedTuple):
+    """What came back: the status, the content type without parameters, and the body."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+class BoundedClient:
+    """Asks for one thing at a time, without compression: the bounds hold for what is received.
+
+    A context manager: its connections are closed at the end.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        # Only a cancelled coroutine ends in time wherever it waits: for a name, a header, a byte.
+        self._runner = asyncio.Runner()
+        self._client = httpx.AsyncClient(
+            headers={"User-Agent": "pantau", "Accept-Encoding": "identity", **(headers or {})},
+            timeout=IDLE_SECONDS,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._client.aclose())
+        self._runner.close()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        most: int,
+        content: bytes | None = None,
+        wanted: Collection[int] = (httpx.codes.OK,),
+    ) -> Answer:
+        """Return the answer; its body is empty unless the status is one of `wanted`.
+
+        Raises one of `FAILURES`, also when the answer takes more than `seconds`, or its body has
+        more than `most` bytes or any Content-Encoding.
+        """
+
+        async def asked() -> Answer:
+            try:
+                async with (
+                    asyncio.timeout(seconds),
+                    self._client.stream(method, url, content=content) as response,
+                ):
+                    body = await _body(response, most) if response.status_code in wanted else b""
+            except TimeoutError as error:
+                raise TimeoutError(f"no whole answer within {seconds:g} s") from error
+            kind = response.headers.get("content-type", "").partition(";")[0].strip()
+            return Answer(response.status_code, kind, body)
+
+        return self._runner.run(asked())
+
+
+async def _body(response: httpx.Response, most: int) -> bytes:
+    coding = response.headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        raise httpx.DecodingError(f"the answer has Content-Encoding {coding!r}, which is refused")
+    body = bytearray()
+    async for block in response.aiter_raw():
+        body += block
+        if len(body) > most:
+            raise httpx.RemoteProtocolError(f"the answer has more than {most} bytes")
+    return bytes(body)
