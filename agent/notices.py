@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass, field
+
+import msgspec
 
 from agent import __version__
 from agent.clock import Clock
@@ -85,9 +88,14 @@ def change(
     `name` is `config.change`, `policy.change` or `reference.change`.  `text` is what the digest is
     of, to be kept beside the log.  The audit log leaves out what it already says; told each time,
     a log that begins anew beside an old store knows what its verdicts were made by.
+
+    `waivers` and `words` in `more` are what people typed: the log seals them, and no digest is of
+    them.  So a change of them alone is marked as `retold`.
     """
-    known = store.documents(system or "", "digest").get(name)
+    documents = store.documents(system or "", "digest")
+    known, spoken = documents.get(name), documents.get(f"{name} typed")
     old = None if known is None else known.decode()
+    said = _typed(more)
     data: dict[str, object] = {"digest": digest, **more}
     if old not in (None, digest):
         data["old"] = old
@@ -95,11 +103,23 @@ def change(
         data["text"] = text.decode()
     # The same digest may come back after another one, so the record's id names what it replaces
     # and when.
+    record_id = f"{name}/{system or ''}/{old or ''}/{digest}/{at}"
+    if spoken not in (None, said):
+        data["retold"] = True
+        # Not a digest of what was typed: from the published id it could be guessed.
+        record_id += f"/{secrets.token_hex(8)}"
     notice = Notice(
         name=name,
-        id=f"{name}/{system or ''}/{old or ''}/{digest}/{at}",
+        id=record_id,
         time=at,
         system=system,
         data=data,
     )
-    return Announced([notice], [Document(system or "", "digest", name, digest.encode())])
+    kept = {name: digest.encode(), f"{name} typed": said}
+    return Announced([notice], [Document(system or "", "digest", k, v) for k, v in kept.items()])
+
+
+def _typed(more: dict[str, object]) -> bytes:
+    """Return a digest of what people typed, by which a later start sees that it is another."""
+    content = msgspec.json.encode([more.get("waivers"), more.get("words")], order="sorted")
+    return hashlib.sha256(content).hexdigest().encode()

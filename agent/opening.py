@@ -46,11 +46,14 @@ from agent.state import SystemState
 from agent.store import Document, Store
 from agent.windows import by_length
 from collectors.schema import EventSchema
-from policies.effective import Policy
+from policies.effective import Policy, typed
 from policies.model import Alert
 
 WAIVERS_NAMED = 20
-"""Most waivers that a record of a policy names; its text, kept beside the log, has all of them."""
+"""Most waivers that a record of a policy names; its text, kept beside the log, has all of them.
+
+Who approved the others, and why, is in the sealed blob of what people typed.
+"""
 
 
 def make_plan(config: Config, system: System, schema: EventSchema) -> Plan:
@@ -262,6 +265,7 @@ def opener(
                 switched_off=switched_off(config, system),
                 waivers=[msgspec.to_builtins(w) for w in policy.waivers[:WAIVERS_NAMED]],
                 waivers_total=len(policy.waivers),
+                words=typed(policy, WAIVERS_NAMED),
             )
         )
         if reference is not None:

@@ -390,6 +390,7 @@ def configuration_in_force(parts: Parts) -> Announced:
         parts.boot.config_digest,
         at,
         told.text(parts.config),
+        words=told.words(parts.config),
     )
 
 

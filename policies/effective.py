@@ -17,6 +17,7 @@ from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT, Evidence, Maturity, Origin, Oversight
 from policies.rule_spec import Escalation, Limits
 from policies.subjects import KnownSignals
+from policies.table import PACKS
 
 POLICY_SCHEMA = "pantau.policy/1"
 
@@ -125,6 +126,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `rules` are sorted by id.  `text` is the JCS (RFC 8785) form of the whole, and `digest` is
     `sha256:` and the hexadecimal SHA-256 of `text`: whoever keeps `text` can check the digest.
+    Who approved a waiver, why, and why a pack that is not ours changed a rule are not in `text`,
+    which is published: see `typed`.
     """
 
     id: str
@@ -183,6 +186,7 @@ def effective(
         "disabled": dict(sorted(composition.off.items())),
         "risk": _risk(composition),
         **{name: msgspec.to_builtins(part) for name, part in parts.items()},
+        "waivers": [_published(waiving) for waiving in parts["waivers"]],
     }
     text = policy_text(identity, rules)
     return Policy(
@@ -202,7 +206,34 @@ def is_in(composed: Composed, oversight: Oversight, maturity: Maturity) -> bool:
 
 def policy_text(identity: dict[str, Any], rules: Iterable[Rule]) -> bytes:
     """Return the JCS text over which the digest is taken."""
-    return rfc8785.dumps({**identity, "rules": [msgspec.to_builtins(rule) for rule in rules]})
+    return rfc8785.dumps({**identity, "rules": [_published(rule) for rule in rules]})
+
+
+def typed(policy: Policy, waivers_named: int = 0) -> dict[str, Any]:
+    """Return what people typed and the policy's text leaves out; empty if there is nothing.
+
+    `waivers`: who approved them and why, but for the first `waivers_named`; `because`: by rule and
+    pack, why it was changed.
+    """
+    more = policy.waivers[waivers_named:]
+    waivers = [{"rule": w.rule, "by": w.by, "reason": w.reason} for w in more]
+    reasons = {rule.id: found for rule in policy.rules if (found := _typed_reasons(rule))}
+    parts = {"waivers": waivers, "because": reasons}
+    return {name: part for name, part in parts.items() if part}
+
+
+def _typed_reasons(rule: Rule) -> dict[str, str]:
+    return {pack: reason for pack, reason in rule.because.items() if pack not in PACKS}
+
+
+def _published(part: Rule | Waiving) -> dict[str, Any]:
+    """Return a part of a policy without whom it names and what they wrote."""
+    plain: dict[str, Any] = msgspec.to_builtins(part)
+    if isinstance(part, Waiving):
+        return {key: value for key, value in plain.items() if key not in ("by", "reason")}
+    left_out = _typed_reasons(part)
+    plain["because"] = {p: why for p, why in part.because.items() if p not in left_out}
+    return plain
 
 
 def unknown_signals(policy: Policy, known: Iterable[str]) -> list[str]:

@@ -26,7 +26,9 @@ At = Annotated[
         "aware_at, assessed_notifiable_at. May be given several times.",
     ),
 ]
-By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so: a role or a mailbox.")]
+By = Annotated[
+    str, typer.Option("--by", metavar="WHO", help="Who says so; a pseudonym in the audit log.")
+]
 _SKEW = 300
 """Seconds that the clocks of whoever states a moment and of this machine may differ."""
 Incidents = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
@@ -146,7 +148,7 @@ def clock_list(
 def _who(by: str) -> str:
     from agent.incidents import words
 
-    return words(by, "--by", "name a role or a mailbox that answers for it")
+    return words(by, "--by", "name who answers for it")
 
 
 def _tell_what_changed(before: Incident, now: Incident) -> None:

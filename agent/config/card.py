@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from agent.config.values import Day, Section, refuse, refuse_at
+from agent.config.values import Day, Section, Typed, refuse, refuse_at
 from policies.regime import Category
 from policies.rule_spec import MOST_WAIVED
 
@@ -48,8 +48,12 @@ def category_of(name: str, stated: Category | None) -> Category | None:
 class Waiver(Section):
     """Somebody's answer for doing what the country's pack does not allow, until a day."""
 
-    by: Words = Field(description="Who answers for it.")
-    reason: Words = Field(description="Why, and on what advice.")
+    by: Annotated[Words, Typed()] = Field(
+        description="Who answers for it. Sealed in the audit log."
+    )
+    reason: Annotated[Words, Typed()] = Field(
+        description="Why, and on what advice. Sealed in the audit log."
+    )
     expires: Day = Field(
         description="Day on which it must have been renewed, YYYY-MM-DD; at most two years ahead."
     )
@@ -95,7 +99,9 @@ class Mitigation(Section):
         description="Audit attribute whose gap it is to close. Default: all that the rule finds, "
         "and no gap is measured before and after.",
     )
-    note: Words | None = Field(default=None, description="What was done.")
+    note: Annotated[Words | None, Typed()] = Field(
+        default=None, description="What was done. Sealed in the audit log."
+    )
 
 
 def refuse_unknown_attribute(mitigations: tuple[Mitigation, ...], known: list[str]) -> None:

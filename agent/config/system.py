@@ -52,6 +52,7 @@ from agent.config.values import (
     Section,
     Share,
     Text,
+    Typed,
     WindowName,
     format_duration,
     refuse,
@@ -374,8 +375,9 @@ class System(Section):
     """A monitored AI system."""
 
     id: Identifier = Field(description="Name of the system, unique; label of everything about it.")
-    owner: Words | None = Field(
-        default=None, description="Who answers for it: a person or a mailbox."
+    owner: Annotated[Words | None, Typed()] = Field(
+        default=None,
+        description="Who answers for it: a person or a mailbox. Sealed in the audit log.",
     )
     vendor: Words | None = Field(default=None, description="Who made it, if somebody else did.")
     country: str | None = Field(

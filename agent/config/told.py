@@ -1,16 +1,19 @@
-"""The configuration as the agent may tell it to others: everything in force but its secrets."""
+"""The configuration as the agent may tell it: everything in force but secrets and people."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
 
 from agent.config.model import Config
+from agent.config.values import Typed
 
 REDACTED = "***"
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
@@ -22,7 +25,8 @@ def text(config: Config) -> bytes:
     """Return the configuration in force, defaults included, as JSON with sorted keys.
 
     Left out are secrets and the file's folder.  Credentials in an address, the values in its
-    query and its fragment read `***`; files of secrets are named, not read.  ASCII.
+    query and its fragment read `***`, and so do owners, approvers, reasons and notes: see
+    `words`.  Files of secrets are named, not read.  ASCII.
     """
     plain = _plain(config, config.folder)
     return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
@@ -33,10 +37,39 @@ def digest(config: Config) -> str:
     return "sha256:" + hashlib.sha256(text(config)).hexdigest()
 
 
+def words(config: Config) -> dict[str, str]:
+    """Return what `text` leaves out of what people typed, by its place in the configuration."""
+    return dict(_words(config, ""))
+
+
+def _words(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inner, place = getattr(value, name), f"{at}.{name}".removeprefix(".")
+            if _is_typed(field) and inner is not None:
+                yield place, str(inner)
+            else:
+                yield from _words(inner, place)
+    elif isinstance(value, tuple | list):
+        for i, inner in enumerate(value):
+            yield from _words(inner, f"{at}[{i}]")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _words(inner, f"{at}.{key}")
+
+
+def _is_typed(field: FieldInfo) -> bool:
+    return any(isinstance(mark, Typed) for mark in field.metadata)
+
+
 def _plain(value: Any, folder: Path) -> Any:
     if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
-        return {k: _plain(v, folder) for k, v in fields.items() if not _hidden(v)}
+        fields = {
+            name: REDACTED if _is_typed(field) and found is not None else found
+            for name, field in type(value).model_fields.items()
+            if not _hidden(found := getattr(value, name))
+        }
+        return {name: _plain(found, folder) for name, found in fields.items()}
     if isinstance(value, Path):
         return str(value.relative_to(folder) if value.is_relative_to(folder) else value)
     if isinstance(value, tuple | list | set | frozenset):

@@ -33,6 +33,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Typed:
+    """Marks a field in which people name themselves or others, or write about them."""
+
+
 def refuse(message: str) -> PydanticCustomError:
     """Return an error about the value being validated, to be raised, with this message."""
     return PydanticCustomError("refused", "{message}", {"message": message})

@@ -36,6 +36,10 @@ Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 VKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~/-]{1,600}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$")]
 """A signer's public key (c2sp.org/signed-note): name, key id, type and Ed25519 key."""
 TraceId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+PSEUDONYM = r"^hmac-sha256:[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}$"
+"""How a human is named: the id of a destroyable key, and HMAC-SHA-256 of the account under it."""
+Person = Annotated[str, Meta(pattern=PSEUDONYM)]
+"""A human, by this quarter's pseudonym."""
 Count = Annotated[int, Meta(ge=0)]
 
 
@@ -328,20 +332,24 @@ class HeartbeatData(Listed, frozen=True, kw_only=True):
 
 
 class WaiverData(Listed, frozen=True, kw_only=True):
-    """Somebody's answer for asking less of a rule than the packs before, until a day."""
+    """Somebody's answer for asking less of a rule than the packs before, until a day.
+
+    `note` is a sealed blob of the reason.
+    """
 
     rule: Name
     pack: Name
     loosens: list[Text]
-    by: Name
-    reason: Text
+    by: Person
+    note: Digest
     expires: Word
 
 
 class ChangeData(Listed, frozen=True, kw_only=True):
     """A digest that is in force from here on; `blob` names the text in `blobs/<sha256>`.
 
-    `switched_off`: packs of the system's sector and country whose rules do not apply.
+    `switched_off`: packs of the system's sector and country whose rules do not apply.  `note` is a
+    sealed blob of what people typed and the text leaves out.
     """
 
     digest: Digest
@@ -353,6 +361,7 @@ class ChangeData(Listed, frozen=True, kw_only=True):
     switched_off: list[Name] = []
     waivers: list[WaiverData] = []
     waivers_total: Count | None = None
+    note: Digest | None = None
     version: Name | None = None
     rows: Count | None = None
     features: Count | None = None
@@ -394,7 +403,7 @@ class CaseData(Listed, frozen=True, kw_only=True):
     labels: dict[Name, Name]
     state: Word
     level: Count | None = None
-    owner: Name | None = None
+    owner: Person | None = None
     due: Moment | None = None
     reason: Text | None = None
     because: Word | None = None
@@ -454,7 +463,7 @@ class EarlierData(Listed, frozen=True, kw_only=True):
     """What was stated before of the moment from which a clock starts."""
 
     started: Moment
-    by: Name
+    by: Person
 
 
 class IncidentClockData(Listed, frozen=True, kw_only=True):
@@ -472,7 +481,7 @@ class IncidentClockData(Listed, frozen=True, kw_only=True):
     started: Moment | None = None
     due: Moment | None = None
     closed: Moment | None = None
-    by: Name | None = None
+    by: Person | None = None
     earlier: list[EarlierData] = []
     source: Text
     verified_on: Word
@@ -512,10 +521,6 @@ RECORDS: dict[str, type[Listed]] = {
 }
 
 Severity = Literal["info", "notice", "warning", "alert"]
-
-
-PSEUDONYM = r"^hmac-sha256:[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}$"
-"""How a human is named: the id of a destroyable key, and HMAC-SHA-256 of the account under it."""
 
 
 class Actor(Listed, frozen=True, kw_only=True):

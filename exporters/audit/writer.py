@@ -20,6 +20,7 @@ from exporters.audit import blobs, record, salvage, seal, types, vault
 from exporters.audit.jcs import canonical
 from exporters.audit.liveness import Liveness
 from exporters.audit.opening import KEY, Opened, digest_key
+from exporters.audit.people import People
 from exporters.audit.place import Place
 from exporters.audit.record import (
     CHANGES,
@@ -71,6 +72,7 @@ class LogWriter:
         self.short_of_room = False
         self._at, self._context, self._liveness, self._room = at, context, liveness, room
         self._author = Author("", context.bootid, context.agent_version, context.config_digest)
+        self._people = People(at, context.clock)
         self._begun: list[str] = []
         self._withheld: Counter[str] = Counter()
         self._withheld_since: float | None = None
@@ -291,24 +293,33 @@ class LogWriter:
             raise RecordRefused(f"there is no record type {draft.name!r}")
         if draft.name in CHANGES:
             return self._prepare_change(batch, draft)
-        return _only_listed(draft)
+        return self._without_people(draft)
+
+    def _without_people(self, draft: Draft) -> Draft:
+        data = self._people.without(draft.name, draft.id or "", draft.data)
+        return _only_listed(msgspec.structs.replace(draft, data=data))
 
     def _prepare_change(self, batch: Batch, draft: Draft) -> Draft | None:
-        """Put the text into a blob and the digest that stood before into the record."""
+        """Put the text into a blob and the digest that stood before into the record.
+
+        A digest that stands already is told again only if people `retold` what goes with it.
+        """
         data = dict(draft.data)
         text = data.pop("text", None)
         system = data.get("system", draft.system)
         key = digest_key(draft.name, system)
         old = batch.digests.get(key, self.opened().digests.get(key))
-        record_id = change_id(draft.id or "", old)
-        if data.get("digest") == old or record_id in batch.ids or record_id in self.seen:
+        same = data.get("digest") == old
+        retold = data.pop("retold", False) and same
+        record_id = change_id(draft.id or "", "retold" if retold else old)
+        if (same and not retold) or record_id in batch.ids or record_id in self.seen:
             return None
         if text is not None:
             content = text if isinstance(text, bytes) else str(text).encode()
             data |= {"blob": blobs.put(self._at.public, content), "bytes": len(content)}
         data |= {k: v for k, v in (("old", old), ("system", system)) if v is not None}
         batch.digests[key] = str(data.get("digest"))
-        return _only_listed(msgspec.structs.replace(draft, id=record_id, data=data))
+        return self._without_people(msgspec.structs.replace(draft, id=record_id, data=data))
 
     def _seal(self, batch: Batch, draft: Draft) -> None:
         log = self.opened()
@@ -346,6 +357,7 @@ class LogWriter:
         log.digests.update(batch.digests)
         for record_id in batch.ids:
             self.seen.add(record_id)
+        self._people.written(batch.ids)
         for draft in batch.drafts:
             self._liveness.note(draft)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from agent.cli.main import main
 from agent.config.load import load
 from agent.run import run
+from exporters.audit import place, vault
 from exporters.audit.logged import LogUnreadable, blob_text, logged
 from exporters.audit.types import record_name
 from tests.support.decisions import SYSTEM, as_lines, decisions
@@ -77,8 +79,12 @@ def test_a_changed_threshold_shows_in_digest_diff_and_audit_log(
     assert second.old == first.digest != second.digest
     assert policies_of_verdicts(tmp_path) == [first.digest, second.digest]
     (waiver,) = second.waivers
-    assert (waiver.rule, waiver.by, waiver.expires) == ("TR-2", "head of risk", "2026-06-30")
     audit = tmp_path / "audit"
+    at = place.find(audit)
+    assert (waiver.rule, waiver.expires) == ("TR-2", "2026-06-30")
+    assert waiver.by == vault.pseudonym(at.state, "head of risk", time.time())
+    reason = vault.unseal(at.state, at.public, waiver.note)
+    assert reason == b"until the registry is connected"
     for change in (first, second):
         text = blob_text(audit, change.blob)
         assert text is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,8 +14,12 @@ from agent.cli.main import main
 from agent.incidents import MAX_FILE, IncidentWatch, read_all, write
 from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
-from exporters.audit.record import Author, drafts, seal
+from exporters.audit.people import People
+from exporters.audit.place import locate
+from exporters.audit.record import Author, RecordRefused, drafts, seal
+from exporters.audit.types import Envelope
 from exporters.audit.types import read as read_record
+from exporters.audit.vault import pseudonym
 from exporters.open_clocks import OpenClocks
 from policies.clocks import Incident, Statement
 from policies.effective import effective
@@ -54,6 +59,18 @@ def watch(store: Store, tmp_path: Path, metrics: AgentMetrics | None = None) -> 
 def told(watched: IncidentWatch, now: float) -> list[tuple[str, str]]:
     items = watched.look(now).items
     return [(i.data["clock"], i.data["state"]) for i in items if isinstance(i, Notice)]
+
+
+def recorded(notice: Notice, folder: Path) -> tuple[Envelope, Any]:
+    """Return the record that the audit log makes of a notice; it takes nobody's name."""
+    (draft,) = drafts(notice)
+    author = Author("example.org/log", "boot", "1", DIGEST)
+    with pytest.raises(RecordRefused, match=r"at `\$.by`"):
+        seal(draft, author, seq=0, time=AT, mono=0)
+    people = People(locate(folder / "audit", folder / "state"), lambda: AT)
+    data = people.without(draft.name, notice.id, draft.data)
+    nobody = msgspec.structs.replace(draft, data=data)
+    return read_record(seal(nobody, author, seq=0, time=AT, mono=0))
 
 
 def ai(found: list[tuple[str, str]]) -> list[str]:
@@ -123,11 +140,11 @@ def test_the_record_is_of_its_type_and_names_the_law_and_who_said_so(
 ) -> None:
     assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
     (notice, _) = watch(store, tmp_path).look(AT).items
-    (draft,) = drafts(notice)
-    author = Author("example.org/log", "boot", "1", DIGEST)
-    envelope, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))
+    assert isinstance(notice, Notice)
+    envelope, data = recorded(notice, tmp_path)
     assert envelope.type == "io.pantau.audit.incident.clock.v1"
-    assert (data.by, data.state, data.due) == ("risk-officer", "running", "2026-11-25T08:00:00Z")
+    assert (data.state, data.due) == ("running", "2026-11-25T08:00:00Z")
+    assert data.by == pseudonym(tmp_path / "state", "risk-officer", AT)
     assert "VN-D142" in data.source
 
 
@@ -269,9 +286,8 @@ def test_closing_may_say_when_it_was_told(config: Path, store: Store, tmp_path: 
     ((incident,), _) = read_all(tmp_path / "state" / "incidents")
     assert incident.closed is not None
     (notice,) = watch(store, tmp_path).look(AT).items
-    (draft,) = drafts(notice)
-    author = Author("example.org/log", "boot", "1", DIGEST)
-    _, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))
+    assert isinstance(notice, Notice)
+    _, data = recorded(notice, tmp_path)
     assert (data.state, data.closed) == ("closed", "2026-01-02T08:00:00Z")
 
 
@@ -358,7 +374,7 @@ def test_nobody_and_no_reason_are_refused(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], empty: str
 ) -> None:
     assert main([*STATE, *CONFIRMED, "--by", empty, "-c", str(config)]) == 2
-    assert "--by: is empty; name a role or a mailbox that answers for it" in capsys.readouterr().err
+    assert "--by: is empty; name who answers for it" in capsys.readouterr().err
     assert main([*STATE, *CONFIRMED, "-c", str(config)]) == 0
     close = ["policy", "clock", "close", "INC-1", "-c", str(config)]
     assert main([*close, "--by", "officer", "--reason", empty]) == 2
@@ -401,13 +417,12 @@ def test_the_log_holds_each_word_on_when_a_clock_starts(
     for more in ([], LATER, []):
         assert main([*STATE, *CONFIRMED, *more, "-c", str(config)]) == 0
         (notice,) = [i for i in watched.look(AT).items if isinstance(i, Notice)]
-        (draft,) = drafts(notice)
-        author = Author("example.org/log", "boot", "1", DIGEST)
-        _, data = read_record(seal(draft, author, seq=0, time=AT, mono=0))
+        _, data = recorded(notice, tmp_path)
         ids.append(notice.id)
         told.append([data.by, *(f"{one.started} {one.by}" for one in data.earlier)])
-    first, second = "2026-11-22T08:00:00Z risk-officer", "2026-11-24T08:00:00Z deputy"
-    assert told == [["risk-officer"], ["deputy", first], ["risk-officer", first, second]]
+    officer, deputy = (pseudonym(tmp_path / "state", who, AT) for who in ("risk-officer", "deputy"))
+    first, second = f"2026-11-22T08:00:00Z {officer}", f"2026-11-24T08:00:00Z {deputy}"
+    assert told == [[officer], [deputy, first], [officer, first, second]]
     assert len(set(ids)) == 3
 
 

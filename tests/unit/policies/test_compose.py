@@ -13,7 +13,7 @@ import policies.load
 from agent.known_signals import known_signals
 from policies.complaint import PackError
 from policies.compose import compose
-from policies.effective import Policy, effective
+from policies.effective import Policy, effective, typed
 from policies.frameworks import Framework, covers, frameworks
 from policies.load import load_pack, load_packs, load_text
 from policies.model import Threshold
@@ -123,7 +123,41 @@ def test_what_asks_for_less_needs_a_waiver(way: str, kind: str) -> None:
     (waiver,) = waived.waivers
     assert (waiver.rule, waiver.by, waiver.expires) == (rule, "ann", "2026-01-31")
     assert says in "; ".join(waiver.loosens)
-    assert json.loads(waived.text)["waivers"][0]["reason"] == "agreed"
+    assert waiver.reason == "agreed"
+
+
+@pytest.mark.parametrize("kind", ["sector", "team"])
+def test_the_text_of_a_policy_has_its_waivers_but_nobody_in_them(kind: str) -> None:
+    def waived(waiver: str, reason: str = "because") -> Policy:
+        what = change("DR-1", warn_at(0.15), waiver).replace("because", reason)
+        return policy(overlay(what, kind))
+
+    first, other = waived(WAIVER), waived(WAIVER.replace("ann", "bob"), "bob said so")
+    (kept,) = json.loads(first.text)["waivers"]
+    assert set(kept) == {"rule", "pack", "loosens", "expires"}
+    assert (first.text, first.digest) == (other.text, other.digest)
+    assert waived(WAIVER.replace("01-31", "01-30")).digest != first.digest
+    assert typed(other) == {
+        "waivers": [{"rule": "DR-1", "by": "bob", "reason": "agreed"}],
+        "because": {"DR-1": {"mine": "bob said so"}},
+    }
+    assert "waivers" not in typed(other, 1)
+    # Why our own packs change a rule is part of them, and published with them.
+    ours = [rule for rule in shipped().rules if rule.because]
+    assert ours
+    assert all(rule.because == told(shipped(), rule.id) for rule in ours)
+    assert typed(shipped()) == {}
+
+
+def shipped() -> Policy:
+    packs = load_packs(["asean-guide", "sector-healthcare"])
+    return effective(packs, oversight="human_in_the_loop", maturity="advanced")
+
+
+def told(found: Policy, rule_id: str) -> dict[str, str]:
+    """Return why a rule was changed, as the text of the policy says it."""
+    (reasons,) = [r["because"] for r in json.loads(found.text)["rules"] if r["id"] == rule_id]
+    return dict(reasons)
 
 
 KEPT = {

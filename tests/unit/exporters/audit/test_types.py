@@ -46,16 +46,16 @@ WORDS = {
     "agent.stop": "reason",
     "heartbeat": "",
     "config.change": (
-        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] "
-        "waivers[].pack waivers[].reason waivers[].rule "
+        "packs[] reason switched_off[] system version waivers[].loosens[] "
+        "waivers[].pack waivers[].rule "
     ),
     "policy.change": (
-        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] "
-        "waivers[].pack waivers[].reason waivers[].rule "
+        "packs[] reason switched_off[] system version waivers[].loosens[] "
+        "waivers[].pack waivers[].rule "
     ),
     "reference.change": (
-        "packs[] reason switched_off[] system version waivers[].by waivers[].loosens[] "
-        "waivers[].pack waivers[].reason waivers[].rule "
+        "packs[] reason switched_off[] system version waivers[].loosens[] "
+        "waivers[].pack waivers[].rule "
     ),
     "window.signals": (
         "coverage.incomplete_because coverage.rejected{key} signals[].method signals[].name "
@@ -75,13 +75,13 @@ WORDS = {
     "alert.updated": "annotations{key} annotations{} labels{key} labels{}",
     "alert.closed": "annotations{key} annotations{} labels{key} labels{}",
     "alert.delivered": "exporter labels{key} labels{}",
-    "case.opened": "labels{key} labels{} owner reason",
-    "case.updated": "labels{key} labels{} owner reason",
-    "case.closed": "labels{key} labels{} owner reason",
+    "case.opened": "labels{key} labels{} reason",
+    "case.updated": "labels{key} labels{} reason",
+    "case.closed": "labels{key} labels{} reason",
     "human.decision": "",
     "quarantine.summary": "offsets{key} reasons{key} source",
     "clock.step": "",
-    "incident.clock": "by earlier[].by source",
+    "incident.clock": "source",
     "privacy.erasure": "",
     "evidence.made": "rules[]",
     "export.made": "",
