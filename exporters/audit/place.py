@@ -159,15 +159,20 @@ def hinted_keys(public: Path) -> list[str]:
 
 
 def write_hint(place: Place, origin: str, vkeys: Sequence[str], retention_days: int | None) -> None:
-    """Write `log.json`: for people and programs that look for the log; nothing relies on it."""
-    hint = {
+    """Write `log.json`: for people and programs that look for the log.
+
+    Where the private files are stands there only if they are not beside it, as usual: commands on
+    this machine look there, and nobody else has to know.
+    """
+    hint: dict[str, object] = {
         "schema": HINT_SCHEMA,
         "origin": origin,
         "epoch": origin.rpartition("/")[2],
         "vkeys": list(vkeys),
         "retention_days": retention_days,
-        "state": os.path.relpath(place.state, place.public),
     }
+    if place.state.absolute() != locate(place.public.absolute()).state:
+        hint["state"] = os.path.relpath(place.state, place.public)
     disk.write_whole(place.public / HINT, json.dumps(hint, indent=2).encode() + b"\n")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -86,12 +87,23 @@ def _find_in(source: Source, path: str, blobs: Source | None) -> Found | None:
         sizes = kept_sizes(source)
         return Found("".join(f"{size}\n" for size in sizes).encode(), TEXT, NOW)
     if path == "log.json":
-        return _found(source.read(path), JSON, NOW)
+        return _found(_hint(source.read(path)), JSON, NOW)
     if _KEPT.fullmatch(path):
         return _found(source.read(path), TEXT, FOREVER)
     if blobs is not None and _BLOB.fullmatch(path):
         return _found(blobs.read(path), BYTES, FOREVER)
     return None
+
+
+def _hint(content: bytes | None) -> bytes | None:
+    """Leave out where the private files are: that is for commands on the log's own machine."""
+    try:
+        hint = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(hint, dict) and hint.pop("state", None) is not None:
+        return json.dumps(hint, indent=2).encode() + b"\n"
+    return content
 
 
 def _found(content: bytes | None, kind: str, caching: str) -> Found | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,16 @@ def test_a_partial_file_that_a_wider_one_replaced_is_made_from_that(
     assert answer.status_code == 200
     assert whole.startswith(answer.content)
     assert len(client.get("/audit/tile/0/000.p/3").content) == 96
+
+
+def test_where_the_private_files_are_is_told_to_nobody(client: Client, lab: Lab) -> None:
+    hint = json.loads((lab.log / "log.json").read_bytes())
+    assert "state" not in hint
+    lab.put("log.json", json.dumps({**hint, "state": "../../srv/private"}).encode())
+    answer = client.get("/audit/log.json")
+    assert json.loads(answer.content) == hint
+    lab.put("log.json", b"no JSON")
+    assert client.get("/audit/log.json").status_code == 404
 
 
 def test_an_older_epoch_is_served_below_its_name(client: Client, lab: Lab) -> None:
