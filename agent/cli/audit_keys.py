@@ -16,7 +16,14 @@ Rotate = Annotated[
     ),
 ]
 
-
+Bare = Annotated[
+    bool,
+    typer.Option(
+        "--vkey",
+        help="Print only the key that signs now, as --key takes it:"
+        " pantau audit keys DIR --vkey > bank.vkey.",
+    ),
+]
 Replay = Annotated[
     bool,
     typer.Option(
@@ -32,17 +39,26 @@ Out = Annotated[
 
 
 def audit_keys(
-    log: LogFolder, rotate: Rotate = False, replay_key: Replay = False, output: Out = None
+    log: LogFolder,
+    vkey: Bare = False,
+    rotate: Rotate = False,
+    replay_key: Replay = False,
+    output: Out = None,
 ) -> int:
     """List the public keys that a log names for itself, oldest epoch first.
 
     Take the key that you verify with from somewhere else: whoever replaced the log replaced these.
     """
     from agent.cli.output import print_table
-    from exporters.audit.read.key_list import list_keys
+    from exporters.audit.read.key_list import list_keys, signing_key
 
     if replay_key != (output is not None) or (replay_key and rotate):
         raise typer.BadParameter("--replay-key and --output go together, and alone")
+    if vkey and (rotate or replay_key):
+        raise typer.BadParameter("--vkey goes alone")
+    if vkey:
+        print(signing_key(log))
+        return 0
     if output is not None:
         return _hand_out(log, output)
     if rotate:

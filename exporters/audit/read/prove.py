@@ -79,6 +79,9 @@ def consistency(directory: Path, old: Remembered, new: Remembered) -> list[bytes
             raise ProofError(f"{one.where} is of {one.origin}, the log is {said.origin}")
         if one.size > said.size:
             raise ProofError(f"{one.where} is of {one.size} records; the log has {said.size}")
+    if old.size > new.size:
+        text = f"OLD ({old.where}, {old.size} records) is newer than NEW ({new.where}, {new.size})"
+        raise ProofError(f"{text}: give them in the other order")
     try:
         path = merkle.prove_consistency(old.size, new.size, subtrees(source, said.size))
     except TileError as error:

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.cli.main import main
 from exporters.audit.format import note, proof
 from exporters.audit.read.key_list import list_keys
-from tests.support.tampering import Lab, said, write_clean
+from tests.support.tampering import Lab, flip_in_checkpoint, said, write_clean
 from tests.support.tampering import flip_verdict as flip
+from tests.unit.exporters.audit.lives import Life, newest_keys
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,11 @@ def test_a_kept_checkpoint_is_continued_and_a_fork_is_not(
     assert out[0].startswith(f"PASS: the {lab.size} records begin with the ")
     assert len(out) > 1
     assert run("consistency", lab.log, kept, lab.size) == 0
+    capsys.readouterr()
     assert run("consistency", lab.log, newest, kept) == 1
+    assert (
+        f"FAIL: OLD ({newest}, {lab.size} records) is newer than NEW (" in capsys.readouterr().out
+    )
     lab.resign(flip)
     assert run("consistency", lab.log, kept, newest) == 1
 
@@ -142,6 +147,40 @@ def test_keys_are_listed_with_where_they_begin(
     (listed,) = list_keys(lab.log)
     assert (listed.first, listed.signs) == (0, "yes")
     assert said(lab.log)[0].endswith(listed.epoch)
+
+
+def test_the_key_that_signs_is_printed_as_verify_takes_it(
+    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("keys", lab.log, "--vkey") == 0
+    (tmp_path / "bank.vkey").write_text(capsys.readouterr().out)
+    kept = lab.base / "kept"
+    command = ["verify", lab.log, "--key", tmp_path / "bank.vkey", "--against", kept]
+    assert run(*command) == 0
+    assert run("keys", lab.log, "--vkey", "--rotate") == 2
+
+
+def test_a_key_that_did_not_sign_is_not_handed_out(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip_in_checkpoint(lab, -1)
+    assert run("keys", lab.log, "--vkey") == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "is wrong" in err
+
+
+def test_of_two_keys_that_sign_the_newer_one_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    life = Life(tmp_path)
+    life.rotate()
+    life.exporter.stop(5.0)
+    new, old = newest_keys(life.log)
+    assert old == life.first_key
+    capsys.readouterr()
+    assert run("keys", life.log, "--vkey") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(new)
 
 
 def test_keys_of_no_log_is_an_error(tmp_path: Path) -> None:
