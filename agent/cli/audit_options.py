@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -60,21 +60,34 @@ def local_copy(log: str, token_file: Path | None) -> Iterator[Path]:
         yield Path(log)
         return
     with tempfile.TemporaryDirectory(prefix="pantau-audit-") as folder:
-        pull_into(log, Path(folder) / "copy", token_file)
-        yield Path(folder) / "copy"
+        copy = Path(folder) / "copy"
+        pull_into(log, copy, token_file, signed=False)
+        # Of a log that is refused there is none: then it is that which is found.
+        copy.mkdir(exist_ok=True)
+        yield copy
 
 
-def pull_into(url: str, folder: Path, token_file: Path | None) -> bool:
+def pull_into(
+    url: str,
+    folder: Path,
+    token_file: Path | None,
+    keys: Sequence[str] = (),
+    *,
+    signed: bool = True,
+) -> bool:
     """Copy the log at an address into a folder; say on standard error what is wrong.
 
-    Returns whether all of it is there and agrees with the log's own checkpoint.
+    Signatures are left to the caller if not `signed`.  Returns whether all of it is there and
+    agrees with the log's own checkpoint.
     """
     from agent.cli.progress import progress
+    from exporters.audit.read.evidence import read_key
     from exporters.audit.read.pull import pull
     from exporters.audit.read.source import Web
 
+    trusted = [read_key(text) for text in keys]
     with Web(url, read_token(token_file)) as web, progress("records") as advance:
-        pulled = pull(web, folder, advance=advance)
+        pulled = pull(web, folder, keys=trusted, signed=signed, advance=advance)
     for problem in pulled.problems:
         print(f"{problem.code} at {problem.where}: {problem.detail}", file=sys.stderr)
     return not pulled.problems

@@ -71,7 +71,14 @@ PUBLISHED: Checks = {
     ),
     "memory": (
         "the log continues what others remember of it",
-        ("rollback", "fork", "wrong_log", "epoch_expired", "no_external_checkpoint"),
+        (
+            "rollback",
+            "fork",
+            "wrong_log",
+            "epoch_expired",
+            "checkpoint_unverified",
+            "no_external_checkpoint",
+        ),
     ),
     "epochs": (
         "record 0 says whose log this is; each epoch names the one before, each key the next",

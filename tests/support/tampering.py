@@ -30,11 +30,12 @@ from policies.model import Notice, Report, unmeasured
 from tests.unit.exporters.audit.logs import NOTHING, Hands, number, writer
 from tests.unit.exporters.samples import START, alert, gap, psi, report
 
-Given = Literal["nothing", "key", "checkpoint", "replay", "unseal"]
+Given = Literal["nothing", "key", "checkpoint", "both", "replay", "unseal"]
 GIVEN: dict[Given, str] = {
     "nothing": "the log alone",
     "key": "the public key",
     "checkpoint": "a checkpoint kept elsewhere",
+    "both": "the public key and a checkpoint kept elsewhere",
     "replay": "the log alone, with `--replay`",
     "unseal": "its replay key, with `--replay`",
 }
@@ -511,6 +512,9 @@ def table() -> list[Tampering]:
         _line("an old checkpoint put back, everything later removed", "checkpoint", "rollback",
               lambda lab: restore_newest(lab, clean_up=True)),
         _line("the same", "key", _MEMORY, lambda lab: restore_old(lab, clean_up=True)),
+        _line("nothing; the checkpoint that was kept elsewhere is a stranger's", "both",
+              f"checkpoint_unverified {_MEMORY}", forge_memory),
+        _line("the same", "checkpoint", "fork", forge_memory),
         _line("the holder of the key lets a change name another text", "key",
               f"blob_altered {_MEMORY}", name_another_text),
         _line("the holder of the key flips a verdict", "checkpoint", "fork",
@@ -571,6 +575,13 @@ def restore_newest(lab: Lab, *, clean_up: bool) -> None:
     shutil.copy(lab.log / "checkpoint", lab.base / "newest")
     restore_old(lab, clean_up=clean_up)
     shutil.copy(lab.base / "newest", lab.base / "kept")
+
+
+def forge_memory(lab: Lab) -> None:
+    """Let somebody who is not the log pass off a checkpoint as seen earlier."""
+    stranger = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    text = checkpoint.text(lab.origin, lab.size, bytes(32))
+    _put(lab.base / "kept", note.sign(text, [(lab.origin, stranger)]))
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporters.audit.format import checkpoint, note
 from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.note import Vkey
+
+VKEYS = "vkeys"
+"""The file of the keys that `pull` pinned, among the checkpoints that it saw."""
 
 _SHORT = re.compile(r"(?P<size>[0-9]+):(?P<root>[A-Za-z0-9+/]{43}=)")
 
@@ -23,7 +26,7 @@ class Remembered:
     """A checkpoint that was kept outside the log.
 
     `signed` is the note it was read from.  A `size:root`, as alerts and metrics carry it, names no
-    origin and has no signature.
+    origin and has no signature.  `pulled`: by an earlier pull, which kept it.
     """
 
     where: str
@@ -31,14 +34,16 @@ class Remembered:
     size: int
     root: bytes
     signed: bytes | None = None
+    pulled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the log is held against."""
+    """What the log is held against; `pinned` are the keys of which earlier pulls saw signatures."""
 
     keys: tuple[Vkey, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    pinned: tuple[Vkey, ...] = ()
 
 
 def read_key(text: str) -> Vkey:
@@ -103,13 +108,35 @@ def recall(folder: Path) -> Iterable[Remembered]:
     if not folder.is_dir():
         return
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
-            yield from_note(path.read_bytes(), str(path))
+        if path.is_file() and not path.name.startswith(".") and path.name != VKEYS:
+            yield replace(from_note(path.read_bytes(), str(path)), pulled=True)
+
+
+def pinned_in(folder: Path) -> tuple[Vkey, ...] | None:
+    """Return the keys that earlier pulls pinned, None if none did. Raises `EvidenceError`."""
+    path = folder / VKEYS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return tuple(note.parse_vkey(line) for line in lines)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{path} holds no keys: {error}") from error
 
 
 def with_memory(evidence: Evidence, copy: Path) -> Evidence:
     """Return the evidence, and what earlier pulls of this copy saw. Raises `EvidenceError`."""
-    return Evidence(evidence.keys, (*evidence.remembered, *recall(memory_of(copy.absolute()))))
+    folder = memory_of(copy.absolute())
+    remembered = (*evidence.remembered, *recall(folder))
+    return Evidence(evidence.keys, remembered, pinned_in(folder) or ())
+
+
+def signed_by(content: bytes, keys: Collection[Vkey]) -> bool:
+    """Tell whether one of the keys signed a checkpoint, and none of them wrongly."""
+    try:
+        return bool(note.open(content, list(keys)).verified)
+    except note.NoteError:
+        return False
 
 
 def _root(text: str) -> bytes:

@@ -21,7 +21,7 @@ def known_keys(epoch: Epoch, told: Told) -> set[Vkey]:
     """Return every key that the epoch's records name."""
     keys = set(epoch.declared_keys())
     for _, rotation in told.rotations:
-        keys |= {note.parse_vkey(text) for text in (rotation.old, rotation.new) if text}
+        keys |= {key for key in map(_readable, (rotation.old, rotation.new)) if key}
     return keys
 
 
@@ -49,11 +49,13 @@ def believed_keys(
     """
     believed = set(start)
     for number, rotation in told.rotations:
-        new = note.parse_vkey(rotation.new)
         if rotation.old is None:
             # The log had no tree before: its first key is named here instead of in record 0.
             continue
-        old = note.parse_vkey(rotation.old)
+        old, new = _readable(rotation.old), _readable(rotation.new)
+        if old is None or new is None:
+            findings.add("key_unlinked", f"entry {number}", "it names a key that is none")
+            continue
         over = any(size > number and old in keys for size, keys in seen.items())
         if old in believed and new not in believed:
             if over:
@@ -67,5 +69,18 @@ def believed_keys(
 def first_keys(epoch: Epoch, told: Told) -> list[Vkey]:
     """Return the keys that the epoch began with, by its own word."""
     declared = epoch.declared_keys()
-    begun = [note.parse_vkey(r.new) for _, r in told.rotations if r.old is None]
-    return declared or begun
+    begun = [_readable(r.new) for _, r in told.rotations if r.old is None]
+    return declared or [key for key in begun if key]
+
+
+def next_key(told: Told) -> Vkey | None:
+    """Return the key of the next epoch, None unless the last record names one."""
+    closed = told.closed
+    return _readable(closed.next.vkey) if closed is not None and closed.next is not None else None
+
+
+def _readable(text: str | None) -> Vkey | None:
+    try:
+        return None if text is None else note.parse_vkey(text)
+    except note.NoteError:
+        return None

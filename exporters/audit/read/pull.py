@@ -1,37 +1,46 @@
-"""Copies a served log, and takes over nothing that the tree of its checkpoint does not cover.
+"""Copies a served log, and takes over nothing that the tree of a signed checkpoint does not cover.
 
 What is there already is not fetched again, but hashed again; what is new waits in `<copy>.partial`
-until all of it agrees with the checkpoint.  The checkpoint of the copy before is kept beside it
-first (`evidence.memory_of`): a server that goes back behind it, or tells another story, is found
-out.  Then the copy stays as it was, and the server's checkpoint is kept in `<copy>.evidence`.
+until all of it is there, agrees with its checkpoints, and these are signed by keys that are
+believed (`trust.py`).  Only then the copy is touched, and nothing is fetched any more.  What the
+copy showed before is kept beside it first (`pinned.py`): a server that goes back behind it, or
+tells another story, is found out.  Then the copy stays as it was, and the server's checkpoint is
+kept in `<copy>.evidence`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import json
-import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from exporters.audit.findings import Finding
-from exporters.audit.format import bundle, checkpoint, merkle, note, tiles
-from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
-from exporters.audit.format.tiles import WIDTH, Tile
-from exporters.audit.read.epochs import EPOCHS, older, previous
-from exporters.audit.read.evidence import Remembered, memory_of, recall
-from exporters.audit.read.files import kept_path, read_tile
+from exporters.audit.format.checkpoint import Checkpoint
+from exporters.audit.format.note import Vkey
+from exporters.audit.read.epochs import EPOCHS
+from exporters.audit.read.evidence import Remembered, signed_by
+from exporters.audit.read.files import kept_path, kept_sizes
+from exporters.audit.read.keys import known_keys
+from exporters.audit.read.pinned import memory, pin, pinned_keys, remember
 from exporters.audit.read.source import Folder, Part, Source, SourceError
+from exporters.audit.read.taking import (
+    Advance,
+    Refused,
+    Taken,
+    copy_kept,
+    read_checkpoint,
+    take,
+    take_blobs,
+    take_kept,
+    write,
+)
+from exporters.audit.read.trust import believe
+from exporters.audit.types import Previous
 
-Advance = Callable[[int], None]
-LISTING = "checkpoints/"
-"""Where our server lists the sizes of the checkpoints that it keeps, one in a line."""
-
-_BLOB = re.compile(rb'"(?:blob|note)":"sha256:([0-9a-f]{64})"')
-PART = ".part"
 _TOP = ("tile", "checkpoints", "checkpoint")
 
 
@@ -43,264 +52,264 @@ class Pulled:
     problems: list[Finding] = field(default_factory=list)
 
 
-class _Refused(Exception):
-    """The server's log is not taken over."""
-
-    def __init__(self, code: str, where: str, detail: str) -> None:
-        super().__init__(detail)
-        self.finding = Finding(code, "FAIL", where, detail)
-
-
-def pull(source: Source, copy: Path, *, advance: Advance = lambda count: None) -> Pulled:
+def pull(
+    source: Source,
+    copy: Path,
+    *,
+    keys: Collection[Vkey] = (),
+    signed: bool = True,
+    advance: Advance = lambda count: None,
+) -> Pulled:
     """Copy the log of `source` into the directory `copy`, or bring a copy up to date.
 
-    `advance` is called with the number of entries done since.  Raises `SourceError` when the log
-    cannot be read, OSError when the copy cannot be written; then the next call goes on.
+    Only what `keys` vouch for is taken over; without any, what the keys do that earlier pulls
+    pinned, or at the first one what the log names itself.  Not `signed`: signatures are left to
+    somebody who verifies the copy at once.  `advance` is called with the number of entries done
+    since.  Raises `SourceError` when the log cannot be read, `EvidenceError` when what was kept
+    cannot, OSError when the copy cannot be written; then the next call goes on.
     """
     served = source.read("checkpoint")
     if served is None:
         raise SourceError(f"{source.name} has no `checkpoint`: there is no log, or not yet")
-    memory = _remember(copy)
-    pulled = Pulled()
+    run = _Pull(source, copy, keys, advance, signed=signed)
     try:
-        pulled.checkpoint = _parse(served, f"{source.name}/checkpoint")
-        _compare(pulled.checkpoint, memory)
-        _make_room(copy, pulled.checkpoint)
-        _take(source, copy, served, pulled.checkpoint, memory, advance)
-        _take_older(source, copy, memory, advance)
-    except _Refused as refused:
-        pulled.problems.append(refused.finding)
-        digest = hashlib.sha256(served).hexdigest()[:16]
-        _write(copy.with_name(f"{copy.name}.evidence") / f"checkpoint-{digest}", served)
-        return pulled
-    _take_hint(source, copy)
-    return pulled
+        run.pulled.checkpoint = read_checkpoint(served, f"{source.name}/checkpoint")
+        run.take_over(served, run.pulled.checkpoint)
+    except Refused as refused:
+        run.give_up(refused, served)
+    return run.pulled
 
 
-def _remember(copy: Path) -> list[Remembered]:
-    """Keep the checkpoints of the copy beside it; return all that were kept."""
-    local = Folder(copy)
-    parts: list[Source] = [local]
-    parts += [Part(local, f"{EPOCHS}/{name}/") for name in older(local)]
-    for part in parts:
-        content = part.read("checkpoint")
-        if content is not None:
-            said = _parse(content, f"{part.name}/checkpoint")
-            name = hashlib.sha256(said.origin.encode()).hexdigest()[:16]
-            _write(memory_of(copy) / name / f"{said.size:020d}", content)
-    return list(recall(memory_of(copy)))
+class _Pull:
+    def __init__(
+        self,
+        source: Source,
+        copy: Path,
+        keys: Collection[Vkey],
+        advance: Callable[[int], None],
+        *,
+        signed: bool,
+    ) -> None:
+        self._source, self._copy, self._advance, self._signed = source, copy, advance, signed
+        self._partial = copy.with_name(f"{copy.name}.partial")
+        pinned = pinned_keys(copy)
+        self._roots = set(keys) or set(pinned)
+        self._known = {*keys, *pinned}
+        remember(copy, self._known)
+        self._memory = memory(copy, self._known)
+        self._top: str | None = None
+        self.pulled = Pulled()
 
+    def give_up(self, refused: Refused, served: bytes) -> None:
+        """Keep nothing of what was refused but its checkpoint, as evidence."""
+        self.pulled.problems.append(refused.finding)
+        self.keep_evidence(served)
+        shutil.rmtree(self._partial, ignore_errors=True)
 
-def _compare(served: Checkpoint, memory: list[Remembered]) -> None:
-    """Refuse a log that is behind what was seen of it, before anything is fetched."""
-    prefix = served.origin.rpartition("/")[0]
-    for seen in memory:
-        origin = seen.origin or ""
-        if origin == served.origin:
-            if seen.size > served.size:
-                detail = f"{seen.size} records were seen before; now there are {served.size}"
-                raise _Refused("rollback", "checkpoint", detail)
-            if seen.size == served.size and seen.root != served.root:
-                detail = f"another root was seen before at size {seen.size}"
-                raise _Refused("fork", "checkpoint", detail)
-        elif origin.rpartition("/")[0] != prefix:
-            raise _Refused("wrong_log", "checkpoint", f"this is a copy of {origin}")
-        elif origin > served.origin:
-            detail = f"epoch {origin} was seen before; now the newest is {served.origin}"
-            raise _Refused("rollback", "checkpoint", detail)
+    def keep_evidence(self, note: bytes) -> None:
+        """Keep a checkpoint that is not what it should be beside the copy."""
+        digest = sha256(note).hexdigest()[:16]
+        write(self._copy.with_name(f"{self._copy.name}.evidence") / f"checkpoint-{digest}", note)
 
+    def take_over(self, served: bytes, said: Checkpoint) -> None:
+        """Fetch everything, judge it, and only then change the copy. Raises `Refused`."""
+        self._compare(served, said)
+        self._top = self._find_top(said)
+        folders, seen = self._folders(said.origin), self._roots_of(said.origin)
+        newest = take(self._source, "", served, folders, seen, self._advance)
+        epochs = [*self._older(newest), newest]
+        self._fetch_rest(epochs)
+        signers: set[Vkey] = set()
+        if self._signed:
+            signers = self._believe(epochs)
+        hint = self._hint()
+        if self._signed:
+            pin(self._copy, {*self._known, *signers})
+        if self._top not in (None, said.origin):
+            self._move_top(str(self._top))
+        for taken in epochs:
+            self._move(taken)
+        if hint:
+            write(self._copy / "log.json", hint)
+        shutil.rmtree(self._partial, ignore_errors=True)
 
-def _make_room(copy: Path, served: Checkpoint) -> None:
-    """Move the copy's newest epoch to where older ones are, if the log has begun another."""
-    content = Folder(copy).read("checkpoint")
-    if content is None:
-        return
-    origin = _parse(content, str(copy / "checkpoint")).origin
-    if origin == served.origin:
-        return
-    target = copy / EPOCHS / origin.rpartition("/")[2]
-    target.mkdir(parents=True, exist_ok=True)
-    for name in _TOP:
-        if (copy / name).exists():
-            (copy / name).rename(target / name)
+    # What was seen before.
 
-
-def _take_older(source: Source, copy: Path, memory: list[Remembered], advance: Advance) -> None:
-    """Copy the epochs before the newest, each found in the first record of the one after it."""
-    name = previous(Folder(copy))
-    seen: set[str] = set()
-    while name is not None and name not in seen:
-        seen.add(name)
-        place = f"{EPOCHS}/{name}/"
-        part = Part(source, place)
-        content = part.read("checkpoint")
-        if content is None:
-            return
-        said = _parse(content, f"{part.name}/checkpoint")
-        _compare_same(said, memory)
-        _take(part, copy / EPOCHS / name, content, said, memory, advance, blobs=copy)
-        name = previous(Part(Folder(copy), place))
-
-
-def _compare_same(served: Checkpoint, memory: list[Remembered]) -> None:
-    _compare(served, [seen for seen in memory if seen.origin == served.origin])
-
-
-def _take(
-    source: Source,
-    copy: Path,
-    served: bytes,
-    said: Checkpoint,
-    memory: list[Remembered],
-    advance: Advance,
-    blobs: Path | None = None,
-) -> None:
-    """Copy one epoch: entries and tiles first, the checkpoint when they agree with it."""
-    expected = {seen.size: seen.root for seen in memory if seen.origin == said.origin}
-    new = copy.with_name(f"{copy.name}.partial")
-    try:
+    def _compare(self, served: bytes, said: Checkpoint) -> None:
+        """Refuse a log that is behind what was seen of it, before anything is fetched."""
         try:
-            names = _take_tree(source, [new, copy], said, expected, advance)
-        except _Refused:
-            # What is wrong may be what was copied before.
-            shutil.rmtree(new, ignore_errors=True)
-            names = _take_tree(source, [new], said, expected, lambda count: None)
-    except _Refused:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    _move(new, copy)
-    for name in sorted(names):
-        _take_blob(_root(source), blobs or copy, name)
-    _take_kept(source, copy, said)
-    _write(copy / kept_path(said.size), served)
-    _write(copy / "checkpoint", served)
+            for seen in self._memory:
+                _compare(said, seen)
+        except Refused as refused:
+            known = [key for key in self._roots if key.name == said.origin]
+            if known and refused.finding.code != "wrong_log" and not signed_by(served, known):
+                detail = f"no key that is believed signed it ({refused.finding.detail})"
+                raise Refused("key_unknown", "checkpoint", detail) from refused
+            raise
 
+    def _find_top(self, said: Checkpoint) -> str | None:
+        """Return the origin of the copy's newest epoch. Raises `Refused` if it cannot stay."""
+        content = Folder(self._copy).read("checkpoint")
+        try:
+            origin = read_checkpoint(content or b"", "checkpoint").origin
+        except Refused:
+            return None
+        if origin != said.origin and not any(seen.origin == origin for seen in self._memory):
+            detail = (
+                f"what is in {self._copy} is {origin}, and not signed by a key that is believed"
+            )
+            raise Refused("key_unknown", "checkpoint", f"{detail}; pull into another directory")
+        return origin
 
-def _move(new: Path, copy: Path) -> None:
-    """Take over what was checked."""
-    for path in sorted(new.rglob("*")):
-        if path.is_file() and not path.name.endswith(PART):
-            target = copy / path.relative_to(new)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
-    shutil.rmtree(new, ignore_errors=True)
+    def _roots_of(self, origin: str) -> dict[int, bytes]:
+        return {seen.size: seen.root for seen in self._memory if seen.origin == origin}
 
+    # Fetching.
 
-def _root(source: Source) -> Source:
-    return source.whole if isinstance(source, Part) else source
+    def _folders(self, origin: str) -> list[Path]:
+        """Return where files of an epoch may be; the first is where what is new waits."""
+        waiting = self._partial / sha256(origin.encode()).hexdigest()[:16]
+        put_away = self._copy / EPOCHS / _name(origin)
+        return [waiting, *([self._copy] if self._top in (None, origin) else []), put_away]
 
+    def _older(self, newest: Taken) -> list[Taken]:
+        """Fetch the epochs before, each named by the first record of the one after it."""
+        found: list[Taken] = []
+        seen = {newest.epoch.origin}
+        before = _before(newest)
+        while before is not None and before.origin not in seen:
+            seen.add(before.origin)
+            try:
+                taken = self._take_older(before.origin, _linked(before))
+            except Refused as refused:
+                self.pulled.problems.append(refused.finding)
+                break
+            if taken is None:
+                break
+            found.insert(0, taken)
+            before = _before(taken)
+        return found
 
-def _take_tree(
-    source: Source,
-    places: list[Path],
-    said: Checkpoint,
-    expected: dict[int, bytes],
-    advance: Advance,
-) -> set[str]:
-    """Put what is not in any of `places` into the first; return the blobs that entries name.
+    def _take_older(self, origin: str, linked: dict[int, bytes]) -> Taken | None:
+        """Fetch one; of one that the server no longer has, what is here stands."""
+        place = f"{EPOCHS}/{_name(origin)}/"
+        local = Folder(self._copy)
+        for source in (Part(self._source, place), Part(local, place), local):
+            served = source.read("checkpoint")
+            if served is None:
+                continue
+            said = read_checkpoint(served, f"{source.name}/checkpoint")
+            if said.origin != origin:
+                continue
+            for seen in self._memory:
+                if seen.origin == origin:
+                    _compare(said, seen)
+            if any(size > said.size for size in linked):
+                detail = f"the epoch after it says that it had {max(linked)} records"
+                raise Refused("rollback", f"{place}checkpoint", detail)
+            roots = self._roots_of(origin) | linked
+            return take(source, place, served, self._folders(origin), roots, self._advance)
+        return None
 
-    Raises `_Refused` if the entries are not what was signed, or not what was seen before.
-    """
-    frontier = merkle.Frontier()
-    hashes: list[list[bytes]] = [[] for _ in range(max(1, tiles.tile_levels(said.size)))]
-    names: set[str] = set()
-    for tile in tiles.tiles_at(-1, said.size):
-        entries = _entries(source, places, tile)
-        names |= {found.decode() for e in entries for found in _BLOB.findall(e)}
-        leaves = [merkle.leaf_hash(entry) for entry in entries]
-        for size in sorted(s for s in expected if 0 < s - frontier.size <= len(leaves)):
-            edge = merkle.Frontier(frontier.size, frontier.nodes)
-            edge.extend(leaves[: size - frontier.size])
-            if edge.root() != expected[size]:
-                raise _Refused("fork", tile.path, f"another root was seen before at size {size}")
-        frontier.extend(leaves)
-        for path, content in _tiles_of(hashes, leaves, tile, said.size):
-            _write(places[0] / path, content)
-        advance(tile.width)
-    if frontier.root() != said.root:
-        detail = "the entries that are served have another root than the checkpoint"
-        raise _Refused("root_mismatch", "checkpoint", detail)
-    return names
+    def _fetch_rest(self, epochs: Sequence[Taken]) -> None:
+        """Fetch the texts and the kept checkpoints that belong to the epochs."""
+        for taken in epochs:
+            take_blobs(taken.epoch.source, self._partial, self._copy, taken.blobs)
+            if not self._signed:
+                copy_kept(taken)
+                continue
+            known = sorted({*known_keys(taken.epoch, taken.told), *self._roots})
+            for problem, content in take_kept(taken, known):
+                self.pulled.problems.append(problem)
+                self.keep_evidence(content)
 
+    def _believe(self, epochs: list[Taken]) -> set[Vkey]:
+        """Leave out epochs before the newest that no believed key signed; return who signed."""
+        signers, refused = believe(epochs, self._roots)
+        for taken, why in refused:
+            epochs.remove(taken)
+            self.pulled.problems.append(why.finding)
+            self.keep_evidence(taken.epoch.signed)
+        return signers
 
-def _entries(source: Source, places: list[Path], tile: Tile) -> list[bytes]:
-    for place in places:
-        with suppress(OSError, bundle.BundleError):
-            return bundle.unpack((place / tile.path).read_bytes(), tile.width)
-    content = read_tile(source, tile)
-    if content is None:
-        raise _Refused("bundle_missing", tile.path, "the server does not have it")
-    try:
-        entries = bundle.unpack(content, tile.width)
-    except bundle.BundleError as error:
-        raise _Refused("bundle_damaged", tile.path, str(error)) from error
-    _write(places[0] / tile.path, content)
-    return entries
-
-
-def _tiles_of(
-    hashes: list[list[bytes]], leaves: list[bytes], tile: Tile, size: int
-) -> Iterator[tuple[str, bytes]]:
-    """Yield the tiles that these leaves complete, or end with; `hashes` holds what is pending."""
-    hashes[0] = leaves
-    last = (tile.index + 1) * WIDTH >= size
-    for level in range(len(hashes)):
-        index = tile.index if level == 0 else (tile.index >> 8 * level)
-        full = len(hashes[level]) == WIDTH
-        if hashes[level] and (full or last):
-            yield tiles.tile_path(level, index, len(hashes[level])), b"".join(hashes[level])
-        if not full:
-            if not last:
-                return
-            continue
-        if level + 1 < len(hashes):
-            hashes[level + 1].append(tiles.subtree_of(hashes[level]))
-        hashes[level] = []
-
-
-def _take_blob(source: Source, copy: Path, name: str) -> None:
-    path = copy / "blobs" / name
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == name:
-        return
-    content = source.read(f"blobs/{name}")
-    if content is not None and hashlib.sha256(content).hexdigest() == name:
-        _write(path, content)
-
-
-def _take_kept(source: Source, copy: Path, said: Checkpoint) -> None:
-    """Copy the checkpoints that the log kept, where the server lists them."""
-    listed = (source.read(LISTING) or b"").split()
-    for word in listed:
-        if not word.isdigit() or len(word) > 19 or int(word) > said.size:
-            continue
-        path = kept_path(int(word))
-        if not (copy / path).exists():
-            content = source.read(path)
-            if content is not None:
-                _write(copy / path, content)
-
-
-def _take_hint(source: Source, copy: Path) -> None:
-    try:
-        hint = json.loads(source.read("log.json") or b"{}")
-    except (ValueError, RecursionError):
-        return
-    if isinstance(hint, dict) and hint:
+    def _hint(self) -> bytes:
+        try:
+            hint = json.loads(self._source.read("log.json") or b"{}")
+        except (ValueError, RecursionError):
+            return b""
+        if not isinstance(hint, dict) or not hint:
+            return b""
         # Where its private files are is true on the log's own machine only.
         hint.pop("state", None)
-        _write(copy / "log.json", json.dumps(hint, indent=2).encode() + b"\n")
+        return json.dumps(hint, indent=2).encode() + b"\n"
+
+    # Changing the copy.
+
+    def _move_top(self, origin: str) -> None:
+        """Move the copy's newest epoch to where older ones are; its checkpoint goes last."""
+        target = self._copy / EPOCHS / _name(origin)
+        for name in _TOP:
+            top = self._copy / name
+            for path in [top] if top.is_file() else sorted(top.rglob("*")):
+                if path.is_file():
+                    _put(path, target / path.relative_to(self._copy))
+            shutil.rmtree(top, ignore_errors=True)
+
+    def _move(self, taken: Taken) -> None:
+        """Take over what was checked; the checkpoint goes last."""
+        home = self._copy / taken.epoch.place
+        put_away = self._copy / EPOCHS / _name(taken.epoch.origin)
+        if home == self._copy and put_away.is_dir():
+            # A pull that was shown an epoch after this one, and cut off, left it there.
+            kept = map(kept_path, kept_sizes(Folder(put_away)))
+            here = [path for path in (*taken.paths, *kept) if not (home / path).exists()]
+            self._put_all(put_away, home, here)
+            shutil.rmtree(put_away)
+        self._put_all(taken.new, home, [*taken.paths, *map(kept_path, taken.listed)])
+        self._put_all(self._partial, self._copy, [f"blobs/{name}" for name in taken.blobs])
+        write(home / kept_path(taken.epoch.checkpoint.size), taken.epoch.signed)
+        write(home / "checkpoint", taken.epoch.signed)
+
+    def _put_all(self, folder: Path, target: Path, paths: Sequence[str]) -> None:
+        for path in paths:
+            if (folder / path).is_file():
+                _put(folder / path, target / path)
 
 
-def _parse(content: bytes, where: str) -> Checkpoint:
-    try:
-        return checkpoint.parse(note.split(content)[0])
-    except (note.NoteError, CheckpointError) as error:
-        raise _Refused("checkpoint_malformed", where, str(error)) from error
+def _compare(served: Checkpoint, seen: Remembered) -> None:
+    """Refuse a checkpoint that goes back behind one that was seen."""
+    origin = seen.origin or ""
+    if origin == served.origin:
+        if seen.size > served.size:
+            detail = f"{seen.size} records were seen before; now there are {served.size}"
+            raise Refused("rollback", "checkpoint", detail)
+        if seen.size == served.size and seen.root != served.root:
+            detail = f"another root was seen before at size {seen.size}"
+            raise Refused("fork", "checkpoint", detail)
+    elif origin.rpartition("/")[0] != served.origin.rpartition("/")[0]:
+        raise Refused("wrong_log", "checkpoint", f"this is a copy of {origin}")
+    elif origin > served.origin:
+        detail = f"epoch {origin} was seen before; now the newest is {served.origin}"
+        raise Refused("rollback", "checkpoint", detail)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}{PART}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def _before(taken: Taken) -> Previous | None:
+    return None if taken.epoch.genesis is None else taken.epoch.genesis.previous
+
+
+def _linked(said: Previous) -> dict[int, bytes]:
+    """Return the root that an epoch names of the one before."""
+    return {said.size: base64.b64decode(said.root)} if said.size and said.root is not None else {}
+
+
+def _name(origin: str) -> str:
+    """Return the folder of an epoch. Raises `Refused` if it is the name of none."""
+    name = origin.rpartition("/")[2]
+    if not (name.isascii() and name.isalnum()):
+        raise Refused("checkpoint_malformed", "checkpoint", f"{name[:80]!r} is no epoch's name")
+    return name
+
+
+def _put(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)

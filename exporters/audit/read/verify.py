@@ -19,9 +19,9 @@ from exporters.audit.format.note import Vkey
 from exporters.audit.read.content import ContentChecks
 from exporters.audit.read.continuity import ContinuityChecks
 from exporters.audit.read.epochs import Epoch, find_epochs
-from exporters.audit.read.evidence import Evidence, Remembered
+from exporters.audit.read.evidence import Evidence, Remembered, signed_by
 from exporters.audit.read.files import kept_path, kept_sizes
-from exporters.audit.read.keys import believed_keys, first_keys, known_keys, signers
+from exporters.audit.read.keys import believed_keys, first_keys, known_keys, next_key, signers
 from exporters.audit.read.records import Reader, Told, read_records
 from exporters.audit.read.replay import Replay
 from exporters.audit.read.source import Folder
@@ -96,6 +96,7 @@ class _Run:
         self._directory, self._evidence = directory, evidence
         self._findings, self._checked = findings, checked
         self.notes: list[str] = []
+        self._believed: set[Vkey] = set()
 
     def check(self, again: Replay | None, progress: Progress | None) -> None:
         """Make every check, oldest epoch first."""
@@ -180,11 +181,13 @@ class _Run:
             elif signed and own and any(self._is_before(key, epoch) for key in brought):
                 detail = "the epoch whose key was given does not name this epoch's key"
                 self._findings.add("key_unvouched", "checkpoint", detail, "UNKNOWN")
-            closing = told.closed.next if told.closed is not None else None
+            closing = next_key(told)
             by_its_own_word = own and bool(brought)
             vouched = set()
             if closing is not None and not by_its_own_word:
-                vouched = {note.parse_vkey(closing.vkey)}
+                vouched = {closing}
+            if not (own and any(self._is_before(key, epoch) for key in brought)):
+                self._believed |= checked.believed | vouched
 
     def _is_before(self, key: Vkey, epoch: Epoch) -> bool:
         """Tell whether a key that was brought is of an epoch before this one."""
@@ -296,7 +299,7 @@ class _Run:
     def _memory(self) -> None:
         youngest = -1
         for remembered in self._evidence.remembered:
-            if self._checked and remembered.size > 0:
+            if self._checked and remembered.size > 0 and self._counts(remembered):
                 youngest = max(youngest, self._recall(remembered))
         if youngest < 0 and self._checked:
             detail = (
@@ -306,10 +309,36 @@ class _Run:
             self._findings.add("no_external_checkpoint", "checkpoint", detail, "UNKNOWN")
         elif self._checked:
             size = self._checked[-1].size
+            younger = max(0, size - youngest)
             self.notes.append(
-                f"{size - youngest} of {size} records are younger than the newest checkpoint that "
+                f"{younger} of {size} records are younger than the newest checkpoint that "
                 "was kept elsewhere: of these only the log itself speaks."
             )
+
+    def _counts(self, remembered: Remembered) -> bool:
+        """Tell whether a checkpoint can be held against the log; say why not.
+
+        Once it is known who signs, what somebody else signed could make any log look rewritten.
+        """
+        evidence = self._evidence
+        if remembered.signed is None or not (evidence.keys or remembered.pulled):
+            return True
+        known = {key for checked in self._checked for key in checked.known}
+        known |= {*self._believed, *evidence.keys, *evidence.pinned}
+        if remembered.pulled and evidence.pinned:
+            if not signed_by(remembered.signed, known):
+                self.notes.append(f"{remembered.where} is left out: no key of this log signed it.")
+                return False
+            return True
+        of_epoch = [key for key in known if key.name == remembered.origin]
+        if not of_epoch or signed_by(remembered.signed, of_epoch):
+            return True
+        detail = (
+            f"no known key of {remembered.origin} signed it, so it proves nothing; if the one that "
+            "did is the log's, give that with --key"
+        )
+        self._findings.add("checkpoint_unverified", remembered.where, detail, "UNKNOWN")
+        return False
 
     def _recall(self, remembered: Remembered) -> int:
         """Hold the log against a checkpoint; return up to where it shows the newest epoch."""

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.cli.main import main
+from exporters.audit.format import checkpoint, note
+from exporters.audit.read.source import Folder, Web
 from tests.unit.exporters.audit.logs import write_log
 
 
@@ -102,3 +105,50 @@ def test_a_folder_that_is_not_there_is_a_usage_error(
 ) -> None:
     assert main(["audit", "verify", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def another(log: Path, folder: Path, size: int) -> str:
+    """Return the file of a checkpoint of this log that nobody signed who is known."""
+    origin = (log / "checkpoint").read_text().splitlines()[0]
+    text = checkpoint.text(origin, size, bytes(32))
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    (folder / "theirs").write_bytes(note.sign(text, [(origin, key)]))
+    return str(folder / "theirs")
+
+
+@pytest.mark.parametrize("size", [3, 1_000_000])
+def test_with_a_key_an_outside_checkpoint_has_to_be_signed(
+    size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = write_log(tmp_path)
+    command = ["audit", "verify", str(log), "--against", another(log, tmp_path, size), "--json"]
+    assert main(command) == 1
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert found["code"] == ("fork" if size == 3 else "rollback")
+    assert main([*command, "--key", vkey(log)]) == 4
+    document = json.loads(capsys.readouterr().out)
+    assert [f["code"] for f in document["findings"]] == [
+        "checkpoint_unverified",
+        "no_external_checkpoint",
+    ]
+    assert document["checks"]["memory"] == "UNKNOWN"
+
+
+def test_no_negative_number_of_records_is_younger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = write_log(tmp_path)
+    assert main(["audit", "verify", str(log), "--against", another(log, tmp_path, 99)]) == 1
+    assert "\n0 of " in capsys.readouterr().out
+
+
+def test_a_served_log_that_is_refused_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = write_log(tmp_path)
+    (log / "checkpoint").write_bytes(b"no checkpoint")
+    monkeypatch.setattr(Web, "read", lambda self, path: Folder(log).read(path))
+    assert main(["audit", "verify", "http://log.example/"]) == 1
+    out, err = capsys.readouterr()
+    assert "checkpoint_malformed" in err
+    assert "Result: FAIL" in out

@@ -10,11 +10,10 @@ import pytest
 
 from agent.cli.main import main
 from exporters.audit.read.evidence import Evidence, memory_of, with_memory
-from exporters.audit.read.pull import Pulled, pull
-from exporters.audit.read.source import Folder, SourceError
+from exporters.audit.read.pull import pull
+from exporters.audit.read.source import SourceError
 from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
-from exporters.audit.serving import find
 from tests.support.tampering import (
     Lab,
     flip_in_checkpoint,
@@ -24,23 +23,7 @@ from tests.support.tampering import (
     sign_with_another_key,
     write_clean,
 )
-
-
-class Served:
-    """A served log, without the network: what a client gets for a path."""
-
-    def __init__(self, log: Path) -> None:
-        self.name = "https://log.example"
-        self._log = Folder(log)
-        self.asked: list[str] = []
-        self.fail_after: int | None = None
-
-    def read(self, path: str) -> bytes | None:
-        self.asked.append(path)
-        if self.fail_after is not None and len(self.asked) > self.fail_after:
-            raise SourceError("the line is dead")
-        found = find(self._log, path)
-        return None if found is None else found.content
+from tests.unit.exporters.audit.served import Served, codes, public
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +37,6 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(clean: Path, tmp_path: Path) -> Lab:
     shutil.copytree(clean, tmp_path / "lab")
     return Lab(tmp_path / "lab", tmp_path)
-
-
-def public(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "log.json" and ".p/" not in str(path)
-    }
-
-
-def codes(pulled: Pulled) -> list[str]:
-    return [problem.code for problem in pulled.problems]
 
 
 def test_a_copy_is_the_log(lab: Lab, tmp_path: Path) -> None:
@@ -158,10 +129,17 @@ def test_what_the_signed_root_does_not_cover_is_not_taken_over(lab: Lab, tmp_pat
     assert not copy.exists()
 
 
-def test_a_wrong_signature_is_left_to_verify_which_has_the_key(lab: Lab, tmp_path: Path) -> None:
+def test_a_wrong_signature_is_refused_also_at_the_first_pull(lab: Lab, tmp_path: Path) -> None:
     flip_in_checkpoint(lab, -1)
     copy = tmp_path / "copy"
-    assert pull(Served(lab.log), copy).problems == []
+    assert codes(pull(Served(lab.log), copy)) == ["signature_invalid"]
+    assert not copy.exists()
+
+
+def test_signatures_can_be_left_to_somebody_who_verifies_at_once(lab: Lab, tmp_path: Path) -> None:
+    flip_in_checkpoint(lab, -1)
+    copy = tmp_path / "copy"
+    assert pull(Served(lab.log), copy, signed=False).problems == []
     assert verify_published(copy, Evidence((lab.vkey,))).checks["signature"] == "FAIL"
 
 
