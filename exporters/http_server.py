@@ -7,7 +7,9 @@ import http.server
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ TEXT = "text/plain; charset=utf-8"
 
 _MIN_GZIP = 1_024
 _READ_TIMEOUT = 10.0
+_SLOT_SECONDS = 0.2
 
 _log = RateLimited(get_logger(__name__))
 
@@ -37,13 +40,23 @@ Pages = Mapping[str, Callable[[], Page]]
 class HttpServer:
     """Serves `pages` to GET and HEAD on its own threads, at most `max_requests` at once.
 
+    Nobody keeps others out: a request and its answer may take `max_seconds`, and when all threads
+    are taken the connection that has one longest is closed for the newest.
     Answers are compressed for clients that accept gzip.  Other paths are 404 and name the paths
     there are, other methods 405; a page that raises is 500 and logged.  `port` 0 takes a free one.
     """
 
-    def __init__(self, host: str, port: int, pages: Pages, *, max_requests: int = 32) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        pages: Pages,
+        *,
+        max_requests: int = 32,
+        max_seconds: float = 30.0,
+    ) -> None:
         """Bind and listen; raises OSError."""
-        self._server = _Server(host, port, pages, max_requests)
+        self._server = _Server(host, port, pages, max_requests, max_seconds)
         self._thread: threading.Thread | None = None
 
     @property
@@ -76,8 +89,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, host: str, port: int, pages: Pages, max_requests: int) -> None:
+    def __init__(
+        self, host: str, port: int, pages: Pages, max_requests: int, max_seconds: float
+    ) -> None:
         self.pages = pages
+        self._max_seconds = max_seconds
+        self._since: dict[socket.socket, float] = {}
+        self._changing = threading.Lock()
         self._slots = threading.BoundedSemaphore(max_requests)
         if ":" in host:
             self.address_family = socket.AF_INET6
@@ -90,15 +108,17 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().server_bind()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the request a thread, or hang up when all are busy."""
-        if not self._slots.acquire(blocking=False):
+        """Give the request a thread, the oldest's when all are busy; or hang up."""
+        if not self._slots.acquire(blocking=False) and not self._slot_of_the_oldest():
             _log.log("warning", "request_refused", reason="too many requests at once")
             self.shutdown_request(request)
             return
+        with self._changing:
+            self._since[request] = time.monotonic()
         try:
             super().process_request(request, client_address)
         except BaseException:
-            self._slots.release()
+            self._forget(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -106,10 +126,36 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._slots.release()
+            self._forget(request)
+
+    def service_actions(self) -> None:
+        """Hang up on those who take too long; called between requests, and ten times a second."""
+        begun = time.monotonic() - self._max_seconds
+        with self._changing:
+            late = [request for request, since in self._since.items() if since < begun]
+        for request in late:
+            _hang_up(request)
+
+    def _slot_of_the_oldest(self) -> bool:
+        with self._changing:
+            oldest = next(iter(self._since), None)
+        if oldest is not None:
+            _hang_up(oldest)
+        return self._slots.acquire(timeout=_SLOT_SECONDS)
+
+    def _forget(self, request: socket.socket) -> None:
+        with self._changing:
+            self._since.pop(request, None)
+        self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that hangs up is no event."""
+
+
+def _hang_up(request: socket.socket) -> None:
+    """Let the thread that reads or writes there come to its end."""
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
