@@ -17,6 +17,7 @@ from agent.cli.audit_export import audit_export
 from agent.cli.audit_keys import audit_keys
 from agent.cli.audit_prove import audit_prove, audit_verify_proof
 from agent.cli.audit_pull import audit_pull
+from agent.cli.audit_unseal import audit_unseal
 from agent.cli.audit_verify import audit_verify
 from agent.cli.backtest import backtest
 from agent.cli.check import check
@@ -82,6 +83,7 @@ _audit.command("consistency", short_help="Prove that one checkpoint continues an
 _audit.command("compare", short_help="Compare two copies of a log.")(audit_compare)
 _audit.command("export", short_help="Write records for tables and other systems.")(audit_export)
 _audit.command("erase", short_help="Destroy a person's keys or a sealed text.")(audit_erase)
+_audit.command("unseal", short_help="Print a sealed text.")(audit_unseal)
 _audit.command("keys", short_help="List a log's public keys.")(audit_keys)
 app.add_typer(_audit, name="audit")
 

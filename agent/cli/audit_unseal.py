@@ -1,0 +1,34 @@
+"""`pantau audit unseal`: read what people typed and the log holds encrypted."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from agent.cli.audit_options import LogFolder
+
+Digest = Annotated[
+    str,
+    typer.Argument(metavar="DIGEST", help="The `note` of a record: sha256:...", show_default=False),
+]
+
+
+def audit_unseal(log: LogFolder, digest: Digest) -> int:
+    """Print a sealed text: a reason, or as JSON what a published text leaves out.
+
+    On the agent's machine only, where the keys are.  The log does not record that it was read.
+    """
+    from exporters.audit import place, vault
+
+    at = place.find(log)
+    if not place.is_state(at.state):
+        raise typer.BadParameter(
+            f"{at.state}, the private part of {log}, is not on this machine", param_hint="DIR"
+        )
+    text = vault.unseal(at.state, at.public, digest).decode("utf-8", "replace")
+    # What was typed could steer a terminal.
+    shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    sys.stdout.write(shown + "\n")
+    return 0
