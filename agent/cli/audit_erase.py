@@ -50,18 +50,35 @@ def audit_erase(
         raise typer.BadParameter(
             f"{at.state}, the private part of {log}, is not on this machine", param_hint="DIR"
         )
-    reference = {} if request is None else {"request": request}
-    said: list[dict[str, str]] = []
+    reference = _reference(request)
+    found: list[tuple[vault.Target, dict[str, str]]]
     if actor is not None:
-        keys = vault.erase_actor(at.state, actor)
-        said = [{"what": "actor", "key": key} for key in keys]
-    if blob is not None:
-        vault.erase_blob(at.state, at.public, blob)
-        said = [{"what": "blob", "blob": blob}]
-    if replay_key is not None:
-        gone = vault.erase_replay_keys(at.state, None if replay_key == "all" else replay_key)
-        said = [{"what": "replay_key", "key": key.id} for key in gone]
-    for data in said:
-        requests.ask(at.state, "privacy.erasure", time.time(), {**data, **reference})
-    print(f"destroyed; {len(said)} record(s) for the log")
+        found = [(t, _said("actor", t.key)) for t in vault.actor_targets(at.state, actor)]
+    elif blob is not None:
+        found = [(t, {"what": "blob", "blob": blob}) for t in vault.blob_targets(at.state, blob)]
+    else:
+        epoch = None if replay_key == "all" else replay_key
+        found = [(t, _said("replay_key", t.key)) for t in vault.replay_targets(at.state, epoch)]
+    requests.erase(at, time.time(), [(target, data | reference) for target, data in found])
+    print(f"destroyed; {len(found)} record(s) for the log")
     return 0
+
+
+def _said(what: str, key: str | None) -> dict[str, str]:
+    return {"what": what} | ({} if key is None else {"key": key})
+
+
+def _reference(request: str | None) -> dict[str, str]:
+    """Return the reference as a record says it; refuse what cannot stand there."""
+    from exporters.audit import requests
+
+    reference = {} if request is None else {"request": request}
+    try:
+        requests.require(requests.ERASURE, {"what": "actor", **reference})
+    except ValueError as error:
+        raise typer.BadParameter(
+            "nothing was destroyed: give a reference without spaces and names of people, such as "
+            "the number of a ticket, of at most 200 characters",
+            param_hint="--request",
+        ) from error
+    return reference

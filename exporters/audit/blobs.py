@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from exporters.audit import disk
@@ -18,6 +19,13 @@ def put(directory: Path, content: bytes) -> str:
         disk.make_directory(path.parent)
         disk.write_whole(path, content)
     return f"sha256:{name}"
+
+
+def remove(directory: Path, name: str) -> None:
+    """Delete the blob `<sha256>`, durably, if it is there. Raises OSError."""
+    with suppress(FileNotFoundError):
+        (directory / FOLDER / name).unlink()
+        disk.sync_directory(directory / FOLDER)
 
 
 def size(directory: Path, digest: str) -> int | None:

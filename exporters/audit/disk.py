@@ -15,6 +15,15 @@ def sync_directory(directory: Path) -> None:
         os.fsync(fd)
 
 
+def sync_tree(directory: Path) -> None:
+    """Make the entries of `directory` and of all directories below it durable."""
+    with os.scandir(directory) as entries:
+        below = sorted(e.path for e in entries if e.is_dir(follow_symlinks=False))
+    sync_directory(directory)
+    for path in below:
+        sync_tree(Path(path))
+
+
 def make_directory(directory: Path, mode: int = 0o755) -> None:
     """Create `directory` and its parents where they are missing, durably."""
     if directory.is_dir():

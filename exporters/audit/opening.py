@@ -101,6 +101,11 @@ def open_log(at: Place, terms: Terms) -> tuple[Opened, Seen]:
     """
     seen = Seen()
     TreeFiles(at.public).sweep()
+    # A writer killed between a rename and its flush leaves keys and texts that only the kernel has.
+    # This one takes them as being there, and writes what relies on them.
+    for directory in at:
+        disk.sync_directory(directory.parent)
+        disk.sync_tree(directory)
     top = epochs.at_top(at)
     if top is not None and epochs.is_retired(at, top):
         epochs.retire(at, top)

@@ -18,8 +18,10 @@ import hmac
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -30,6 +32,7 @@ from exporters.audit.seal import ReplayKey, new_key
 
 FOLDER = "vault"
 _NONCE = 12
+_PATH = r"^(actors/[0-9a-f]{64}/\d{4}q[1-4]|blobs/[0-9a-f]{64}|replay/[^/.][^/]*/[0-9a-f]{64})$"
 
 
 class NotInVault(Exception):
@@ -85,29 +88,60 @@ def unseal(state: Path, public: Path, digest: str) -> bytes:
         raise NotInVault(f"{digest} cannot be read any more") from error
 
 
-def erase_actor(state: Path, account: str) -> list[str]:
-    """Destroy all keys of a person; return the keys' ids. Raises `NotInVault` if there is none."""
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of the vault that is to be destroyed: its path below the vault, and its key's id."""
+
+    path: Annotated[str, msgspec.Meta(pattern=_PATH)]
+    key: str | None = None
+
+
+def actor_targets(state: Path, account: str) -> list[Target]:
+    """Return all keys of a person. Raises `NotInVault` if there is none."""
     folder = _actor(state, account)
     if not folder.is_dir():
         raise NotInVault("there is no key of this account: it never acted, or was erased before")
-    ids = []
-    for path in sorted(folder.iterdir()):
-        with suppress(msgspec.MsgspecError):
-            ids.append(msgspec.json.decode(path.read_bytes(), type=_ActorKey).id)
-        _destroy(path)
-    folder.rmdir()
-    disk.sync_directory(folder.parent)
-    return ids
+    return [
+        Target(path=f"actors/{folder.name}/{path.name}", key=_actor_key_id(path))
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".")
+    ]
 
 
-def erase_blob(state: Path, public: Path, digest: str) -> None:
-    """Destroy a sealed blob and its key. Raises `NotInVault` if it is not a sealed blob."""
+def blob_targets(state: Path, digest: str) -> list[Target]:
+    """Return the key of a sealed blob. Raises `NotInVault` if it is not a sealed blob."""
     path = _blob(state, digest)
     if not path.is_file():
         raise NotInVault(f"{digest} is no sealed blob of this log, or was erased before")
-    with suppress(FileNotFoundError):
-        (public / blobs.FOLDER / digest.removeprefix("sha256:")).unlink()
-    _destroy(path)
+    return [Target(path=f"blobs/{path.name}")]
+
+
+def replay_targets(state: Path, epoch: str | None = None) -> list[Target]:
+    """Return the replay keys of an epoch, None: of all. Raises `NotInVault` if there is none."""
+    found = [key for key in replay_keys(state) if epoch in (None, key.epoch)]
+    if not found:
+        of = "of this log" if epoch is None else f"of an epoch {epoch[:80]!r}"
+        why = "nothing was sealed, or it was erased before"
+        raise NotInVault(f"there is no replay key {of}: {why}")
+    return [
+        Target(path=f"replay/{key.epoch}/{key.id.removeprefix('sha256:')}", key=key.id)
+        for key in found
+    ]
+
+
+def destroy(state: Path, public: Path, targets: Iterable[Target]) -> None:
+    """Destroy keys and the blobs that they open; what is gone already is no error.
+
+    Raises OSError.
+    """
+    for target in targets:
+        path = state / FOLDER / target.path
+        kind = target.path.partition("/")[0]
+        if kind == "blobs":
+            blobs.remove(public, path.name)
+        with suppress(FileNotFoundError):
+            _destroy(path)
+        if kind == "actors":
+            _drop_if_empty(path.parent)
 
 
 def replay_key(state: Path, epoch: str) -> ReplayKey:
@@ -128,21 +162,6 @@ def replay_keys(state: Path) -> list[ReplayKey]:
     return [key for epoch in epochs for key in _keys_in(epoch)]
 
 
-def erase_replay_keys(state: Path, epoch: str | None = None) -> list[ReplayKey]:
-    """Destroy the replay keys of an epoch, None: of all; return them.
-
-    Raises `NotInVault` if there is none.
-    """
-    found = [key for key in replay_keys(state) if epoch in (None, key.epoch)]
-    if not found:
-        of = "of this log" if epoch is None else f"of an epoch {epoch[:80]!r}"
-        why = "nothing was sealed, or it was erased before"
-        raise NotInVault(f"there is no replay key {of}: {why}")
-    for key in found:
-        _destroy(_replay(state) / key.epoch / key.id.removeprefix("sha256:"))
-    return found
-
-
 def forget_replay_keys(state: Path, epoch: str) -> None:
     """Destroy the keys of an epoch that is no more. Raises OSError."""
     folder = _replay(state) / epoch
@@ -151,6 +170,23 @@ def forget_replay_keys(state: Path, epoch: str) -> None:
             _destroy(path)
         shutil.rmtree(folder)
         disk.sync_directory(folder.parent)
+
+
+def _drop_if_empty(folder: Path) -> None:
+    """Remove a person's folder with its last key; a name without one must not stay either."""
+    for path in folder.glob(".*.tmp"):
+        _destroy(path)
+    with suppress(OSError):
+        folder.rmdir()
+        disk.sync_directory(folder.parent)
+
+
+def _actor_key_id(path: Path) -> str | None:
+    """Return a key's id, None if the file holds no key that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_ActorKey).id
+    except msgspec.MsgspecError:
+        return None
 
 
 def _keys_in(folder: Path) -> list[ReplayKey]:

@@ -62,12 +62,13 @@ def recover(
 ) -> Recovered:
     """Read the newest segments, cut a torn last frame, and say where the log ends.
 
-    Records below `published` are in the tree and need not be here.  Older segments are not read:
-    `verify` does that.  Raises OSError.
+    What was read is durable then.  Records below `published` are in the tree and need not be here.
+    Older segments are not read: `verify` does that.  Raises OSError.
     """
     cut = _drop_headless(directory, quarantine)
     everything = segments(directory)
     chosen = _newest(everything)
+    _flush([path for _, path in chosen])
     size = chosen[0][0] if chosen else 0
     if chosen == everything and size > published:
         return Recovered(size, cut, f"records {published} to {size - 1} are gone")
@@ -116,6 +117,18 @@ def _recover_segment(
             else:
                 return size, None, f"offset {found.offset}: {found.reason}"
     return size, None, None
+
+
+def _flush(paths: Sequence[Path]) -> None:
+    """Make durable what a killed writer had written: only the kernel may have it as yet.
+
+    Its records count as being in the log from here on, and are acknowledged without another write.
+    """
+    for path in paths:
+        with disk.descriptor(path, os.O_RDONLY) as fd:
+            os.fsync(fd)
+    for directory in {path.parent for path in paths}:
+        disk.sync_directory(directory)
 
 
 def _newest(found: list[tuple[int, Path]]) -> list[tuple[int, Path]]:

@@ -14,6 +14,7 @@ import pytest
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.verify import verify
 from exporters.base import ExportError
+from tests.real.components import missing
 from tests.real.verifiers import require_accepted
 from tests.support.audit_tree import names as tree_names
 from tests.support.audit_tree import require_whole
@@ -80,7 +81,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user may not mount a small disk; the unit tests inject the error")
+        missing("a tmpfs of one's own", "run as root, with the right to mount")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

@@ -24,6 +24,7 @@ from exporters.audit.decisions import decided
 from exporters.audit.publisher import Publisher
 from exporters.audit.signer import Signer
 from exporters.audit.types import DecisionData
+from exporters.audit.vault import actor_targets, blob_targets
 from exporters.audit.wal import Wal
 from exporters.base import ExportError, Numbered
 from policies.model import Outgoing
@@ -350,9 +351,10 @@ def erase(base: Path) -> None:
     _close(_appending(base / "erasing"))
     notes = [line for line in (base / "acknowledged").read_text().split() if ":" in line]
     with suppress(OSError, vault.NotInVault):
-        for note in notes:
-            vault.erase_blob(at.state, at.public, note)
-        vault.erase_actor(at.state, ACCOUNT)
+        found: list[tuple[vault.Target, dict[str, Any]]]
+        found = [(t, {"what": "blob", "blob": n}) for n in notes for t in blob_targets(at.state, n)]
+        found += [(t, {"what": "actor", "key": t.key}) for t in actor_targets(at.state, ACCOUNT)]
+        requests.erase(at, Hands().wall, found)
     grow(base)
 
 

@@ -48,8 +48,8 @@ def test_a_decision_is_recorded_under_a_pseudonym_with_its_text_sealed(tmp_path:
         if path.is_file():
             content = path.read_bytes()
             assert b"canary" not in content.lower(), path
-    vault.erase_actor(at.state, ACCOUNT)
-    vault.erase_blob(at.state, at.public, digest)
+    vault.destroy(at.state, at.public, vault.actor_targets(at.state, ACCOUNT))
+    vault.destroy(at.state, at.public, vault.blob_targets(at.state, digest))
     assert vault.pseudonym(at.state, ACCOUNT, hands.wall) != first
     require_whole(tmp_path / "audit")
 

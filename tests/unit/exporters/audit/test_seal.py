@@ -138,7 +138,8 @@ def test_a_key_that_was_destroyed_seals_nothing_more(tmp_path: Path) -> None:
     exporter = writer(tmp_path)
     exporter.start(NOTHING)
     exporter.export(number([with_withheld(3)]))
-    (before,) = vault.erase_replay_keys(state)
+    (before,) = vault.replay_keys(state)
+    vault.destroy(state, tmp_path / "audit", vault.replay_targets(state))
     exporter.export([Numbered(2, moved())])
     exporter.stop(5.0)
     (after,) = vault.replay_keys(state)
@@ -146,7 +147,7 @@ def test_a_key_that_was_destroyed_seals_nothing_more(tmp_path: Path) -> None:
     sealed = [one["sealed"]["key"] for one in data if "sealed" in one]
     assert sealed == [before.id, after.id]
     with pytest.raises(vault.NotInVault):
-        vault.erase_replay_keys(state, before.epoch[::-1])
+        vault.replay_targets(state, before.epoch[::-1])
 
 
 def moved() -> Report:

@@ -43,7 +43,8 @@ def test_each_epoch_is_judged_by_its_own_key(tmp_path: Path) -> None:
     old, _ = folders(tmp_path / "audit")
     assert replayed(tmp_path) == []
     assert len(read_keys(tmp_path / "audit.state")) == 2
-    vault.erase_replay_keys(tmp_path / "audit.state", old.name)
+    state = tmp_path / "audit.state"
+    vault.destroy(state, tmp_path / "audit", vault.replay_targets(state, old.name))
     assert [(code, detail[:15]) for code, detail in replayed(tmp_path)] == [
         ("verdict_not_replayed", "3 windows of 1h")
     ]

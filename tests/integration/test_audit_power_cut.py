@@ -1,0 +1,63 @@
+"""The power goes at any call that changes the disk, and what was not flushed is gone.
+
+With two lives the process is killed there first and another one takes over: it finds in the
+kernel's memory what no disk has, and must not take it for durable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_audit_every_call import folder
+from tests.support.audit_scenarios import SCENARIOS
+
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1_800)]
+__all__ = ["folder"]
+
+PROGRAM = [sys.executable, "-m", "tests.support.audit_power"]
+STARTS = ("begins", "grows", "new segments", "next epoch", "rotates its key", "sealed texts")
+"""Scenarios whose runs end with windows that another life can be given again."""
+
+
+@pytest.mark.parametrize(
+    ("name", "lives"), [*((name, 1) for name in SCENARIOS), *((name, 2) for name in STARTS)]
+)
+def test_after_a_power_cut_nothing_acknowledged_is_lost(
+    folder: Path, name: str, lives: int
+) -> None:
+    places, cuts = cut_everywhere(folder, name, lives)
+    assert [cut for cut in cuts if cut["problem"] is not None] == []
+    assert len(cuts) == 2 * places > 200
+    assert {cut["code"] for cut in cuts} == {0, -9}
+    assert max(cut["acknowledged"] for cut in cuts) > min(cut["acknowledged"] for cut in cuts)
+
+
+def cut_everywhere(folder: Path, name: str, lives: int) -> tuple[int, list[dict[str, Any]]]:
+    """Cut at every place, on all processors; return how many there are, and what came of each."""
+    shares, running = os.cpu_count() or 1, []
+    for share in range(shares):
+        place = folder / str(share)
+        place.mkdir()
+        command = [*PROGRAM, str(place), name, str(lives), str(share), str(shares)]
+        with (folder / f"{share}.said").open("w") as errors:
+            running.append(
+                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+            )
+    outputs = [process.communicate()[0] for process in running]
+    cuts: list[dict[str, Any]] = []
+    places: set[int] = set()
+    for share, output in enumerate(outputs):
+        said = (folder / f"{share}.said").read_text()
+        assert running[share].returncode == 0, said[-2_000:]
+        first, *others = output.splitlines()
+        places.add(json.loads(first))
+        cuts += map(json.loads, others)
+    (number,) = places
+    return number, cuts
