@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 from exporters.audit import disk
 
 FOLDER = "blobs"
+_NAME = re.compile(r"[0-9a-f]{64}")
+_changing = threading.Lock()
 
 
 def put(directory: Path, content: bytes) -> str:
     """Store `content` durably, once, and return `sha256:<hex>`. Raises OSError."""
     name = hashlib.sha256(content).hexdigest()
     path = directory / FOLDER / name
-    if not path.exists():
-        disk.make_directory(path.parent)
-        disk.write_whole(path, content)
+    with _changing:
+        try:
+            os.utime(path)  # what is put again is not old
+            disk.sync_directory(path.parent)
+        except FileNotFoundError:
+            disk.make_directory(path.parent)
+            disk.write_whole(path, content)
     return f"sha256:{name}"
+
+
+def older(directory: Path, before: float) -> set[str]:
+    """Return the names of blobs last put before a moment (epoch seconds). Raises OSError."""
+    with os.scandir(directory / FOLDER) as found:
+        return {e.name for e in found if _NAME.fullmatch(e.name) and e.stat().st_mtime < before}
+
+
+def remove_older(directory: Path, name: str, before: float) -> bool:
+    """Delete the blob `<sha256>` unless it was put again; tell whether. Raises OSError."""
+    with _changing:
+        if (directory / FOLDER / name).stat().st_mtime >= before:
+            return False
+        remove(directory, name)
+        return True
 
 
 def remove(directory: Path, name: str) -> None:

@@ -8,8 +8,9 @@ import shutil
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
-from exporters.audit import blobs, disk, place, requests, upkeep
+from exporters.audit import blobs, disk, place, requests, unnamed, upkeep
 from exporters.audit.liveness import Liveness
 from exporters.audit.opening import Opened, Terms, WrongOrigin, open_log
 from exporters.audit.options import AuditOptions
@@ -212,6 +213,9 @@ class AuditExporter:
             self._room.take()
             drop_published(log.wal.directory, published)
             upkeep.delete_expired(self._place, self._options, self._writer, now)
+            if publisher is not None and self._publisher is publisher and unnamed.due(self._place):
+                publisher.chore = partial(unnamed.delete, self._place)
+                publisher.wake()
 
     def _publish_if_due(self) -> None:
         publisher, now = self._publisher, self._monotonic()
@@ -241,6 +245,7 @@ class AuditExporter:
                 size=log.wal.size,
                 clean=clean,
                 digests=log.digests,
+                changes=log.changes,
             )
             place.write_note(self._place, noted)
             self._noted_size = log.wal.size

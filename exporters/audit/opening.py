@@ -10,6 +10,7 @@ import datetime as dt
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -78,6 +79,7 @@ class Opened:
     epoch: str
     first: list[Draft]
     digests: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, types.ChangeData] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class _Found:
     origin: str
     recovered: Recovered
     digests: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, types.ChangeData] = field(default_factory=dict)
     last_time: float | None = None
     tree: LogTree | None = None
     broken: str | None = None
@@ -160,7 +163,9 @@ def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
         known = [n.origin for n in (ours, head) if n is not None and n.epoch == epoch]
         origin = next((e.source for e in salvage.envelopes(folder)), next(iter(known), ""))
         return _Found(epoch, origin, Recovered(0, 0, "record 0 cannot be read"))
-    found = _Found(epoch, origin, Recovered(0, 0, None), dict(ours.digests if ours else {}))
+    found = _Found(epoch, origin, Recovered(0, 0, None))
+    if ours is not None:
+        found.digests, found.changes = dict(ours.digests), dict(ours.changes)
 
     def visit(number: int, payload: bytes) -> str | None:
         try:
@@ -170,7 +175,7 @@ def _read_epoch(at: Place, epoch: str, seen: Seen) -> _Found:
         if envelope.seq != number:
             return f"record {number} says that it is {envelope.seq}"
         seen.add(envelope.id)
-        _note_digest(found.digests, types.record_name(envelope.type), data)
+        _note_change(found, types.record_name(envelope.type), data)
         found.last_time = dt.datetime.fromisoformat(envelope.time).timestamp()
         found.ended = ended_by(envelope.source, number, data)
         return None
@@ -204,14 +209,15 @@ def _remembered(at: Place) -> _Found | None:
     return None
 
 
-def _note_digest(digests: dict[str, str], name: str, data: object) -> None:
+def _note_change(found: _Found, name: str, data: object) -> None:
     """Keep what a record puts in force."""
     if name in CHANGES and isinstance(data, types.ChangeData):
-        digests[digest_key(name, data.system)] = data.digest
+        key = digest_key(name, data.system)
+        found.digests[key], found.changes[key] = data.digest, data
     elif isinstance(data, types.GenesisData) and data.vkeys:
-        digests[KEY] = data.vkeys[0]
+        found.digests[KEY] = data.vkeys[0]
     elif isinstance(data, types.KeyRotateData):
-        digests[KEY] = data.new
+        found.digests[KEY] = data.new
 
 
 def _find_tree(at: Place, found: _Found) -> None:
@@ -306,11 +312,13 @@ def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: 
     # A run that begins says by itself what it puts in force, and more of it.
     going_on = lost is None or terms.broken is not None
     standing = _standing(before) if going_on else {}
-    first += [_said_again(at, epoch, key, digest) for key, digest in standing.items()]
+    changes = {} if before is None else before.changes
+    first += [_said_again(at, epoch, k, d, changes.get(k)) for k, d in standing.items()]
     files = TreeFiles(at.public)
     wal = Wal(folder, origin, 0, terms.segment_bytes)
     tree, known = LogTree.load(files, 0), {KEY: signer.vkeys[0], **standing}
-    return Opened(wal, files, tree, signer, origin, epoch, first, known)
+    again = {key: change for key, change in changes.items() if key in standing}
+    return Opened(wal, files, tree, signer, origin, epoch, first, known, again)
 
 
 def _standing(before: _Found | None) -> dict[str, str]:
@@ -319,13 +327,18 @@ def _standing(before: _Found | None) -> dict[str, str]:
     return {key: digest for key, digest in digests.items() if key.partition("/")[0] in CHANGES}
 
 
-def _said_again(at: Place, epoch: str, key: str, digest: str) -> Draft:
-    """Return the record that something is still in force.
+def _said_again(
+    at: Place, epoch: str, key: str, digest: str, change: types.ChangeData | None
+) -> Draft:
+    """Return the record that something is still in force, with all that was said of it.
 
     Each epoch says by what its verdicts were made: those before it are deleted one day.
     """
     name, _, system = key.partition("/")
-    data: dict[str, object] = {"digest": digest, "old": digest}
+    known = change is not None and change.digest == digest
+    data: dict[str, Any] = msgspec.to_builtins(change) if known else {}
+    data = {k: v for k, v in data.items() if v is not None and k not in ("blob", "bytes")}
+    data |= {"digest": digest, "old": digest}
     size = blobs.size(at.public, digest)
     if size is not None:
         data |= {"blob": digest, "bytes": size}
@@ -408,4 +421,6 @@ def _continued(at: Place, found: _Found, tree: LogTree, terms: Terms) -> Opened:
         found.digests[KEY] = signer.vkeys[0]
     wal = Wal(at.wal / found.epoch, found.origin, size, terms.segment_bytes)
     files = TreeFiles(at.public)
-    return Opened(wal, files, tree, signer, found.origin, found.epoch, first, found.digests)
+    return Opened(
+        wal, files, tree, signer, found.origin, found.epoch, first, found.digests, found.changes
+    )

@@ -23,6 +23,7 @@ import msgspec
 
 from exporters.audit import disk
 from exporters.audit.frames import HEADER_SIZE, Good, scan
+from exporters.audit.types import ChangeData
 from exporters.audit.wal import segments
 
 HINT = "log.json"
@@ -62,6 +63,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
 
     `clean`: the writer stopped in order.  `digests`: what each `<x>.change` record last put in
     force, by `name/system`, and under `log.key` the newest signing key that a record names.
+    `changes`: all that those records said.
     """
 
     epoch: str
@@ -69,6 +71,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     clean: bool
     digests: dict[str, str] = {}
+    changes: dict[str, ChangeData] = {}
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,8 @@ class Publisher:
 
     `ahead` is asked once, before anything is signed, what others know of the log: the answer says
     why it must not be continued.  `told` is called with every new checkpoint, on whichever thread
-    made it.  `broken` says why nothing can be published any more, `problem` what went wrong the
+    made it.  `chore` is done once, after that; it is asked to end early when its argument returns
+    False.  `broken` says why nothing can be published any more, `problem` what went wrong the
     last time; both may be read from any thread.
     """
 
@@ -46,6 +47,7 @@ class Publisher:
     ) -> None:
         self.broken: str | None = None
         self.problem: str | None = None
+        self.chore: Callable[[Callable[[], bool]], object] | None = None
         self._at, self._log, self._cosign, self._told = at, log, cosign, told
         self._ahead: Callable[[bytes], str | None] | None = ahead
         self._tree = log.tree
@@ -101,6 +103,15 @@ class Publisher:
                 self.problem = None
                 _log.forget("audit_publish_failed")
                 _log.log("info", "audit_publish_recovered", size=self.size)
+        self._do_chore()
+
+    def _do_chore(self) -> None:
+        chore, self.chore = self.chore, None
+        if chore is not None and not self._ending:
+            try:
+                chore(lambda: not self._ending)
+            except OSError as error:
+                _log.log("warning", "audit_chore_failed", problem=clean_text(str(error)))
 
     def _run(self) -> None:
         while True:

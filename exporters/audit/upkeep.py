@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporters.audit import epochs, place, retention
+from exporters.audit import epochs, place, retention, unnamed
 from exporters.audit.closing import close_draft, key_draft
 from exporters.audit.opening import KEY, Opened
 from exporters.audit.options import AuditOptions
@@ -62,5 +62,6 @@ def delete_expired(at: Place, options: AuditOptions, writer: LogWriter, now: flo
         draft = retention.draft(at, one, log.origin.rpartition("/")[0], days)
         if draft.id is not None and draft.id not in writer.seen:
             writer.add([draft])
+        unnamed.look_for(at, one.ended)
         retention.delete(at, one.epoch)
         _log.info("audit_epoch_expired", epoch=one.epoch)

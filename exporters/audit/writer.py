@@ -360,6 +360,9 @@ class LogWriter:
         self._people.written(batch.ids)
         for draft in batch.drafts:
             self._liveness.note(draft)
+            if draft.name in CHANGES:
+                key = digest_key(draft.name, draft.data.get("system"))
+                log.changes[key] = msgspec.convert(draft.data, types.ChangeData)
 
 
 def _shortened(draft: Draft) -> Draft:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from exporters.audit import frames, place, salvage, signer, writer
+from exporters.audit import blobs, frames, place, salvage, signer, unnamed, vault, writer
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import note
 from exporters.audit.read.evidence import Evidence, read_key
 from exporters.audit.read.verify import verify_published
 from exporters.audit.tree_files import TreeFiles
 from exporters.base import ExportError
+from policies.model import Notice
 from tests.support.audit_tree import entries, folders, names, newest, require_whole
 from tests.unit.exporters.audit import logs
 from tests.unit.exporters.audit.logs import NOTHING, Hands, judged, number, usual_items
@@ -194,6 +198,107 @@ def test_what_remains_of_a_log_whose_first_epoch_was_deleted_can_still_be_judged
     ours = Evidence((read_key(place.hinted_keys(log)[0]),))
     assert "policy_unknown" not in {f.code for f in verify_published(log, ours).findings}
     assert verify_published(log, ours, replay=True).checks["blobs"] == "PASS"
+
+
+def in_force(text: str, at: int) -> Notice:
+    return logs.policy_change(f"sha256:{hashlib.sha256(text.encode()).hexdigest()}", text, at)
+
+
+def test_blobs_that_no_kept_record_names_go_with_their_epoch(tmp_path: Path) -> None:
+    hands, log, state = Hands(), tmp_path / "audit", tmp_path / "audit.state"
+    old, standing, young = (in_force(f"text {n}", n) for n in range(3))
+    exporter = started(tmp_path, hands, epoch_length="90d", retention="30d")
+    sealed = vault.seal(state, log, b"what somebody wrote")
+    noted = msgspec.structs.replace(old, id="n", system="b", data={"digest": sealed})
+    replaced = msgspec.structs.replace(standing, id="m", system="b")
+    exporter.export(number([old, noted, standing, replaced]))
+    hands.pass_time(90 * DAY)
+    exporter.tick(hands.wall)
+    blobs.put(log, b"text 2")  # its record is on its way
+    for name in (old.data["digest"], standing.data["digest"], sealed):
+        os.utime(log / "blobs" / str(name).removeprefix("sha256:"), (0, 0))
+    hands.pass_time(29 * DAY)
+    exporter.tick(hands.wall)
+    assert len(list((log / "blobs").iterdir())) == 4
+    hands.pass_time(2 * DAY)
+    exporter.export(number([in_force("text 3", 3)]))
+    exporter.tick(hands.wall)
+    wait_for(lambda: not (state / unnamed.MARK).exists())
+    exporter.export(number([young]))
+    exporter.stop(1.0)
+    kept = [standing, young, in_force("text 3", 3)]
+    assert {f"sha256:{path.name}" for path in (log / "blobs").iterdir()} == {
+        notice.data["digest"] for notice in kept
+    }
+    assert not list((state / "vault" / "blobs").iterdir())
+    ours = Evidence((read_key(place.hinted_keys(log)[0]),))
+    assert verify_published(log, ours).checks["blobs"] == "PASS"
+
+
+def test_looking_for_unnamed_blobs_is_done_later_if_it_could_not_be(tmp_path: Path) -> None:
+    hands, log, state = Hands(), tmp_path / "audit", tmp_path / "audit.state"
+    exporter = started(tmp_path, hands)
+    exporter.export(number([in_force("text", 0)]))
+    gone = log / "blobs" / blobs.put(log, b"of an epoch before").removeprefix("sha256:")
+    os.utime(gone, (0, 0))
+    at = place.locate(log)
+    unnamed.look_for(at, hands.wall)
+    for path in (p for p in (log / "blobs").iterdir() if p != gone):
+        os.utime(path, (0, 0))
+    assert unnamed.delete(at, lambda: False) == 0
+    assert gone.exists()
+    hands.pass_time(3_700)
+    exporter.tick(hands.wall)
+    wait_for(lambda: not (state / unnamed.MARK).exists())
+    exporter.stop(1.0)
+    assert not gone.exists()
+    assert len(list((log / "blobs").iterdir())) == 1
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_new_epoch_repeats_all_that_was_said_of_what_is_in_force(
+    tmp_path: Path, killed: bool
+) -> None:
+    hands, policy = Hands(), logs.policy_change()
+    waiver = {
+        "rule": "fairness.parity",
+        "pack": "base",
+        "loosens": ["at_least 0.8 to 0.7"],
+        "by": "model-risk",
+        "reason": "approved",
+        "expires": "2027-01-01",
+    }
+    said = {"packs": ["base", "banking"], "switched_off": ["country-sg"], "waivers": [waiver]}
+    policy = msgspec.structs.replace(policy, data={**policy.data, **said})
+    reference = msgspec.structs.replace(
+        policy,
+        name="reference.change",
+        id="reference",
+        data={"digest": "sha256:" + "4" * 64, "version": "7", "rows": 1_000, "features": 3},
+    )
+    exporter = started(tmp_path, hands, epoch_length="1d")
+    exporter.export(number([policy, reference]))
+    if killed:
+        kill(exporter)
+    else:
+        exporter.stop(1.0)
+    hands.pass_time(DAY)
+    exporter = started(tmp_path, hands, "boot-2", epoch_length="1d")
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    _, new = folders(tmp_path / "audit")
+    again = [r["data"] for r in require_whole(new) if ".change." in r["type"]]
+    assert len(again) == 2
+    assert again[0].items() >= said.items()
+    assert again[1].items() >= {"version": "7", "rows": 1_000, "features": 3}.items()
+    assert all(data["old"] == data["digest"] for data in again)
 
 
 def test_an_epoch_that_is_being_deleted_is_out_of_sight_and_goes_at_the_next_attempt(
