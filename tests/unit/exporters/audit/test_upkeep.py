@@ -214,7 +214,7 @@ def test_blobs_that_no_kept_record_names_go_with_their_epoch(tmp_path: Path) -> 
     exporter.export(number([old, noted, standing, replaced]))
     hands.pass_time(90 * DAY)
     exporter.tick(hands.wall)
-    blobs.put(log, b"text 2")  # its record is on its way
+    coming = blobs.put(log, b"text 2")  # its record is on its way
     for name in (old.data["digest"], standing.data["digest"], sealed):
         os.utime(log / "blobs" / str(name).removeprefix("sha256:"), (0, 0))
     hands.pass_time(29 * DAY)
@@ -224,6 +224,7 @@ def test_blobs_that_no_kept_record_names_go_with_their_epoch(tmp_path: Path) -> 
     exporter.export(number([in_force("text 3", 3)]))
     exporter.tick(hands.wall)
     wait_for(lambda: not (state / unnamed.MARK).exists())
+    assert blobs.problem(log, coming) is None
     exporter.export(number([young]))
     exporter.stop(1.0)
     kept = [standing, young, in_force("text 3", 3)]
