@@ -183,6 +183,8 @@ class Store:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # Withheld values wait here until they are sealed; some builds overwrite nothing by default.
+        connection.execute("PRAGMA secure_delete = ON")
         # Another process on the same store would double every effect.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA wal_autocheckpoint = 2000")

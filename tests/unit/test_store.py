@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,25 @@ def test_a_commit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     store.commit(Changes(put=[document("b")]))
     assert store.documents("loans", "pane") == {"b": b"x"}
     store.close()
+
+
+def test_nothing_of_a_delivered_item_stays_in_the_file_whatever_the_build_does_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item can carry withheld values, which nobody is to find once they are sealed."""
+    connect = sqlite3.connect
+
+    def careless(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **named)
+        connection.execute("PRAGMA secure_delete = OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", careless)
+    store = Store(tmp_path)
+    (number,) = store.commit(Changes(outbox=[("report", b"a small group" * 1_000)]))
+    store.commit(Changes(delivered=number))
+    store.close()
+    assert b"a small group" not in store.path.read_bytes()
 
 
 def test_delivered_items_leave_the_outbox_and_numbers_are_not_used_again(tmp_path: Path) -> None:
