@@ -294,12 +294,14 @@ def test_a_new_epoch_repeats_all_that_was_said_of_what_is_in_force(
     exporter = started(tmp_path, hands, "boot-2", epoch_length="1d")
     exporter.tick(hands.wall)
     exporter.stop(1.0)
-    _, new = folders(tmp_path / "audit")
-    again = [r["data"] for r in require_whole(new) if ".change." in r["type"]]
-    assert len(again) == 2
-    assert again[0].items() >= said.items()
-    assert again[1].items() >= {"version": "7", "rows": 1_000, "features": 3}.items()
-    assert all(data["old"] == data["digest"] for data in again)
+    first, again = (
+        [r["data"] for r in require_whole(epoch) if ".change." in r["type"]]
+        for epoch in folders(tmp_path / "audit")
+    )
+    assert (first[0]["packs"], first[0]["switched_off"]) == (said["packs"], said["switched_off"])
+    assert [w["expires"] for w in first[0]["waivers"]] == ["2027-01-01"]
+    assert (first[1]["version"], first[1]["rows"], first[1]["features"]) == ("7", 1_000, 3)
+    assert again == [{**data, "old": data["digest"]} for data in first]
 
 
 def test_an_epoch_that_is_being_deleted_is_out_of_sight_and_goes_at_the_next_attempt(
