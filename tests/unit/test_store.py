@@ -54,7 +54,7 @@ def test_nothing_of_a_delivered_item_stays_in_the_file_whatever_the_build_does_b
     connect = sqlite3.connect
 
     def careless(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **named)
+        connection: sqlite3.Connection = connect(*arguments, **named)
         connection.execute("PRAGMA secure_delete = OFF")
         return connection
 
