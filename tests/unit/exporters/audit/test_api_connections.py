@@ -20,6 +20,8 @@ from tests.support.unclosed import left_open, open_files
 
 TOKEN = "correct-horse-battery-staple"
 REQUEST = f"GET /audit/checkpoint HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+KEPT = f"checkpoints/{1:020d}"
+LARGE = REQUEST.replace("checkpoint", KEPT)
 
 OTHERS_LEFT = """
 import os, resource, sys
@@ -40,7 +42,8 @@ def new_api(folder: Path) -> Api:
     (folder / "token").write_text(TOKEN)
     (folder / "token").chmod(0o600)
     (folder / "checkpoint").write_bytes(b"said\n")
-    (folder / "log.json").write_bytes(bytes(16 << 20))
+    (folder / KEPT).parent.mkdir()
+    (folder / KEPT).write_bytes(bytes(16 << 20))
     return Api(Options(token_file=Path("token"), host="127.0.0.1", port=0), folder, folder)
 
 
@@ -125,7 +128,6 @@ def test_few_file_descriptors_allow_fewer_connections(monkeypatch: pytest.Monkey
         assert api_connections.most_connections() == most
 
 
-LARGE = REQUEST.replace("checkpoint", "log.json")
 NO_TOKEN = b"GET /audit/checkpoint HTTP/1.1\r\nHost: x\r\n"
 
 
