@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 
 from exporters.audit import blobs, disk, place, requests, unnamed, upkeep
+from exporters.audit.believed import Believed
 from exporters.audit.liveness import Liveness
 from exporters.audit.opening import Opened, Terms, WrongOrigin, open_log
 from exporters.audit.options import AuditOptions
@@ -152,9 +153,10 @@ class AuditExporter:
         self._tidied_at = self._monotonic()
         given = [Witness(w.url, w.vkey) for w in self._options.witnesses]
         witnesses = Witnesses(given, log.files, self._outlets.witness_answered)
-        self._publisher = Publisher(
-            self._place, log, witnesses.cosign, self._outlets.tell, witnesses.ahead
+        ahead = partial(
+            witnesses.ahead, keys=log.signer.vkeys, believed=Believed(self._place.state)
         )
+        self._publisher = Publisher(self._place, log, witnesses.cosign, self._outlets.tell, ahead)
         self._publisher.start()
 
     def _reopen(self) -> None:

@@ -9,10 +9,12 @@ the log is published all the same, and an auditor's policy decides what is enoug
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Sequence
 
 import httpx
 
+from exporters.audit.believed import Believed
 from exporters.audit.format import checkpoint, merkle, note, tiles
 from exporters.audit.tree_files import TreeDamaged, TreeFiles
 from exporters.bounded_http import FAILURES, Answer, BoundedClient
@@ -68,10 +70,12 @@ class Witnesses:
             lines = [self._ask(client, witness, content, said.size) for witness in self._witnesses]
         return content + b"".join(lines)
 
-    def ahead(self, content: bytes) -> str | None:
+    def ahead(self, content: bytes, keys: Sequence[str], believed: Believed) -> str | None:
         """Show the checkpoint that was published last: does a witness know of a longer log?
 
         Then this one is an older copy, and must not be signed again.  Return what to say of it.
+        What proves it is a checkpoint that one of the log's `keys` and the witness signed.  A
+        witness that only says so is `believed` once.  Raises OSError.
         """
         if not self._witnesses:
             return None
@@ -81,13 +85,45 @@ class Witnesses:
                 answer = self._send(client, witness, content, said.size, said.size)
                 known = None if answer is None else _size(answer)
                 if known is not None and known > said.size:
-                    return (
-                        f"witness {witness.name} has seen {known} records of this log, which has "
-                        f"{said.size}: it is an older copy"
+                    proven = self._proven(client, witness, said.origin, keys)
+                    if _is_behind(said, witness, proven, believed):
+                        return (
+                            f"witness {witness.name} has seen {proven or known} records of this "
+                            f"log, which has {said.size}: it is an older copy"
+                        )
+                    _log.log(
+                        "error",
+                        "audit_witness_claims_more",
+                        key=f"claims {witness.name}",
+                        witness=witness.name,
+                        size=known,
                     )
-                if known is not None or (answer is not None and answer.status == httpx.codes.OK):
+                elif known is not None or (answer is not None and answer.status == httpx.codes.OK):
                     witness.known = said.size if known is None else known
         return None
+
+    def _proven(
+        self, client: BoundedClient, witness: Witness, origin: str, keys: Sequence[str]
+    ) -> int | None:
+        """Return the size of the newest checkpoint that the witness shows, None if it shows none.
+
+        One that is not signed by the witness and by the log proves nothing.
+        """
+        place = hashlib.sha256(origin.encode()).hexdigest()
+        try:
+            answer = client.ask(
+                "GET",
+                f"{witness.url}/{place}/checkpoint",
+                seconds=TIMEOUT_SECONDS,
+                most=MAX_ANSWER,
+            )
+            opened = note.open(answer.body, [witness.key, *map(note.parse_vkey, keys)])
+            shown = checkpoint.parse(note.split(answer.body)[0])
+        except FAILURES:
+            return None
+        signers = {signature.key for signature in opened.verified}
+        both = witness.key in signers and len(signers) > 1
+        return shown.size if both and shown.origin == origin else None
 
     def _ask(self, client: BoundedClient, witness: Witness, content: bytes, size: int) -> bytes:
         """Return the cosignature line of one witness, nothing if it gives none."""
@@ -147,6 +183,15 @@ class Witnesses:
 
     def _client(self) -> BoundedClient:
         return BoundedClient(transport=self._transport)
+
+
+def _is_behind(
+    said: checkpoint.Checkpoint, witness: Witness, proven: int | None, believed: Believed
+) -> bool:
+    """Tell whether what a witness says makes a log an older copy of itself."""
+    if proven is not None:
+        return proven > said.size
+    return believed.once(str(witness.key), said.origin)
 
 
 def _request(old: int, proof: Sequence[bytes], content: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exporters.audit import exporter as exporter_module
+from exporters.audit.believed import Believed
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import checkpoint, merkle, note
 from exporters.audit.options import AuditOptions
 from exporters.audit.place import hinted_keys
-from exporters.audit.witness import Witnesses
+from exporters.audit.signer import Signer
+from exporters.audit.tree_files import TreeFiles
+from exporters.audit.witness import Witness, Witnesses
 from policies.model import Notice
 from tests.support.audit_tree import folders, names, require_whole
 from tests.unit.exporters.audit import logs
@@ -32,13 +36,21 @@ SIZE = {"Content-Type": "text/x.tlog.size"}
 
 
 class HonestWitness:
-    """Keeps the newest checkpoint of one log; cosigns only what continues it."""
+    """Keeps the newest checkpoint of one log; cosigns only what continues it.
+
+    `shows`: and lets others see it.
+    """
 
     def __init__(self, key: str | None = None) -> None:
         self.size, self.root, self._key = 0, b"", key
         self.asked: list[tuple[int, int]] = []
+        self.shows, self.shown = False, b""
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            place = hashlib.sha256(self.shown.partition(b"\n")[0]).hexdigest()
+            right = self.shows and request.url.path == f"/w/{place}/checkpoint"
+            return httpx.Response(200, content=self.shown) if right else httpx.Response(404)
         assert request.url.path == "/w/add-checkpoint"
         head, _, content = request.content.partition(b"\n\n")
         first, *proof = head.decode().split("\n")
@@ -58,7 +70,9 @@ class HonestWitness:
         except merkle.ProofError:
             return httpx.Response(422)
         self.size, self.root = said.size, said.root
-        return httpx.Response(200, content=note.cosign(note.split(content)[0], NAME, SECRET, START))
+        line = note.cosign(note.split(content)[0], NAME, SECRET, START)
+        self.shown = content + line
+        return httpx.Response(200, content=line)
 
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -233,11 +247,13 @@ def test_only_the_witness_s_own_line_is_taken(
     assert b"intruder" not in (tmp_path / "audit/checkpoint").read_bytes()
 
 
+@pytest.mark.parametrize("shows", [False, True])
 def test_an_older_copy_of_everything_is_found_by_the_witness_and_not_signed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows: bool
 ) -> None:
     """State and log restored together from a copy: nothing on the disk can tell."""
     witness, outcomes = HonestWitness(), list[str]()
+    witness.shows = shows
     through(monkeypatch, witness.answer, outcomes)
     exporter = started(tmp_path)
     grow(exporter, 0, 3)
@@ -263,6 +279,73 @@ def test_an_older_copy_of_everything_is_found_by_the_witness_and_not_signed_agai
     records = require_whole(new)
     assert names(records)[:2] == ["log.genesis", "log.gap"]
     assert f"witness {NAME} has seen 11 records" in records[1]["data"]["reason"]
+
+
+def lying(witness: HonestWitness) -> Answer:
+    """Return a witness that cosigns, but says at each start that it has seen more."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = witness.answer(request)
+        if found.status_code == 409:
+            return httpx.Response(409, text="1000000\n", headers=SIZE)
+        return found
+
+    return answer
+
+
+@pytest.mark.parametrize(("shows", "epochs"), [(False, 2), (True, 1)])
+def test_a_witness_s_bare_word_ends_a_log_once_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows: bool, epochs: int
+) -> None:
+    witness = HonestWitness()
+    witness.shows = shows
+    through(monkeypatch, lying(witness), [])
+    exporter = started(tmp_path)
+    grow(exporter, 0, 3)
+    exporter.stop(1.0)
+    for run in range(2, 6):
+        witness.size = 1  # whatever it is asked for, it says that it knows another size
+        exporter = started(tmp_path, f"boot-{run}")
+        assert exporter._publisher is not None
+        exporter._publisher.attempt()
+        exporter.tick(0.0)
+        exporter.stop(1.0)
+    assert len(folders(tmp_path / "audit")) == epochs
+
+
+@pytest.mark.parametrize(
+    ("change", "proves"),
+    [
+        (lambda content: content, True),
+        (lambda content: content.replace(b"\n11\n", b"\n12\n"), False),
+        (lambda content: b"".join(content.splitlines(keepends=True)[:-1]), False),
+        (lambda content: b"<html>", False),
+    ],
+)
+def test_only_what_log_and_witness_signed_proves_that_a_witness_is_right(
+    tmp_path: Path, change: Callable[[bytes], bytes], proves: bool
+) -> None:
+    signer = Signer.create(tmp_path, "test/log/01A", 0.0)
+    roots = {size: bytes([size]) * 32 for size in (4, 11)}
+    signed = {size: signer.sign(size, root) for size, root in roots.items()}
+    text = note.split(signed[11])[0]
+    shown = change(signed[11] + note.cosign(text, NAME, SECRET, START))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return unread(httpx.Response(200, content=shown))
+        return unread(httpx.Response(409, text="11\n", headers=SIZE))
+
+    believed = Believed(tmp_path)
+    assert believed.once(VKEY, "test/log/before")
+    witnesses = Witnesses(
+        [Witness("https://witness.example/w", VKEY)],
+        TreeFiles(tmp_path),
+        lambda *_: None,
+        httpx.MockTransport(answer),
+    )
+    told = witnesses.ahead(signed[4], signer.vkeys, believed)
+    assert (told is not None) == proves
 
 
 @pytest.mark.parametrize(
