@@ -13,7 +13,7 @@ from pathlib import Path
 from exporters.audit.format import bundle, tiles
 from exporters.audit.format.merkle import HASH_SIZE
 from exporters.audit.format.tiles import WIDTH, Tile
-from exporters.audit.read.source import Folder, Source
+from exporters.audit.read.source import Folder, Part, Source
 
 _SIZE = re.compile(r"[0-9]{20}")
 
@@ -74,6 +74,9 @@ def kept_path(size: int) -> str:
 
 def folder_of(source: Source) -> Path | None:
     """Return where the files lie, None if they are not on this machine."""
+    if isinstance(source, Part):
+        whole = folder_of(source.whole)
+        return None if whole is None else whole / source.prefix
     return source.root if isinstance(source, Folder) else None
 
 

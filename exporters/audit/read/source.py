@@ -86,12 +86,12 @@ class Part:
     """The files of another source below `prefix`: an older epoch's."""
 
     def __init__(self, whole: Source, prefix: str) -> None:
-        self.whole, self._prefix = whole, prefix
+        self.whole, self.prefix = whole, prefix
         self.name = f"{whole.name}/{prefix}"
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if there is no such file. Raises `SourceError`."""
-        return self.whole.read(self._prefix + path)
+        return self.whole.read(self.prefix + path)
 
 
 def is_address(place: str) -> bool:

@@ -21,7 +21,7 @@ from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.note import Vkey
 from exporters.audit.format.tiles import WIDTH, Tile
 from exporters.audit.read.epochs import Epoch
-from exporters.audit.read.files import kept_path, kept_sizes, read_tile
+from exporters.audit.read.files import folder_of, kept_path, kept_sizes, read_tile
 from exporters.audit.read.records import Told
 from exporters.audit.read.source import Folder, Part, Source
 
@@ -184,16 +184,11 @@ def write(path: Path, content: bytes) -> None:
 
 
 def _listed(source: Source, most: int) -> list[int]:
-    if is_local(source):
-        return []
+    if folder_of(source) is not None:
+        return kept_sizes(source)
     words = (source.read(LISTING) or b"").split()
     sizes = (int(word) for word in words if word.isdigit() and len(word) <= 19)
     return sorted({size for size in sizes if size <= most})
-
-
-def is_local(source: Source) -> bool:
-    """Tell whether a source is on this machine: nothing has to be fetched from it."""
-    return isinstance(source.whole if isinstance(source, Part) else source, Folder)
 
 
 class _Walk:

@@ -61,7 +61,7 @@ def _own_word(taken: Taken, roots: Collection[Vkey], *, newest: bool) -> list[Vk
     """
     origin = taken.epoch.origin
     log = origin.rpartition("/")[0]
-    earlier = all(key.name > origin and key.name.rpartition("/")[0] == log for key in roots)
+    earlier = all(key.name > origin for key in roots if key.name.rpartition("/")[0] == log)
     start = first_keys(taken.epoch, taken.told) if not roots or (earlier and not newest) else []
     if not start:
         detail = f"no key that is believed names the key of {origin}; {_GIVE}"

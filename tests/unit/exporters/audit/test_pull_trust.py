@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exporters.audit.findings import Verification
-from exporters.audit.format import checkpoint, note
+from exporters.audit.format import bundle, checkpoint, note, tiles
+from exporters.audit.jcs import canonical
 from exporters.audit.read import pull as pulling
 from exporters.audit.read.evidence import VKEYS, Evidence, memory_of, with_memory
 from exporters.audit.read.pull import pull
@@ -80,10 +83,10 @@ def test_one_forged_answer_is_refused_and_forgotten(lab: Lab, copy: Path, tmp_pa
     forged = forge(tmp_path / "forged", lab.origin, lab.entries())
     assert codes(pull(Served(forged), copy)) == ["key_unknown"]
     assert files(copy) == before
+    assert not copy.with_name("copy.partial").exists()
     assert pull(Served(lab.log), copy).problems == []
     assert verified(copy, lab.vkey).findings == ()
     assert (forged / "checkpoint").read_bytes() not in kept(copy)
-    assert not copy.with_name("copy.partial").exists()
     evidence = [path.read_bytes() for path in copy.with_name("copy.evidence").iterdir()]
     assert evidence == [(forged / "checkpoint").read_bytes()]
 
@@ -105,6 +108,13 @@ def test_with_a_key_the_first_pull_too_takes_only_what_it_signed(lab: Lab, copy:
     assert not memory_of(other).exists()
 
 
+def test_a_key_that_is_given_overrules_what_a_first_pull_trusted(lab: Lab, copy: Path) -> None:
+    key = lab.vkey
+    sign_with_another_key(lab)
+    assert pull(Served(lab.log), copy).problems == []
+    assert codes(pull(Served(lab.log), copy, keys=[key])) == ["key_unknown"]
+
+
 def test_a_key_of_another_log_is_not_enough(lab: Lab, copy: Path) -> None:
     for name in ("aa/first/0", "zz/last/0", f"{lab.origin}Z"):
         key = note.vkey(name, bytes(32))
@@ -113,9 +123,16 @@ def test_a_key_of_another_log_is_not_enough(lab: Lab, copy: Path) -> None:
 
 def test_a_key_that_is_named_and_did_not_sign_is_not_pinned(lab: Lab, copy: Path) -> None:
     """Else a forged log could have the real key pinned beside its own."""
-    sign_with_another_key(lab)
-    pull(Served(lab.log), copy)
-    assert (memory_of(copy) / VKEYS).read_text() == f"{lab.vkey}\n"
+    stranger = note.vkey(lab.origin, note.public_bytes(STRANGER))
+    real, lab.key = str(lab.vkey), STRANGER
+
+    def name_both(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        documents[0]["data"]["vkeys"] = [str(stranger), real]
+        return documents
+
+    lab.resign(name_both)
+    assert pull(Served(lab.log), copy).problems == []
+    assert (memory_of(copy) / VKEYS).read_text() == f"{stranger}\n"
 
 
 def test_a_checkpoint_that_an_earlier_pull_believed_unsigned_does_not_count(
@@ -200,6 +217,16 @@ def test_rotated_keys_are_followed(life: Life, copy: Path) -> None:
     assert pull(Served(life.log), copy, keys=[life.first_key]).problems == []
 
 
+def test_keys_that_were_rotated_in_an_older_epoch_are_followed(life: Life, copy: Path) -> None:
+    life.rotate()
+    life.let_the_old_key_go()
+    life.start()
+    life.next_epoch()
+    life.exporter.stop(5.0)
+    assert pull(Served(life.log), copy, keys=[life.first_key]).problems == []
+    assert public(copy) == public(life.log)
+
+
 def test_a_rotated_key_that_nothing_links_has_to_be_given(life: Life, copy: Path) -> None:
     pull(Served(life.log), copy)
     life.rotate()
@@ -210,6 +237,44 @@ def test_a_rotated_key_that_nothing_links_has_to_be_given(life: Life, copy: Path
     assert codes(pull(Served(life.log), copy)) == ["key_unknown"]
     assert pull(Served(life.log), copy, keys=newest_keys(life.log)).problems == []
     assert pull(Served(life.log), copy).problems == []
+
+
+def test_the_newest_key_is_enough_beside_one_of_another_log(life: Life, copy: Path) -> None:
+    two_epochs(life, copy)
+    keys = [*newest_keys(life.log), note.vkey("aa/first/0", bytes(32))]
+    fresh = copy.with_name("fresh")
+    assert pull(Served(life.log), fresh, keys=keys).problems == []
+    assert public(fresh) == public(life.log)
+
+
+def forge_both(life: Life) -> None:
+    """Make both epochs anew as a stranger's; the first vouches for the second."""
+    (old,) = (life.log / "epochs").iterdir()
+    for folder in (old, life.log):
+        origin, size = said(folder)
+        stranger = str(note.vkey(origin, note.public_bytes(STRANGER)))
+        content = (folder / tiles.entries_path(0, size)).read_bytes()
+        documents = [json.loads(entry) for entry in bundle.unpack(content, size)]
+        documents[0]["data"]["vkeys"] = [stranger]
+        if folder == old:
+            newest = note.vkey(said(life.log)[0], note.public_bytes(STRANGER))
+            documents[-1]["data"]["next"]["vkey"] = str(newest)
+        else:
+            _, length, root, *_ = (old / "checkpoint").read_text().splitlines()
+            documents[0]["data"]["previous"] |= {"size": int(length), "root": root}
+        shutil.rmtree(folder / "tile")
+        shutil.rmtree(folder / "checkpoints")
+        write_log(folder, [canonical(document) for document in documents], origin, STRANGER)
+
+
+def test_an_epoch_that_is_believed_by_its_own_word_vouches_for_none(life: Life, copy: Path) -> None:
+    two_epochs(life, copy)
+    keys = newest_keys(life.log)
+    forge_both(life)
+    assert pull(Served(life.log), copy.with_name("trusting")).problems == []
+    fresh = copy.with_name("fresh")
+    assert codes(pull(Served(life.log), fresh, keys=keys)) == ["key_unknown"]
+    assert not fresh.exists()
 
 
 def forged_epoch(life: Life, target: Path) -> Path:
@@ -343,6 +408,20 @@ def test_an_older_epoch_that_was_rewritten_is_told_and_not_taken_over(
     assert not (fresh / "epochs").exists()
 
 
+def test_an_older_checkpoint_that_a_stranger_signed_is_told_and_not_taken_over(
+    life: Life, copy: Path
+) -> None:
+    two_epochs(life, copy)
+    pull(Served(life.log), copy)
+    before = files(copy)
+    (old,) = (life.log / "epochs").iterdir()
+    right = checkpoint.parse(note.split((old / "checkpoint").read_bytes())[0])
+    signed = note.sign(checkpoint.text(*right[:3]), [(right.origin, STRANGER)])
+    (old / "checkpoint").write_bytes(signed)
+    assert codes(pull(Served(life.log), copy)) == ["key_unknown"]
+    assert files(copy) == before
+
+
 # Kept checkpoints.
 
 
@@ -356,9 +435,11 @@ def test_a_kept_checkpoint_that_is_none_is_told_and_fetched_again(lab: Lab, copy
     lab.put(name, good)
     assert pull(Served(lab.log), copy).problems == []
     assert (copy / name).read_bytes() == good
-    (copy / name).write_bytes(b"<html>502</html>\n")
-    assert pull(Served(lab.log), copy).problems == []
-    assert public(copy) == public(lab.log)
+    another = note.sign(checkpoint.text(lab.origin, size, bytes(32)), [(lab.origin, STRANGER)])
+    for wrong in (b"<html>502</html>\n", another):
+        (copy / name).write_bytes(wrong)
+        assert pull(Served(lab.log), copy).problems == []
+        assert public(copy) == public(lab.log)
 
 
 def test_a_kept_checkpoint_of_another_tree_is_told_with_the_log_s_own_signature(

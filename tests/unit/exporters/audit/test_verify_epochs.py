@@ -42,6 +42,28 @@ def test_a_new_key_that_the_old_one_never_signed_over_is_not_believed(life: Life
     assert {"key_unlinked", "key_unknown"} <= codes(life.verified(life.first_key))
 
 
+def test_keys_that_were_rotated_in_an_older_epoch_are_followed(life: Life) -> None:
+    life.rotate()
+    life.let_the_old_key_go()
+    life.start()
+    life.next_epoch()
+    life.exporter.stop(5.0)
+    found = life.verified(life.first_key)
+    assert "key_unlinked" not in codes(found)
+    assert found.checks["signature"] == "PASS"
+
+
+def test_what_an_older_epoch_kept_is_checked_too(life: Life) -> None:
+    life.next_epoch()
+    life.exporter.stop(5.0)
+    (older,) = (life.log / "epochs").iterdir()
+    kept = min((older / "checkpoints").iterdir())
+    kept.write_bytes(b"rubbish")
+    (found,) = life.verified(life.first_key).findings
+    place = f"epochs/{older.name}/checkpoints/{kept.name}"
+    assert (found.code, found.where) == ("kept_checkpoint_altered", place)
+
+
 def test_the_key_of_any_epoch_is_enough(life: Life) -> None:
     life.next_epoch()
     life.next_epoch()
