@@ -16,6 +16,7 @@ import pytest
 from exporters.audit import blobs, frames, place, salvage, signer, unnamed, vault, writer
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import note
+from exporters.audit.opening import Terms, open_log
 from exporters.audit.read.evidence import Evidence, read_key
 from exporters.audit.read.verify import verify_published
 from exporters.audit.tree_files import TreeFiles
@@ -27,6 +28,15 @@ from tests.unit.exporters.audit.logs import NOTHING, Hands, judged, number, usua
 from tests.unit.exporters.samples import alert
 
 DAY = 86_400
+TERMS = Terms(
+    origin=logs.ORIGIN,
+    default=logs.ORIGIN,
+    writer="pantau",
+    now=0.0,
+    segment_bytes=1 << 20,
+    retention_days=None,
+    seal=lambda *_: b"",
+)
 
 
 def started(base: Path, hands: Hands, boot: str = "boot-1", **options: Any) -> AuditExporter:
@@ -53,6 +63,26 @@ def signed_by(log: Path) -> list[str]:
     opened = note.open((log / "checkpoint").read_bytes(), keys)
     assert opened.unknown == ()
     return sorted(str(found.key) for found in opened.verified)
+
+
+def test_a_start_flushes_all_that_a_killed_writer_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, flushed, fsync = Hands(), set[str](), os.fsync
+    exporter = started(tmp_path, hands)
+    exporter.export(number(usual_items()))
+    publish(exporter)
+    kill(exporter)
+
+    def watched(fd: int) -> None:
+        flushed.add(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    open_log(place.locate(tmp_path / "audit"), TERMS)
+    left = {str(p) for p in tmp_path.rglob("*") if p.is_dir() or p.suffix == ".wal"}
+    assert left >= {str(tmp_path / "audit/blobs"), str(tmp_path / "audit.state/keys")}
+    assert flushed >= left | {str(tmp_path)}
 
 
 # Keys.
