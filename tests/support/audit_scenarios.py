@@ -337,7 +337,7 @@ def decide(base: Path) -> None:
 
 
 def _decide(session: Session) -> None:
-    at = place.find(session.base / "audit")
+    at = place.locate(session.base / "audit")
     with suppress(OSError):
         made = decided(
             at, DECISION, account=ACCOUNT, authn="oidc", now=session.hands.wall, note=NOTE
@@ -347,7 +347,7 @@ def _decide(session: Session) -> None:
 
 def erase(base: Path) -> None:
     """Erase the person and the text, then go on."""
-    at = place.find(base / "audit")
+    at = place.locate(base / "audit")
     _close(_appending(base / "erasing"))
     notes = [line for line in (base / "acknowledged").read_text().split() if ":" in line]
     with suppress(OSError, vault.NotInVault):
