@@ -15,6 +15,10 @@ from exporters.audit.format.merkle import HASH_SIZE
 from exporters.audit.format.tiles import WIDTH, Tile
 from exporters.audit.read.source import Folder, Part, Source
 
+MOST_MISSING = 1_000
+"""Missing bundles in a row after which no later one is looked for: a checkpoint can claim any size,
+and whoever has a hole of 256,000 records has a log that fails anyway."""
+
 _SIZE = re.compile(r"[0-9]{20}")
 
 
@@ -50,12 +54,22 @@ def entry(source: Source, number: int, size: int) -> bytes | None:
 
 
 def entries(source: Source, size: int) -> Iterator[tuple[int, list[bytes] | None]]:
-    """Yield the number of the first entry and the entries of each bundle; None if unreadable."""
+    """Yield the number of the first entry and the entries of each bundle; None if unreadable.
+
+    Ends early where `MOST_MISSING` bundles in a row are not there.
+    """
+    missing = 0
     for tile in tiles.tiles_at(-1, size):
         try:
-            yield tile.index * WIDTH, read_entries(source, tile)
+            found = read_entries(source, tile)
         except bundle.BundleError:
             yield tile.index * WIDTH, None
+            missing = 0
+            continue
+        yield tile.index * WIDTH, found
+        missing = 0 if found is not None else missing + 1
+        if missing == MOST_MISSING:
+            return
 
 
 def kept_sizes(source: Source) -> list[int]:

@@ -13,7 +13,7 @@ from exporters.audit.format import bundle, tiles
 from exporters.audit.format.checkpoint import Checkpoint
 from exporters.audit.format.merkle import Frontier, leaf_hash
 from exporters.audit.format.tiles import WIDTH, Tile
-from exporters.audit.read.files import read_tile
+from exporters.audit.read.files import MOST_MISSING, read_tile
 from exporters.audit.read.source import Source
 
 MOST_ALTERED = 100_000
@@ -69,13 +69,18 @@ def check_tree(
 ) -> Tree:
     """Check the tree of `signed.size` entries; also find its roots at the sizes `wanted`.
 
-    `advance` is called with the number of entries done since.  Raises `SourceError`.
+    `advance` is called with the number of entries done since.  Where `MOST_MISSING` bundles in a
+    row are not there, no later one is looked for.  Raises `SourceError`.
     """
     stops = sorted({size for size in wanted if 0 < size <= signed.size})
     walk = _Walk(source, signed, stops, findings)
     for tile in tiles.tiles_at(-1, signed.size):
         walk.take(tile)
         advance(tile.width)
+        if walk.missing == MOST_MISSING:
+            detail = f"nor are the {MOST_MISSING - 1} before it; no later one was looked for"
+            findings.add("bundle_missing", tile.path, detail)
+            break
     return walk.conclude()
 
 
@@ -93,6 +98,8 @@ class _Walk:
         self._by_tiles: _Side | None = None
         self._differing: list[int] = []
         self._unread: set[int] = set()
+        self.missing = 0
+        """Bundles in a row that were not there."""
 
     def take(self, tile: Tile) -> None:
         """Take the next bundle and the level 0 tile that belongs to it."""
@@ -163,7 +170,9 @@ class _Walk:
         content = read_tile(self._source, tile)
         if content is None:
             self._findings.add("bundle_missing", tile.path, "it is not there")
+            self.missing += 1
             return None
+        self.missing = 0
         try:
             return [leaf_hash(entry) for entry in bundle.unpack(content, tile.width)]
         except bundle.BundleError as error:

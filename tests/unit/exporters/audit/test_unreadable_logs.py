@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from exporters.audit.format import checkpoint, note
+from exporters.audit.format.merkle import ProofError
 from exporters.audit.read.compare import compare
 from exporters.audit.read.evidence import Evidence
+from exporters.audit.read.export import rows
 from exporters.audit.read.key_list import list_keys
 from exporters.audit.read.source import SourceError
 from exporters.audit.read.verify import verify_published
@@ -49,3 +53,19 @@ def test_nothing_is_compared_with_a_folder_that_holds_no_log(tmp_path: Path) -> 
 def test_a_log_that_names_no_key_says_so(torn: Path) -> None:
     with pytest.raises(SourceError, match="names no key"):
         list_keys(torn)
+
+
+def test_a_checkpoint_that_claims_any_size_holds_nobody_up(tmp_path: Path) -> None:
+    log = write_log(tmp_path)
+    key = Ed25519PrivateKey.generate()
+    origin = checkpoint.parse(note.split((log / "checkpoint").read_bytes())[0]).origin
+    claim = checkpoint.text(origin, 10**15, bytes(32))
+    (log / "checkpoint").write_bytes(note.sign(claim, [(origin, key)]))
+    found = verify_published(log, Evidence(), replay=True)
+    assert found.result == "FAIL"
+    assert found.checks["tree"] == "FAIL"
+    assert {"bundle_missing", "tile_missing"} <= {f.code for f in found.findings}
+    with pytest.raises(SourceError, match="names no key"):
+        list_keys(log)
+    with pytest.raises(ProofError, match="damaged"):
+        list(rows(log, lambda count: None))
