@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import ssl
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Self
 
 import httpx
 
+from exporters.name_lookup import NameLookupLoop
+
 IDLE_SECONDS = 30.0
-"""How long nothing at all may come, whatever the deadline."""
+"""How long nothing at all may come, unless the caller says otherwise."""
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 """What a request raises when there is no answer, or none that is taken."""
@@ -26,6 +31,9 @@ class Answer(NamedTuple):
 class BoundedClient:
     """Asks for one thing at a time, without compression: the bounds hold for what is received.
 
+    `idle` is how long nothing at all may come, whatever the deadline, or httpx's finer limits;
+    `verify` is whom to trust, as httpx takes it.
+
     A context manager: its connections are closed at the end.
     """
 
@@ -33,19 +41,27 @@ class BoundedClient:
         self,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        idle: httpx.Timeout | float = IDLE_SECONDS,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         # Only a cancelled coroutine ends in time wherever it waits: for a name, a header, a byte.
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=NameLookupLoop)
         self._client = httpx.AsyncClient(
             headers={"User-Agent": "pantau", "Accept-Encoding": "identity", **(headers or {})},
-            timeout=IDLE_SECONDS,
+            timeout=idle,
             transport=transport,
+            verify=verify,
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; nothing can be asked afterwards."""
         self._runner.run(self._client.aclose())
         self._runner.close()
 
@@ -57,6 +73,7 @@ class BoundedClient:
         seconds: float,
         most: int,
         content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         wanted: Collection[int] = (httpx.codes.OK,),
     ) -> Answer:
         """Return the answer; its body is empty unless the status is one of `wanted`.
@@ -69,7 +86,7 @@ class BoundedClient:
             try:
                 async with (
                     asyncio.timeout(seconds),
-                    self._client.stream(method, url, content=content) as response,
+                    self._client.stream(method, url, content=content, headers=headers) as response,
                 ):
                     body = await _body(response, most) if response.status_code in wanted else b""
             except TimeoutError as error:
@@ -78,6 +95,28 @@ class BoundedClient:
             return Answer(response.status_code, kind, body)
 
         return self._runner.run(asked())
+
+
+def reason(error: BaseException) -> str:
+    """Return why a request failed, one of `FAILURES`, in the words of the system where it has any.
+
+    "All connection attempts failed" would not tell a port that is closed from a network that is.
+    """
+    if isinstance(error, httpx.TimeoutException):
+        return "timed out"
+    cause = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    if isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    if (
+        isinstance(error, httpx.ConnectError)
+        and isinstance(cause, OSError)
+        and not isinstance(cause, ssl.SSLError | socket.gaierror)
+        and cause.errno
+    ):
+        return f"[Errno {cause.errno}] {os.strerror(cause.errno)}"
+    return str(error) or type(error).__name__
 
 
 async def _body(response: httpx.Response, most: int) -> bytes:

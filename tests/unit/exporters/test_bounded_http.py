@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import threading
 import time
+from typing import NoReturn
 
 import httpx
 import pytest
 
-from exporters.bounded_http import FAILURES, Answer, BoundedClient
+from exporters.bounded_http import FAILURES, Answer, BoundedClient, reason
 from tests.support.raw_server import RawServer, answering, dripping, whole
 from tests.support.unclosed import left_open
 
@@ -77,3 +82,38 @@ def test_nothing_is_left_open_whatever_comes() -> None:
                     continue
 
     assert left_open(attempt) == []
+
+
+def test_a_name_server_without_an_answer_holds_neither_the_request_nor_the_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = threading.Event()
+
+    def hangs(*_: object) -> NoReturn:
+        released.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    begin = time.monotonic()
+    try:
+        with BoundedClient() as client, pytest.raises(TimeoutError, match="within 1 s"):
+            client.ask("GET", "http://nobody.test", seconds=SECONDS, most=MOST)
+        took = time.monotonic() - begin
+        lookups = [one for one in threading.enumerate() if one.name == "name-lookup"]
+        assert [one.daemon for one in lookups] == [True], "else the process could not end"
+    finally:
+        released.set()
+    assert took < 5
+
+
+def test_what_the_system_says_is_the_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    said = []
+    for url in (f"http://127.0.0.1:{port}", "http://[bad", "http://a.b..test"):
+        with BoundedClient() as client, pytest.raises(FAILURES) as caught:
+            client.ask("GET", url, seconds=5, most=MOST)
+        said.append(reason(caught.value))
+    assert said[0] == f"[Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}"
+    assert all(said)
+    assert reason(httpx.ConnectTimeout("")) == "timed out"
