@@ -14,8 +14,10 @@ is away, the first successful post puts it right.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
+import json
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +31,7 @@ import httpx
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from exporters.base import ExportError, Numbered, Standing
+from exporters.bounded_http import FAILURES, Answer, BoundedClient, reason
 from exporters.context import Context, tell_nobody
 from exporters.deadline import Deadline
 from exporters.log import RateLimited, clean_text, get_logger
@@ -60,6 +63,7 @@ _ADDRESSES = {
 }
 _REPEAT_CLOSED = 15 * 60.0  # as Prometheus itself repeats resolved alerts
 _CHUNK = 64
+_MOST = 1 << 20  # a refusal names every alert of a chunk; the status holds the configuration
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 _log = RateLimited(get_logger(__name__))
@@ -163,7 +167,7 @@ class AlertmanagerExporter:
         base: Path = Path(),
         *,
         clock: Callable[[], float] = time.time,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         published: Published | None = None,
         open_clocks: OpenClocks | None = None,
         announce: Callable[[Notice], None] = tell_nobody,
@@ -174,7 +178,8 @@ class AlertmanagerExporter:
         self._clock, self._transport = clock, transport
         self._members = [_Member(url) for url in options.url]
         self._known: dict[tuple[str, ...], _Known] = {}
-        self._client: httpx.Client | None = None
+        self._client: BoundedClient | None = None
+        self._seconds = float(options.timeout)
 
     def check(self) -> str:
         """Ask each member for its version; raises `ExportError` naming those that fail."""
@@ -280,33 +285,41 @@ class AlertmanagerExporter:
         return None
 
     def _post(self, member: _Member, batch: Sequence[_Known], now: float) -> None:
-        response = self._send(member, [self._document(known, now) for known in batch])
-        if response.status_code in _REFUSED and len(batch) > 1:
+        answer = self._send(member, [self._document(known, now) for known in batch])
+        if answer.status in _REFUSED and len(batch) > 1:
             # Alertmanager takes the good ones of a batch and does not say which are bad.
             for known in batch:
                 self._post(member, [known], now)
             return
         for known in batch:
-            if response.status_code in _REFUSED:
+            if answer.status in _REFUSED:
                 known.refused.add(member.url)
-                self._say_refused(member, known, response)
+                self._say_refused(member, known, answer)
             if member.url in known.missing:
-                self._announce(_receipt(member, known.alert, response.status_code, now))
+                self._announce(_receipt(member, known.alert, answer.status, now))
             known.missing.discard(member.url)
 
-    def _send(self, member: _Member, documents: list[dict[str, Any]]) -> httpx.Response:
-        """Post; return a response that is a success or a refusal of the content, else raise."""
+    def _send(self, member: _Member, documents: list[dict[str, Any]]) -> Answer:
+        """Post; return an answer that is a success or a refusal of the content, else raise."""
         if self._client is None:
             raise ExportError(f"exporter alertmanager is not started ({member.url})")
+        headers = {"Content-Type": "application/json"} | self._credentials()
         try:
-            response = self._client.post(
-                f"{member.url}/api/v2/alerts", json=documents, **self._credentials()
+            # A success says all by its status, whatever it has for a body.
+            answer = self._client.ask(
+                "POST",
+                f"{member.url}/api/v2/alerts",
+                seconds=self._seconds,
+                most=_MOST,
+                content=json.dumps(documents).encode(),
+                headers=headers,
+                wanted=_REFUSED,
             )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except FAILURES as error:
             raise ExportError(_unreachable(member, error)) from error
-        if response.is_success or response.status_code in _REFUSED:
-            return response
-        raise ExportError(_refusal(member, response))
+        if _is_success(answer) or answer.status in _REFUSED:
+            return answer
+        raise ExportError(_refusal(member, answer))
 
     def _document(self, known: _Known, now: float) -> dict[str, Any]:
         alert = known.alert
@@ -343,7 +356,7 @@ class AlertmanagerExporter:
         newest = None if self._published is None else self._published.newest()
         return {} if newest is None else {CHECKPOINT_ANNOTATION: str(newest)}
 
-    def _say_refused(self, member: _Member, known: _Known, response: httpx.Response) -> None:
+    def _say_refused(self, member: _Member, known: _Known, answer: Answer) -> None:
         _log.log(
             "error",
             "alert_refused",
@@ -351,8 +364,8 @@ class AlertmanagerExporter:
             url=member.url,
             rule=known.alert.labels.get("rule", ""),
             system=known.alert.labels.get("system", ""),
-            status=response.status_code,
-            answer=response.text[:500],
+            status=answer.status,
+            answer=answer.body.decode(errors="replace")[:500],
         )
 
     # The connection.
@@ -361,18 +374,17 @@ class AlertmanagerExporter:
         """Post once more, giving each member an equal part of what is left."""
         if self._client is None or deadline.expired():
             raise ExportError("exporter alertmanager: no time left to post the last changes")
-        self._client.timeout = httpx.Timeout(deadline.remaining() / len(self._members))
+        self._seconds = deadline.remaining() / len(self._members)
         for member in self._members:
             member.retry_at = float("-inf")
         self.tick(self._clock())
 
-    def _new_client(self) -> httpx.Client:
+    def _new_client(self) -> BoundedClient:
         timeout = float(self._options.timeout)
-        return httpx.Client(
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 3.0)),
-            verify=self._tls(),
+        return BoundedClient(
             transport=self._transport,
-            headers={"User-Agent": "pantau"},
+            idle=httpx.Timeout(timeout, connect=min(timeout, 3.0)),
+            verify=self._tls(),
         )
 
     def _tls(self) -> ssl.SSLContext | bool:
@@ -386,15 +398,19 @@ class AlertmanagerExporter:
                 f"exporter alertmanager: cannot read `ca_file` {path}: {error}", retry=False
             ) from error
 
-    def _credentials(self) -> Mapping[str, Any]:
-        """Return what proves who we are; files are read each time, so that rotation just works."""
+    def _credentials(self) -> dict[str, str]:
+        """Return the header that proves who we are.
+
+        Files are read each time, so that rotation just works.
+        """
         options = self._options
         if options.username is not None and options.password_file is not None:
             password = self._secret("password_file", options.password_file)
-            return {"auth": httpx.BasicAuth(options.username, password)}
+            pair = base64.b64encode(f"{options.username}:{password}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
         if options.bearer_token_file is not None:
             token = self._secret("bearer_token_file", options.bearer_token_file)
-            return {"headers": {"Authorization": f"Bearer {token}"}}
+            return {"Authorization": f"Bearer {token}"}
         return {}
 
     def _secret(self, key: str, path: Path) -> str:
@@ -405,16 +421,23 @@ class AlertmanagerExporter:
                 f"exporter alertmanager: cannot read `{key}` {path}: {type(error).__name__}"
             ) from None
 
-    def _version(self, client: httpx.Client, member: _Member) -> str:
+    def _version(self, client: BoundedClient, member: _Member) -> str:
+        headers = self._credentials()
         try:
-            response = client.get(f"{member.url}/api/v2/status", **self._credentials())
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            answer = client.ask(
+                "GET",
+                f"{member.url}/api/v2/status",
+                seconds=self._seconds,
+                most=_MOST,
+                headers=headers,
+            )
+        except FAILURES as error:
             raise ExportError(_unreachable(member, error)) from error
-        if not response.is_success:
-            raise ExportError(_refusal(member, response))
+        if not _is_success(answer):
+            raise ExportError(_refusal(member, answer))
         try:
-            return str(response.json()["versionInfo"]["version"])
-        except (ValueError, KeyError, TypeError):
+            return str(json.loads(answer.body)["versionInfo"]["version"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ExportError(
                 f"{member.url} answers, but not as an Alertmanager (API v2); check `url`"
             ) from None
@@ -444,25 +467,28 @@ def _is_closed(alert: Alert) -> bool:
     return alert.change == "closed" or alert.resolved_at is not None
 
 
+def _is_success(answer: Answer) -> bool:
+    return httpx.codes.is_success(answer.status)
+
+
 def _instant(epoch_seconds: float) -> str:
     moment = dt.datetime.fromtimestamp(epoch_seconds, tz=dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _unreachable(member: _Member, error: Exception) -> str:
-    reason = clean_text(str(error)) or type(error).__name__
-    return f"Alertmanager {member.url} cannot be reached: {reason}"
+    return f"Alertmanager {member.url} cannot be reached: {clean_text(reason(error))}"
 
 
-def _refusal(member: _Member, response: httpx.Response) -> str:
+def _refusal(member: _Member, answer: Answer) -> str:
     hint: str = {
         int(
             HTTPStatus.UNAUTHORIZED
         ): "; check `username` and `password_file`, or `bearer_token_file`",
         int(HTTPStatus.FORBIDDEN): "; check the rights of the configured account",
         int(HTTPStatus.NOT_FOUND): "; check `url`: it is the address before /api/v2",
-    }.get(response.status_code, "")
-    return f"Alertmanager {member.url} answered {response.status_code}{hint}"
+    }.get(answer.status, "")
+    return f"Alertmanager {member.url} answered {answer.status}{hint}"
 
 
 def build(options: AlertmanagerOptions, context: Context) -> AlertmanagerExporter:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,24 @@ from exporters.alertmanager import LABELS, AlertmanagerExporter, AlertmanagerOpt
 from exporters.base import ExportError, Numbered, Standing
 from exporters.open_clocks import OpenClock, OpenClocks
 from policies.model import Alert
+from tests.support.unread import unread
 from tests.unit.exporters.samples import START, alert, report
 
 A, B = "http://am-a.example:9093", "http://am-b.example:9093"
 NOW = float(START + 100)
 IN_FOUR_HOURS = "2026-01-01T04:01:40.000Z"
+
+
+_made: list[Cluster] = []
+
+
+@pytest.fixture(autouse=True)
+def _stopped() -> Iterator[None]:
+    yield
+    while _made:
+        cluster = _made.pop()
+        with suppress(ExportError):  # of a cluster that is away still
+            cluster.exporter.stop(1.0)
 
 
 class Cluster:
@@ -40,9 +54,10 @@ class Cluster:
             AlertmanagerOptions.model_validate({"url": A, **options}),
             base,
             clock=lambda: self.now,
-            transport=httpx.MockTransport(self._answer),
+            transport=httpx.MockTransport(lambda request: unread(self._answer(request))),
             open_clocks=self.clocks,
         )
+        _made.append(self)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)

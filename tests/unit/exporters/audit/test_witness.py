@@ -25,6 +25,7 @@ from exporters.audit.tree_files import TreeFiles
 from exporters.audit.witness import Witness, Witnesses
 from policies.model import Notice
 from tests.support.audit_tree import folders, names, require_whole
+from tests.support.unread import unread
 from tests.unit.exporters.audit import logs
 from tests.unit.exporters.audit.logs import NOTHING, Hands, number
 from tests.unit.exporters.samples import START
@@ -76,14 +77,6 @@ class HonestWitness:
 
 
 Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def unread(answer: httpx.Response) -> httpx.Response:
-    """Return an answer whose body is still to come, as that of a server is."""
-    if not answer.is_stream_consumed:
-        return answer
-    body = httpx.ByteStream(answer.content)
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=body)
 
 
 def compressed(answer: httpx.Response) -> httpx.Response:
