@@ -410,6 +410,12 @@ class AlertmanagerExporter:
             return {"Authorization": f"Basic {pair}"}
         if options.bearer_token_file is not None:
             token = self._secret("bearer_token_file", options.bearer_token_file)
+            if not token or not token.isascii() or any(c <= " " for c in token):
+                # Sent as it is, it would stand in the error that says why it cannot be sent.
+                raise ExportError(
+                    f"exporter alertmanager: `bearer_token_file` {options.bearer_token_file} must "
+                    "hold one token, in ASCII and without spaces or line breaks in it"
+                )
             return {"Authorization": f"Bearer {token}"}
         return {}
 

@@ -403,6 +403,16 @@ def test_bearer_token(tmp_path: Path) -> None:
     assert cluster.requests[-1].headers["authorization"] == "Bearer abc"
 
 
+@pytest.mark.parametrize("content", ["hush-one\nhush-two\n", "hush one", "hush\u2019", "\n"])
+def test_what_is_no_token_fails_at_start_and_is_not_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "token").write_text(content, encoding="utf-8")
+    cluster = Cluster(bearer_token_file="token", base=tmp_path)
+    with pytest.raises(ExportError, match="`bearer_token_file` token must hold one token") as told:
+        cluster.exporter.start(Standing((), ()))
+    assert "hush" not in str(told.value)
+    assert cluster.requests == []
+
+
 @pytest.mark.parametrize(
     "options",
     [
