@@ -97,41 +97,33 @@ def labels_of(
     config: Config, system: System, schema: EventSchema, layout: Layout
 ) -> LabelSettings | None:
     """Return how a system's labels are joined; None where none can come, or nothing to join."""
-    if schema.prediction is None and schema.score is None:
+    how = _joined(system, schema, system.time.label_horizon)
+    if how is None or (schema.label is None and not brings_labels(config, system)):
         return None
-    if schema.label is None and not brings_labels(config, system):
-        return None
-    time = system.time
-    return LabelSettings(
-        pane=time.pane,
-        lateness=time.lateness,
-        lengths=tuple(by_length(system.windows)),
-        attributes=layout.attributes,
-        numeric=schema.task == "regression",
-        horizon=time.label_horizon,
-        pair_horizon=time.pair_horizon,
-        max_pending=system.labels.max_pending,
-        min_coverage=system.min_label_coverage,
-    )
+    return replace(how, attributes=layout.attributes, min_coverage=system.min_label_coverage)
 
 
 def reviews_of(config: Config, system: System, schema: EventSchema) -> LabelSettings | None:
     """Return how human decisions that come later are joined; None where none can."""
+    how = _joined(system, schema, system.time.review_horizon)
+    if how is None or not brings_reviews(config, system):
+        return None
+    return replace(how, kind=REVIEWS)
+
+
+def _joined(system: System, schema: EventSchema, horizon: int) -> LabelSettings | None:
+    """Return how whatever comes later is joined; None where there is no prediction to join."""
     if schema.prediction is None and schema.score is None:
         return None
-    if not brings_reviews(config, system):
-        return None
-    time = system.time
     return LabelSettings(
-        pane=time.pane,
-        lateness=time.lateness,
+        pane=system.time.pane,
+        lateness=system.time.lateness,
         lengths=tuple(by_length(system.windows)),
         attributes=(),
         numeric=schema.task == "regression",
-        horizon=time.review_horizon,
-        pair_horizon=time.pair_horizon,
+        horizon=horizon,
+        pair_horizon=system.time.pair_horizon,
         max_pending=system.labels.max_pending,
-        kind=REVIEWS,
     )
 
 

@@ -17,19 +17,6 @@ from tests.support.tampering import flip_verdict as flip
 from tests.unit.exporters.audit.lives import Life, newest_keys
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path / "none")
-
-
 def run(*arguments: object) -> int:
     return main(["audit", *map(str, arguments)])
 

@@ -13,19 +13,6 @@ from tests.support.tampering import Lab, write_clean
 from tests.unit.exporters.audit.logs import NOTHING, Hands, writer
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path / "none")
-
-
 def verify(lab: Lab, log: Path, *options: object) -> int:
     given = ("--key", lab.vkey, "--against", lab.base / "kept", "--replay", *options)
     return main(["audit", "verify", str(log), *map(str, given)])

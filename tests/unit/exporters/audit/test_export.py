@@ -18,7 +18,7 @@ from agent.cli.main import main
 from exporters.audit import requests
 from exporters.audit.format.merkle import leaf_hash
 from exporters.audit.read.forms import COLUMNS
-from tests.support.tampering import Lab, write_clean
+from tests.support.tampering import Lab
 from tests.unit.exporters.audit.logs import NOTHING, Hands, writer
 
 REQUIRED = {
@@ -31,19 +31,6 @@ REQUIRED = {
     "metadata",
 }
 """Of every OCSF event; https://schema.ocsf.io/1.9.0/base_event."""
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path)
 
 
 def exported(lab: Lab, form: str) -> Path:

@@ -26,19 +26,6 @@ from tests.support.tampering import (
 from tests.unit.exporters.audit.served import Served, codes, public
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path)
-
-
 def test_a_copy_is_the_log(lab: Lab, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     pulled = pull(Served(lab.log), copy)

@@ -18,25 +18,12 @@ from exporters.audit.read.evidence import VKEYS, Evidence, memory_of, with_memor
 from exporters.audit.read.pull import pull
 from exporters.audit.read.source import SourceError
 from exporters.audit.read.verify import verify_published
-from tests.support.tampering import Lab, said, sign_with_another_key, write_clean, write_log
+from tests.support.tampering import Lab, said, sign_with_another_key, write_log
 from tests.unit.exporters.audit.lives import Life, newest_keys
 from tests.unit.exporters.audit.logs import judged, number
 from tests.unit.exporters.audit.served import Served, codes, public
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(31) + b"\1")
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path)
 
 
 @pytest.fixture

@@ -16,23 +16,10 @@ from agent.api import Api, read_token
 from agent.cli.main import main
 from agent.config.api import Api as Options
 from exporters.base import ExportError
-from tests.support.tampering import Lab, write_clean
+from tests.support.tampering import Lab
 from tests.support.unclosed import left_open
 
 TOKEN = "correct-horse-battery-staple"
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path)
 
 
 class Answer(NamedTuple):

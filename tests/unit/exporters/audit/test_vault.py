@@ -15,24 +15,11 @@ from exporters.audit import disk, vault
 from exporters.audit.read.evidence import Evidence, read_checkpoint
 from exporters.audit.read.verify import verify_published
 from exporters.audit.types import PSEUDONYM
-from tests.support.tampering import Lab, write_clean
+from tests.support.tampering import Lab
 from tests.unit.exporters.audit.logs import NOTHING, Hands, writer
 
 JANUARY, MARCH, APRIL = 1_767_225_600.0, 1_774_900_000.0, 1_775_100_000.0
 TEXT = b"the applicant's father rang and complained"
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("clean")
-    write_clean(base)
-    return base
-
-
-@pytest.fixture
-def lab(clean: Path, tmp_path: Path) -> Lab:
-    shutil.copytree(clean, tmp_path / "lab")
-    return Lab(tmp_path / "lab", tmp_path)
 
 
 def test_a_person_has_one_name_a_quarter_that_nobody_can_guess(tmp_path: Path) -> None:
