@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.cli.main import main
 from policies.model import rfc3339
-from tests.support.decisions import Row, as_lines, decisions, write_csv, write_lines
+from tests.support.backtests import Backtest, reports
+from tests.support.decisions import Row, decisions, write_csv
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 N = 1_500
@@ -23,7 +22,7 @@ systems:
     maturity: advanced
     event: {id: id, time: at, prediction: approve, score: score, model_version: version,
             recorded_time: recorded_at,
-            human: {decision: human.decision, reviewer: human.by, later: {later}}}
+            human: {decision: human.decision, reviewer: human.by, later: true}}
     task: classification
     favourable: 1
     features: {income: numeric, purpose: categorical}
@@ -31,8 +30,9 @@ systems:
 policies: {packs: [asean-guide]}
 """
 ONE_FILE = SYSTEM + "collectors:\n  - {type: file, path: live.jsonl, batch_size: {size}}\n"
+WITHIN = ONE_FILE.replace("later: true", "later: false")
 TWO_FILES = (
-    ONE_FILE.replace("{later}", "false")
+    WITHIN
     + "  - {type: file, path: reviews.csv, batch_size: {size}, "
     + "reviews: {id: application, decision: verdict, reviewer: officer, recorded_time: known_at}}\n"
 )
@@ -84,24 +84,9 @@ def later(rows: list[Row], after: int = 40_000) -> list[Row]:
     ]
 
 
-def output(
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    records: list[Row],
-    *more: str,
-    size: int = 5_000,
-    config: str = ONE_FILE,
-) -> str:
-    write_lines(folder / "live.jsonl", as_lines(records))
-    text = config.replace("{size}", str(size)).replace("{later}", "true")
-    (folder / "pantau.yaml").write_text(text)
-    command = ["backtest", "-c", str(folder / "pantau.yaml"), "--output", "json"]
-    assert main([*command, "--fail-on", "never", *more]) == 0
-    return capsys.readouterr().out
-
-
-def reports(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+@pytest.fixture
+def backtest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Backtest:
+    return Backtest(tmp_path, capsys, ONE_FILE)
 
 
 def signal(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -125,10 +110,10 @@ OVERSIGHT = (
 
 
 def test_decisions_late_shuffled_twice_or_before_give_the_bytes_of_decisions_in_the_event(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backtest: Backtest,
 ) -> None:
     rows = events()
-    expected = output(tmp_path, capsys, in_the_event(rows))
+    expected = backtest.output(in_the_event(rows))
     for report in reports(expected):
         assert report["final"]
         assert report["coverage"]["orphans"] == {
@@ -151,16 +136,15 @@ def test_decisions_late_shuffled_twice_or_before_give_the_bytes_of_decisions_in_
         "before": shuffled + rows,
         "some in the event": mixed + reviews[::2],
     }.items():
-        assert output(tmp_path, capsys, records) == expected, name
+        assert backtest.output(records) == expected, name
 
 
 def test_joined_decisions_count_like_those_that_were_in_the_record_all_along(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backtest: Backtest,
 ) -> None:
     rows = events()
-    within = ONE_FILE.replace("{later}", "false")
-    expected = reports(output(tmp_path, capsys, in_the_event(rows), config=within))
-    found = reports(output(tmp_path, capsys, rows + later(rows)))
+    expected = reports(backtest.output(in_the_event(rows), config=WITHIN))
+    found = reports(backtest.output(rows + later(rows)))
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         for name in OVERSIGHT:
@@ -175,12 +159,11 @@ def test_joined_decisions_count_like_those_that_were_in_the_record_all_along(
 
 
 def test_without_late_decisions_nothing_is_joined_and_nothing_said_of_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backtest: Backtest,
 ) -> None:
     rows = events()
-    within = ONE_FILE.replace("{later}", "false")
     records = sorted(rows + later(rows[:300], 100), key=lambda row: str(row["at"]))
-    found = reports(output(tmp_path, capsys, records, config=within))
+    found = reports(backtest.output(records, config=WITHIN))
     assert all("review" not in r["coverage"]["orphans"] for r in found)
     pooled = [r for r in found if r["model_version"] == "*"]
     hour = next(r for r in pooled if r["window"]["length"] == "1h")
@@ -189,10 +172,10 @@ def test_without_late_decisions_nothing_is_joined_and_nothing_said_of_it(
 
 
 def test_decisions_of_another_file_are_joined_by_their_own_paths(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backtest: Backtest, tmp_path: Path
 ) -> None:
     rows = events()
-    expected = output(tmp_path, capsys, in_the_event(rows))
+    expected = backtest.output(in_the_event(rows))
     reviews = [
         {
             "application": one["id"],
@@ -203,14 +186,12 @@ def test_decisions_of_another_file_are_joined_by_their_own_paths(
         for one in later(rows)
     ]
     write_csv(tmp_path / "reviews.csv", random.Random(2).sample(reviews, len(reviews)))
-    assert output(tmp_path, capsys, rows, config=TWO_FILES) == expected
-    assert output(tmp_path, capsys, rows, config=TWO_FILES, size=7) == expected
+    assert backtest.output(rows, config=TWO_FILES) == expected
+    assert backtest.output(rows, config=TWO_FILES, size=7) == expected
     assert "officer 7" not in expected
 
 
-def test_the_size_of_batches_does_not_show_in_any_revision(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_size_of_batches_does_not_show_in_any_revision(backtest: Backtest) -> None:
     rows = events()
     known = decided(rows)
     records: list[Row] = []
@@ -220,14 +201,14 @@ def test_the_size_of_batches_does_not_show_in_any_revision(
         if human is not None:
             records.append({"id": row["id"], "at": row["at"], "human": human})
     records += later(rows[:300])
-    expected = output(tmp_path, capsys, records, "--revisions")
+    expected = backtest.output(records, "--revisions")
     assert {r["revision"] for r in reports(expected)} == {0, 1}
     for size in (1, 13, 700):
-        assert output(tmp_path, capsys, records, "--revisions", size=size) == expected, size
+        assert backtest.output(records, "--revisions", size=size) == expected, size
 
 
 def test_a_source_of_reviews_rejects_records_without_an_id_or_a_decision(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backtest: Backtest, tmp_path: Path
 ) -> None:
     rows = events()
     blank = {"application": "", "verdict": "", "officer": "", "known_at": ""}
@@ -235,7 +216,7 @@ def test_a_source_of_reviews_rejects_records_without_an_id_or_a_decision(
     reviews += [{**blank, "verdict": 1}] * 3
     reviews += [{**blank, "application": "e"}] * 2
     write_csv(tmp_path / "reviews.csv", reviews)
-    found = reports(output(tmp_path, capsys, rows, config=TWO_FILES))
+    found = reports(backtest.output(rows, config=TWO_FILES))
     rejected = [r["coverage"]["rejected"] for r in found if r["coverage"]["rejected"]]
     assert {"missing_id": 3, "missing_decision": 2} in rejected
     assert all(r["coverage"]["complete"] for r in found)
@@ -243,26 +224,19 @@ def test_a_source_of_reviews_rejects_records_without_an_id_or_a_decision(
     assert sum(signal(r, "oversight.override_rate")["n"] for r in hours) == 100
 
 
-def test_a_backtest_says_what_became_of_decisions_that_do_not_count(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_backtest_says_what_became_of_decisions_that_do_not_count(backtest: Backtest) -> None:
     rows = events()
     reviews = later(rows)
     late = [{**one, "recorded_at": rfc3339(START + 8 * 86_400)} for one in reviews[:100]]
     lost = [{**one, "id": f"nobody {i}"} for i, one in enumerate(reviews[:7])]
-    records = [*rows, *reviews[100:], *late, *lost]
-    write_lines(tmp_path / "live.jsonl", as_lines(records))
-    text = ONE_FILE.replace("{size}", "5000").replace("{later}", "true")
-    (tmp_path / "pantau.yaml").write_text(text)
-    main(["backtest", "-c", str(tmp_path / "pantau.yaml"), "--fail-on", "never"])
-    told = capsys.readouterr()
+    told, notes = backtest.told([*rows, *reviews[100:], *late, *lost])
     why = "recorded before or after their time counts (time.pair_horizon, time.review_horizon)"
-    assert f"note: human decisions: 100 {why}; 7 of ids without an event" in told.err
-    assert "nobody" not in told.out + told.err
+    assert f"note: human decisions: 100 {why}; 7 of ids without an event" in notes
+    assert "nobody" not in told + notes
 
 
 def test_quantities_that_humans_correct_later_are_overrides_like_those_in_the_event(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backtest: Backtest,
 ) -> None:
     rng = random.Random(3)
     rows = [{**row, "approve": 100 + rng.random()} for row in events()]
@@ -274,9 +248,9 @@ def test_quantities_that_humans_correct_later_are_overrides_like_those_in_the_ev
     half = [other[i] if i % 2 else one for i, one in enumerate(later(rows))]
     known = {one["id"]: one["human"] for one in half}
     within = [{**r, "human": known[r["id"]]} if r["id"] in known else r for r in rows]
-    expected = output(tmp_path, capsys, within, config=config)
+    expected = backtest.output(within, config=config)
     shuffled = random.Random(4).sample(half, len(half))
-    assert output(tmp_path, capsys, rows + shuffled, config=config) == expected
+    assert backtest.output(rows + shuffled, config=config) == expected
     hours = [r for r in reports(expected) if r["window"]["length"] == "1h"]
     rates = [signal(r, "oversight.override_rate")["value"] for r in hours]
     assert all(0.4 < rate < 0.75 for rate in rates)
