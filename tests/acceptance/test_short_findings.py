@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from exporters.audit.read.unseal import read_keys
 from policies.model import Report
 from tests.acceptance.scenario import Scenario
 from tests.acceptance.test_audit_replay import logged, of_replay
 from tests.acceptance.test_policy_backtest import differing, judged_by, write
-from tests.support.events import seconds
+from tests.acceptance.unfair_hours import HOUR, START, decisions
 
-START = seconds("2026-03-02 00:00")
-HOUR = 3_600
-EVERY = 15
 UNFAIR_HOURS, HOURS = 4, 42
-
-
-def decisions(hour: int) -> list[dict[str, Any]]:
-    """Return an hour of decisions; at first women are refused more often."""
-    rows = []
-    for i in range(HOUR // EVERY):
-        woman = i % 2 == 0
-        refused = i % 20 < (14 if woman and hour < UNFAIR_HOURS else 4)
-        rows.append(
-            {
-                "time": START + hour * HOUR + i * EVERY,
-                "id": f"{hour}-{i}",
-                "approve": "0" if refused else "1",
-                "gender": "f" if woman else "m",
-            }
-        )
-    return rows
 
 
 def lived() -> Scenario:
     scenario = Scenario(START, now=START + (HOURS + 1) * HOUR)
     for hour in range(HOURS):
-        scenario.push(decisions(hour))
+        scenario.push(decisions(hour, UNFAIR_HOURS))
     return scenario
 
 

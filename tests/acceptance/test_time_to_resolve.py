@@ -11,30 +11,15 @@ import pytest
 from agent.signals.card import Correction
 from policies.model import ALL_VERSIONS, Alert, Report
 from tests.acceptance.scenario import Scenario
-from tests.support.events import seconds
+from tests.acceptance.unfair_hours import HOUR, START, decisions
 
-START = seconds("2026-03-02 00:00")
-HOUR, DAY = 3_600, 86_400
+DAY = 86_400
 UNFAIR_HOURS, HOURS = 120, 180
-EVERY = 15
 
 
-def decisions(hour: int) -> list[dict[str, Any]]:
-    """Return an hour of decisions of two model versions; at first women are refused more often."""
-    rows = []
-    for i in range(HOUR // EVERY):
-        woman = i % 2 == 0
-        refused = i % 20 < (14 if woman and hour < UNFAIR_HOURS else 4)
-        rows.append(
-            {
-                "time": START + hour * HOUR + i * EVERY,
-                "id": f"{hour}-{i}",
-                "approve": "0" if refused else "1",
-                "gender": "f" if woman else "m",
-                "version": f"v{1 + (i // 2) % 2}",
-            }
-        )
-    return rows
+def decisions_of_two_versions(hour: int) -> list[dict[str, Any]]:
+    rows = decisions(hour, UNFAIR_HOURS)
+    return [{**row, "version": f"v{1 + (i // 2) % 2}"} for i, row in enumerate(rows)]
 
 
 def lived(
@@ -47,8 +32,8 @@ def lived(
     scenario.plan = replace(scenario.plan, settings=settings, lengths=("12h",))
     reports: list[Report] = []
     for hour in range(0, HOURS, step):
-        rows = [row for one in range(hour, min(hour + step, HOURS)) for row in decisions(one)]
-        reports += scenario.push(rows)
+        hours = range(hour, min(hour + step, HOURS))
+        reports += scenario.push([row for one in hours for row in decisions_of_two_versions(one)])
     return reports, scenario.alerts
 
 

@@ -171,13 +171,10 @@ def _plain(name: str) -> Half:
 
 
 def _loans() -> Half:
-    columns, model = table("loanapp"), modelled("loans")
+    columns = table("loanapp")
     wrong = columns["unver"] == 1
-    return Half(
-        model.prediction,
-        model.label,
-        model.score,
-        model.groups,
+    return replace(
+        _plain("loans"),
         numbers={
             "expenses": columns["hexp"],
             "price": np.where(wrong, np.nan, columns["price"]),
@@ -210,13 +207,10 @@ def _loans() -> Half:
 
 
 def _pensions() -> Half:
-    columns, model = table("401ksubs"), modelled("pensions")
+    columns = table("401ksubs")
     wrong = (columns["fsize"] > 6) & (columns["marr"] == 0)
-    return Half(
-        model.prediction,
-        model.label,
-        model.score,
-        model.groups,
+    return replace(
+        _plain("pensions"),
         numbers={
             "income": columns["inc"],
             "age": np.where(wrong, np.nan, columns["age"]),

@@ -416,15 +416,21 @@ def test_a_tree_that_breaks_while_it_runs_begins_a_new_epoch_with_all_its_record
     assert len(ids) == len(set(ids))
 
 
-def test_records_are_taken_over_once_though_it_is_killed_in_between(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hands, log = Hands(), tmp_path / "audit"
-    exporter = started(tmp_path, hands)
+def killed_and_torn(base: Path, hands: Hands) -> Path:
+    """Return a log whose writer was killed with items it had not published, and lost a tile."""
+    exporter = started(base, hands)
     publish(exporter)
     exporter.export(number(usual_items()))
     kill(exporter)
-    (log / "tile/0/000.p/1").unlink()
+    (base / "audit/tile/0/000.p/1").unlink()
+    return base / "audit"
+
+
+def test_records_are_taken_over_once_though_it_is_killed_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    log = killed_and_torn(tmp_path, hands)
     monkeypatch.setattr(writer, "BATCH_BYTES", 1)
     monkeypatch.setattr(salvage, "settle", lambda *_: (_ for _ in ()).throw(OSError(5, "")))
     second = logs.writer(tmp_path, hands, "boot-2")
@@ -443,12 +449,8 @@ def test_records_that_cannot_be_read_are_taken_over_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Damage begins a new epoch, and then the disk fails once where the old one is read."""
-    hands, log = Hands(), tmp_path / "audit"
-    exporter = started(tmp_path, hands)
-    publish(exporter)
-    exporter.export(number(usual_items()))
-    kill(exporter)
-    (log / "tile/0/000.p/1").unlink()
+    hands = Hands()
+    log = killed_and_torn(tmp_path, hands)
     with monkeypatch.context() as patch:
         read = frames.scan
         failing = iter([OSError(errno.EIO, "io")])
