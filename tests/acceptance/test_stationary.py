@@ -48,8 +48,17 @@ LARGE_IN_FULL = World(
 )
 """Lenders whose stream also carries labels and every optional field."""
 
-EVERY = tuple(product(MATURITY, OVERSIGHT))
+Way = tuple[str, Oversight, Maturity]
+"""A pack, and the level and stage that it is followed at."""
+
+GUIDE: tuple[Way, ...] = tuple(
+    ("asean-guide", level, stage) for stage, level in product(MATURITY, OVERSIGHT)
+)
 OVERLAYS = sorted(name for name in PACKS if load_pack(name).rules or load_pack(name).changes)
+# A human in the loop is the tightest level.
+OVERLAID: tuple[Way, ...] = tuple(
+    (name, "human_in_the_loop", stage) for name, stage in product(OVERLAYS, MATURITY)
+)
 
 
 @pytest.mark.slow
@@ -57,8 +66,8 @@ OVERLAYS = sorted(name for name in PACKS if load_pack(name).rules or load_pack(n
 def test_with_people_enough_a_stream_that_does_not_change_raises_nothing_at_all() -> None:
     looks = looked_at(LARGE, DAYS)
     assert _days(looks) == DAYS
-    for stage, level in EVERY:
-        _nothing(looks, "asean-guide", level, stage)
+    for way in GUIDE:
+        _nothing(looks, way)
 
 
 @pytest.mark.slow
@@ -68,11 +77,8 @@ def test_nor_do_labels_reviews_and_complaints_that_do_not_change_under_any_pack(
 ) -> None:
     looks = looked_at_in_full(LARGE_IN_FULL, DAYS, tmp_path)
     assert _days(looks) == DAYS
-    for stage, level in EVERY:
-        _nothing(looks, "asean-guide", level, stage)
-    # A human in the loop is the tightest level.
-    for name, stage in product(OVERLAYS, MATURITY):
-        _nothing(looks, name, "human_in_the_loop", stage)
+    for way in (*GUIDE, *OVERLAID):
+        _nothing(looks, way)
 
 
 @pytest.mark.slow
@@ -80,8 +86,8 @@ def test_nor_do_labels_reviews_and_complaints_that_do_not_change_under_any_pack(
 def test_with_too_few_people_a_rule_says_once_that_it_cannot_tell_and_what_to_do() -> None:
     looks = looked_at(SMALL, DAYS)
     assert _days(looks) == DAYS
-    for stage, level in EVERY:
-        _says_once_that_it_cannot_tell(looks, "asean-guide", level, stage)
+    for way in GUIDE:
+        _says_once_that_it_cannot_tell(looks, way)
 
 
 @pytest.mark.slow
@@ -89,30 +95,27 @@ def test_with_too_few_people_a_rule_says_once_that_it_cannot_tell_and_what_to_do
 def test_with_too_few_labels_too_and_under_any_pack(tmp_path: Path) -> None:
     looks = looked_at_in_full(SMALL_IN_FULL, DAYS, tmp_path)
     assert _days(looks) == DAYS
-    for stage, level in EVERY:
-        _says_once_that_it_cannot_tell(looks, "asean-guide", level, stage)
-    for name, stage in product(OVERLAYS, MATURITY):
-        _says_once_that_it_cannot_tell(looks, name, "human_in_the_loop", stage)
+    for way in (*GUIDE, *OVERLAID):
+        _says_once_that_it_cannot_tell(looks, way)
 
 
-def _nothing(looks: Sequence[Look], pack: str, level: Oversight, stage: Maturity) -> None:
-    told = _told(looks, pack, level, stage)
-    assert (told.findings, told.untold, told.raised) == ({}, {}, {}), (pack, stage, level)
+def _nothing(looks: Sequence[Look], way: Way) -> None:
+    told = _told(looks, way)
+    assert (told.findings, told.untold, told.raised) == ({}, {}, {}), way
 
 
-def _says_once_that_it_cannot_tell(
-    looks: Sequence[Look], pack: str, level: Oversight, stage: Maturity
-) -> None:
-    told = _told(looks, pack, level, stage)
-    assert told.findings == {}, (pack, stage, level)
+def _says_once_that_it_cannot_tell(looks: Sequence[Look], way: Way) -> None:
+    told = _told(looks, way)
+    assert told.findings == {}, way
     assert told.untold, "a world this small has rules that cannot tell"
-    assert set(told.untold.values()) == {1}, (pack, stage, level, told.untold)
-    assert set(told.raised.values()) == {1}, (pack, stage, level, told.raised)
+    assert set(told.untold.values()) == {1}, (way, told.untold)
+    assert set(told.raised.values()) == {1}, (way, told.raised)
     assert {severity for _, _, severity in told.raised} == {"ticket"}
     assert all("judge it over a longer window" in advice for advice in told.advice)
 
 
-def _told(looks: Sequence[Look], pack: str, level: Oversight, stage: Maturity) -> Told:
+def _told(looks: Sequence[Look], way: Way) -> Told:
+    pack, level, stage = way
     return judged_by(effective(load_packs([pack]), oversight=level, maturity=stage), looks)
 
 
