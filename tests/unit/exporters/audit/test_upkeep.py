@@ -144,12 +144,18 @@ def test_a_key_whose_record_could_not_be_written_is_recorded_later(
 # Epochs.
 
 
-def test_an_epoch_ends_when_its_time_is_over_and_vouches_for_the_next_key(tmp_path: Path) -> None:
-    hands, log = Hands(), tmp_path / "audit"
-    exporter = started(tmp_path, hands, epoch_length="90d")
+def in_the_second_epoch(base: Path, hands: Hands, **options: Any) -> AuditExporter:
+    """Return a writer whose first epoch, of 90 days, has just ended with items in it."""
+    exporter = started(base, hands, epoch_length="90d", **options)
     exporter.export(number(usual_items()))
     hands.pass_time(90 * DAY)
     exporter.tick(hands.wall)
+    return exporter
+
+
+def test_an_epoch_ends_when_its_time_is_over_and_vouches_for_the_next_key(tmp_path: Path) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = in_the_second_epoch(tmp_path, hands)
     exporter.export(number([judged(5)]))
     exporter.stop(1.0)
     old, new = folders(log)
@@ -209,10 +215,7 @@ def test_what_remains_of_a_log_whose_first_epoch_was_deleted_can_still_be_judged
 ) -> None:
     """The policy was put in force in the epoch that is gone, and nothing has changed since."""
     hands, log = Hands(), tmp_path / "audit"
-    exporter = started(tmp_path, hands, epoch_length="90d", retention="30d")
-    exporter.export(number(usual_items()))
-    hands.pass_time(90 * DAY)
-    exporter.tick(hands.wall)
+    exporter = in_the_second_epoch(tmp_path, hands, retention="30d")
     exporter.export(number([judged(5)]))
     hands.pass_time(31 * DAY)
     exporter.tick(hands.wall)
@@ -338,10 +341,7 @@ def test_an_epoch_that_is_being_deleted_is_out_of_sight_and_goes_at_the_next_att
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hands, log = Hands(), tmp_path / "audit"
-    exporter = started(tmp_path, hands, epoch_length="90d", retention="30d")
-    exporter.export(number(usual_items()))
-    hands.pass_time(90 * DAY)
-    exporter.tick(hands.wall)
+    exporter = in_the_second_epoch(tmp_path, hands, retention="30d")
     (old,) = (log / "epochs").iterdir()
     hands.pass_time(31 * DAY)
     with monkeypatch.context() as patch:
