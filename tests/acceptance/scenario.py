@@ -24,6 +24,12 @@ from policies.model import Alert, Outgoing, Report
 from tests.support.events import SCHEMA, batch
 
 
+def label_settings(**changes: Any) -> LabelSettings:
+    """Return how labels are joined in windows of a scenario, but for these changes."""
+    usual = {"pane": 60, "lateness": 600, "lengths": ("1h", "12h"), "attributes": ()}
+    return LabelSettings(**{**usual, "numeric": False, **changes})
+
+
 class Scenario:
     """One system without a reference, windows `1h` and `12h`, the shipped policy pack.
 
@@ -52,8 +58,12 @@ class Scenario:
         self.last_status: SourceStatus | None = None
         self._offsets: dict[str, int] = {}
 
-    def with_labels(self, settings: LabelSettings) -> None:
-        """Let labels come, and judge small groups; `label_outcomes` counts what becomes of them."""
+    def with_labels(self, **changes: Any) -> None:
+        """Let labels come, and judge small groups; `label_outcomes` counts what becomes of them.
+
+        `changes`: to `label_settings`; the attributes are those of the layout if it names none.
+        """
+        settings = label_settings(**{"attributes": self.plan.layout.attributes, **changes})
         self.plan = replace(
             self.plan,
             labels=settings,

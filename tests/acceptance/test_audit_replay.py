@@ -20,18 +20,9 @@ from exporters.audit.read.verify import verify_published
 from policies.effective import Policy, policy_text
 from policies.model import Because, Notice, Report, Verdict
 from tests.acceptance.scenario import Scenario
-from tests.acceptance.test_labels import (
-    DAY,
-    HORIZON,
-    HOUR,
-    START,
-    events,
-    labels,
-    move,
-    of_hour,
-    scene,
-)
+from tests.acceptance.test_labels import events, labels, scene
 from tests.acceptance.test_silence import event, pass_minutes, policy_on_silence
+from tests.acceptance.waiting import DAY, HORIZON, HOUR, START, move, of_hour
 from tests.unit.exporters.audit.logs import NOTHING, number, writer
 
 

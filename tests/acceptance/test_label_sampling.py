@@ -7,7 +7,8 @@ from typing import Any
 
 from agent.labels.sample import unclosed
 from tests.acceptance.scenario import Scenario
-from tests.acceptance.test_labels import DAY, HOUR, START, events, move, of_hour, scene
+from tests.acceptance.test_labels import events, scene
+from tests.acceptance.waiting import DAY, HOUR, START, move, of_hour
 
 
 def labelled_events(second: int, n: int, every: float, name: str) -> list[dict[str, Any]]:

@@ -7,33 +7,19 @@ from typing import Any
 
 import pytest
 
-from agent.labels.settings import LabelSettings
 from agent.labels.state import AWAITED_FOR
 from agent.signals.table import label_based
 from agent.system import observe_status
 from collectors.base import SourceStatus
 from policies.model import Alert, Report, Verdict, Window
 from tests.acceptance.scenario import Scenario
-from tests.support.events import seconds
-
-START = seconds("2026-03-02 00:00")
-HOUR, DAY = 3_600, 86_400
-HORIZON = 2 * DAY
+from tests.acceptance.waiting import DAY, HORIZON, HOUR, START, matured, move, of_hour
 
 
 def scene(**changes: Any) -> Scenario:
     """Return a system with labels, windows of 1h and 12h, and a label horizon of two days."""
     scenario = Scenario(START, now=START + 30 * DAY)
-    scenario.with_labels(
-        LabelSettings(
-            pane=60,
-            lateness=600,
-            lengths=("1h", "12h"),
-            attributes=scenario.plan.layout.attributes,
-            numeric=False,
-            **{"horizon": HORIZON, **changes},
-        )
-    )
+    scenario.with_labels(**{"horizon": HORIZON, **changes})
     return scenario
 
 
@@ -58,21 +44,6 @@ def label(i: int, value: int | None = None, recorded: float | None = None) -> di
 
 def labels(n: int = 240, recorded: float | None = START + DAY) -> list[dict[str, Any]]:
     return [label(i, recorded=recorded) for i in range(n)]
-
-
-def move(scenario: Scenario, second: float) -> list[Report]:
-    """Let event time pass a second, by an event without a prediction."""
-    return scenario.push([{"time": second + 601, "id": f"tick{second}"}])
-
-
-def of_hour(reports: Sequence[Report], hour: int = 0) -> list[Report]:
-    return [
-        r
-        for r in reports
-        if r.window.length == "1h"
-        and r.window.start == START + hour * HOUR
-        and r.model_version == "*"
-    ]
 
 
 def on_labels(report: Report) -> list[Verdict]:
@@ -123,12 +94,7 @@ def test_restatements_come_once_an_hour_and_only_if_something_changed() -> None:
 
 def mature_after(*steps: Sequence[Mapping[str, Any]], **changes: Any) -> Report:
     """Return the final report of the first hour after these batches."""
-    scenario = scene(**changes)
-    for step in steps:
-        scenario.push(step)
-    found = of_hour(move(scenario, START + HORIZON + 13 * HOUR))
-    assert found[-1].final
-    return found[-1]
+    return matured(scene(**changes), *steps)
 
 
 def test_two_labels_that_disagree_the_later_recorded_then_the_later_read_holds() -> None:

@@ -16,16 +16,8 @@ from agent.store import Changes, Store
 from policies.model import Report
 from tests.acceptance.scenario import Scenario
 from tests.acceptance.test_audit_replay import logged, of_replay
-from tests.acceptance.test_labels import (
-    HORIZON,
-    HOUR,
-    START,
-    events,
-    labels,
-    move,
-    of_hour,
-    scene,
-)
+from tests.acceptance.test_labels import events, labels, scene
+from tests.acceptance.waiting import HORIZON, HOUR, START, move, of_hour
 
 
 def restarted(scenario: Scenario, store: Store, plan: Plan) -> None:

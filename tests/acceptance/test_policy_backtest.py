@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.labels.settings import LabelSettings
 from agent.policy_backtest import Compared, Row, compare
 from agent.signals.card import Inventory
 from exporters.audit.logged import blob_text
@@ -65,17 +64,7 @@ def labels(hour: int, part: range) -> list[dict[str, Any]]:
 def past(horizon: int) -> Scenario:
     """Return a system that has run: labels in two portions, some events late, windows restated."""
     scenario = Scenario(START, now=START, restate_horizon=6 * HOUR)
-    scenario.with_labels(
-        LabelSettings(
-            pane=60,
-            lateness=600,
-            lengths=("1h", "12h"),
-            attributes=scenario.plan.layout.attributes,
-            numeric=False,
-            horizon=horizon,
-            min_coverage=0.6,
-        )
-    )
+    scenario.with_labels(horizon=horizon, min_coverage=0.6)
     late: list[dict[str, Any]] = []
     for hour in range(HOURS):
         rows = decisions(hour)

@@ -14,7 +14,6 @@ import pytest
 from agent.dedup import DedupIndex
 from agent.labels.kinds import REVIEWS
 from agent.labels.room import Waiting
-from agent.labels.settings import LabelSettings
 from agent.labels.state import temporary
 from agent.layout import build_layout
 from agent.persist import collect, restore
@@ -23,14 +22,11 @@ from agent.signals.table import label_based
 from agent.store import Changes, Store
 from collectors.schema import ExtraField
 from policies.model import Report, Verdict
-from tests.acceptance.scenario import Scenario
+from tests.acceptance.scenario import Scenario, label_settings
 from tests.acceptance.test_audit_replay import logged, of_replay
-from tests.acceptance.test_labels import labels, move, of_hour
-from tests.support.events import SCHEMA, seconds
-
-START = seconds("2026-03-02 00:00")
-HOUR, DAY = 3_600, 86_400
-HORIZON = 2 * DAY
+from tests.acceptance.test_labels import labels
+from tests.acceptance.waiting import DAY, HORIZON, HOUR, START, matured, move, of_hour
+from tests.support.events import SCHEMA
 
 
 def scene(*, label_horizon: int | None = None, **changes: Any) -> Scenario:
@@ -44,19 +40,9 @@ def scene(*, label_horizon: int | None = None, **changes: Any) -> Scenario:
             "feedback": ExtraField("said"),
         },
     )
-    how = LabelSettings(
-        pane=60,
-        lateness=600,
-        lengths=("1h", "12h"),
-        attributes=(),
-        numeric=False,
-        kind=REVIEWS,
-        **{"horizon": HORIZON, **changes},
-    )
     layout = build_layout(schema, favourable=("1",))
-    scenario.with_labels(
-        replace(how, attributes=layout.attributes, kind="labels", horizon=label_horizon or 1)
-    )
+    labelled = {**changes, "attributes": layout.attributes, "horizon": label_horizon or 1}
+    scenario.with_labels(**labelled)
     known = scenario.state.labels if label_horizon else None
     scenario.state.labels = known
     scenario.plan = replace(
@@ -64,7 +50,7 @@ def scene(*, label_horizon: int | None = None, **changes: Any) -> Scenario:
         schema=schema,
         layout=layout,
         labels=scenario.plan.labels if label_horizon else None,
-        reviews=how,
+        reviews=label_settings(**{"kind": REVIEWS, "horizon": HORIZON, **changes}),
     )
     room = None if known is None else known.room
     scenario.state.reviews = temporary("loans", 60, kind=REVIEWS, room=room)
@@ -174,12 +160,7 @@ def test_restatements_come_once_an_hour_and_only_if_something_changed() -> None:
 
 def mature_after(*steps: Sequence[dict[str, Any]], **changes: Any) -> Report:
     """Return the final report of the first hour after these batches."""
-    scenario = scene(**changes)
-    for step in steps:
-        scenario.push(step)
-    found = of_hour(move(scenario, START + HORIZON + 13 * HOUR))
-    assert found[-1].final
-    return found[-1]
+    return matured(scene(**changes), *steps)
 
 
 def test_two_decisions_that_differ_the_later_recorded_then_the_later_read_holds() -> None:

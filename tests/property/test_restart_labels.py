@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from agent.labels.settings import LabelSettings
 from policies.model import Outgoing, Report, encode_report
 from tests.acceptance.scenario import Scenario
 from tests.support.events import seconds
@@ -45,17 +44,8 @@ def stream(rng: random.Random) -> dict[Place, list[dict[str, Any]]]:
 
 def lives(folder: Path, parts: Records, horizon: int) -> Lives:
     scenario = Scenario(START, now=START + 86_400)
-    scenario.with_labels(
-        LabelSettings(
-            pane=60,
-            lateness=600,
-            lengths=("1h", "12h"),
-            attributes=scenario.plan.layout.attributes,
-            numeric=False,
-            horizon=horizon,
-            max_pending=200 if horizon > 5 * HOUR else 100_000,
-        )
-    )
+    few = 200 if horizon > 5 * HOUR else 100_000
+    scenario.with_labels(horizon=horizon, max_pending=few)
     return Lives(folder, scenario.plan, parts, START, labels=frozenset({"labels"}))
 
 
