@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from policies.model import rfc3339
 from tests.support.audit_records import records
 from tests.support.audit_tree import verify_against_itself
 from tests.support.decisions import SYSTEM
+from tests.support.running_agent import SteppedClock, eventually, running
 
 CONFIG = (
     SYSTEM.replace("  - id: loans\n", "  - id: loans\n    country: VN\n")
@@ -36,42 +34,10 @@ HOUR = 3_600
 NAMES = ("PantauIncidentClock", "PantauIncidentOverdue")
 
 
-@dataclass
-class Clock:
-    """The machine's clocks, the wall clock `ahead` of them."""
-
-    ahead: float = 0.0
-
-    def now(self) -> float:
-        return time.time() + self.ahead
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-
-@contextmanager
-def running(file: Path, clock: Clock) -> Iterator[Parts]:
-    """Give a running agent, and stop it in order."""
-    parts = assemble(load(file), clock)
-    try:
-        start(parts)
-        yield parts
-        stop(parts, "test")
-    finally:
-        parts.store.close()
-
-
 def programme(parts: Parts) -> str:
     """Return what the metrics say of incidents by country and sector."""
     lines = parts.metrics.exposition().decode().splitlines()
     return "\n".join(one for one in lines if one.startswith("pantau_programme_incident"))
-
-
-def eventually(is_so: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_statement_reaches_the_audit_log_and_the_metrics(tmp_path: Path) -> None:
@@ -106,7 +72,7 @@ def test_a_clock_reaches_a_human_by_itself_over_a_restart_and_each_change_once(
     (tmp_path / "live.jsonl").touch()
     file = tmp_path / "pantau.yaml"
     file.write_text(CONFIG)
-    clock = Clock()
+    clock = SteppedClock()
     begun = rfc3339(int(time.time()))
     who = ["--by", "jane.roe@bank.example", "-c", str(file)]
 
@@ -137,11 +103,11 @@ def test_a_clock_reaches_a_human_by_itself_over_a_restart_and_each_change_once(
         await_told(("raised", NAMES[0], "waiting"))
         state("confirmed_at")
         await_told(("updated", NAMES[0], "running"))
-        clock.ahead = 49 * HOUR
+        clock.offset = 49 * HOUR
         await_told(("raised", NAMES[0], "due_soon"), ("closed", NAMES[0], "running"))
     before = len(told())
     with running(file, clock) as parts:
-        clock.ahead = 73 * HOUR
+        clock.offset = 73 * HOUR
         await_told(("raised", NAMES[1], "overdue"), ("closed", NAMES[0], "due_soon"))
         assert len(told()) == before + 2
         assert main(["policy", "clock", "close", "INC-1", "--reason", "told the desk", *who]) == 0

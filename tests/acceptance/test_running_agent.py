@@ -7,9 +7,7 @@ import json
 import shutil
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,13 @@ from typing import Any
 import pytest
 
 from agent.cli.main import main
-from agent.config.load import load
-from agent.run import Parts, assemble, start, stop
+from agent.run import Parts
 from exporters.base import ExportError, Numbered, Standing
 from policies.model import rfc3339
 from tests.support.audit_records import records, reports
 from tests.support.audit_tree import verify_against_itself
 from tests.support.decisions import SYSTEM, as_lines, decisions
+from tests.support.running_agent import SteppedClock, eventually, running
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 WINDOW = 300
@@ -41,19 +39,6 @@ exporters:
 store: {commit_interval: 1s}
 """
 )
-
-
-@dataclass
-class SteppedClock:
-    """The machine's clocks, the wall clock set off by `offset` seconds."""
-
-    offset: float = 0.0
-
-    def now(self) -> float:
-        return time.time() + self.offset
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 @dataclass
@@ -79,15 +64,8 @@ class Place:
             file.write(b"".join(line + b"\n" for line in as_lines(rows)))
         return rfc3339(at + WINDOW)
 
-    @contextmanager
-    def agent(self, clock: SteppedClock | None = None, *more: Any) -> Iterator[Parts]:
-        parts = assemble(load(self.folder / "pantau.yaml"), clock or SteppedClock(), more)
-        try:
-            start(parts)
-            yield parts
-            stop(parts, "test")
-        finally:
-            parts.store.close()
+    def agent(self, clock: SteppedClock | None = None, *more: Any) -> AbstractContextManager[Parts]:
+        return running(self.folder / "pantau.yaml", clock, *more)
 
     def named(self, name: str) -> list[dict[str, Any]]:
         """Return the data of the audit records of one type."""
@@ -106,15 +84,6 @@ def place(tmp_path: Path) -> Place:
     made = Place(tmp_path)
     made.configure()
     return made
-
-
-def eventually(what: Callable[[], Any], timeout: float = 30.0) -> Any:
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {timeout:g} s")
 
 
 def test_a_step_of_the_wall_clock_is_recorded_and_closes_no_window(place: Place) -> None:
