@@ -24,6 +24,7 @@ from tests.real.strace import attach
 from tests.support.audit_scenarios import SCENARIOS
 from tests.support.audit_tree import folders
 from tests.support.file_calls import CHANGING, KINDS
+from tests.support.shares import run_shares
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
@@ -83,21 +84,9 @@ def kept(strike: dict[str, Any], outcome: str) -> Path | None:
 
 def struck(folder: Path, name: str) -> tuple[list[str], list[dict[str, Any]]]:
     """Strike at every place, on all processors; return the calls and what came of each strike."""
-    shares = os.cpu_count() or 1
-    running = []
-    for share in range(shares):
-        place = folder / str(share)
-        place.mkdir()
-        command = [*PROGRAM, str(place), name, str(share), str(shares)]
-        said = (folder / f"{share}.said").open("w")
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True))
-        said.close()
     calls: list[list[str]] = []
     strikes: list[dict[str, Any]] = []
-    for share, process in enumerate(running):
-        output, _ = process.communicate()
-        assert process.returncode == 0, (folder / f"{share}.said").read_text()[-2_000:]
-        first, *others = output.splitlines()
+    for first, *others in run_shares(folder, PROGRAM, name):
         calls.append(json.loads(first))
         strikes += map(json.loads, others)
     assert all(one == calls[0] for one in calls)

@@ -7,8 +7,6 @@ kernel's memory what no disk has, and must not take it for durable.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 
 from tests.integration.test_audit_every_call import folder
 from tests.support.audit_scenarios import SCENARIOS
+from tests.support.shares import run_shares
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1_800)]
 __all__ = ["folder"]
@@ -41,22 +40,9 @@ def test_after_a_power_cut_nothing_acknowledged_is_lost(
 
 def cut_everywhere(folder: Path, name: str, lives: int) -> tuple[int, list[dict[str, Any]]]:
     """Cut at every place, on all processors; return how many there are, and what came of each."""
-    shares, running = os.cpu_count() or 1, []
-    for share in range(shares):
-        place = folder / str(share)
-        place.mkdir()
-        command = [*PROGRAM, str(place), name, str(lives), str(share), str(shares)]
-        with (folder / f"{share}.said").open("w") as errors:
-            running.append(
-                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-            )
-    outputs = [process.communicate()[0] for process in running]
     cuts: list[dict[str, Any]] = []
     places: set[int] = set()
-    for share, output in enumerate(outputs):
-        said = (folder / f"{share}.said").read_text()
-        assert running[share].returncode == 0, said[-2_000:]
-        first, *others = output.splitlines()
+    for first, *others in run_shares(folder, PROGRAM, name, str(lives)):
         places.add(json.loads(first))
         cuts += map(json.loads, others)
     (number,) = places
