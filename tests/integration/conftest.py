@@ -6,5 +6,6 @@ from tests.real.fixtures import (  # noqa: F401 - fixtures are found by name
     kafka_jars,
     new_topic,
 )
+from tests.real.fixtures_memory import folder  # noqa: F401
 from tests.real.fixtures_otlp import otlp_receiver  # noqa: F401
 from tests.real.fixtures_prometheus import alertmanager, receiver, start_prometheus  # noqa: F401

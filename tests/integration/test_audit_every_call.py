@@ -11,8 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +34,6 @@ NOTES = ("acknowledged", "signed", "erasing")
 """What the test itself writes, beside the log."""
 _LINE = re.compile(r"(?P<name>\w+)\((?P<arguments>.*)")
 _WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if there is one: faults come before the disk, so it need not be slow."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as found:
-        yield Path(found)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

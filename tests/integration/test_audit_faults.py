@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -96,17 +95,6 @@ def forker() -> Iterator[Forker]:
     found = Forker()
     yield found
     found.close()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if there is one: faults come before the disk, so it need not be slow."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as found:
-        yield Path(found)
 
 
 def calls(forker: Forker, base: Path) -> dict[str, int]:

@@ -13,12 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_audit_every_call import folder
 from tests.support.audit_scenarios import SCENARIOS
 from tests.support.shares import run_shares
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1_800)]
-__all__ = ["folder"]
 
 PROGRAM = [sys.executable, "-m", "tests.support.audit_power"]
 STARTS = ("begins", "grows", "new segments", "next epoch", "rotates its key", "sealed texts")
