@@ -73,6 +73,7 @@ def struck(folder: Path, name: str) -> tuple[list[str], list[dict[str, Any]]]:
     """Strike at every place, on all processors; return the calls and what came of each strike."""
     calls: list[list[str]] = []
     strikes: list[dict[str, Any]] = []
+    subprocess.run([*PROGRAM, "--prepare", str(folder), name], check=True)
     for first, *others in run_shares(folder, PROGRAM, name):
         calls.append(json.loads(first))
         strikes += map(json.loads, others)

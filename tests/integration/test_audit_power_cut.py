@@ -7,6 +7,7 @@ kernel's memory what no disk has, and must not take it for durable.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.support.shares import run_shares
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1_800)]
 
+PREPARE = [sys.executable, "-m", "tests.support.audit_faults", "--prepare"]
 PROGRAM = [sys.executable, "-m", "tests.support.audit_power"]
 STARTS = ("begins", "grows", "new segments", "next epoch", "rotates its key", "sealed texts")
 """Scenarios whose runs end with windows that another life can be given again."""
@@ -40,6 +42,7 @@ def cut_everywhere(folder: Path, name: str, lives: int) -> tuple[int, list[dict[
     """Cut at every place, on all processors; return how many there are, and what came of each."""
     cuts: list[dict[str, Any]] = []
     places: set[int] = set()
+    subprocess.run([*PREPARE, str(folder), name], check=True)
     for first, *others in run_shares(folder, PROGRAM, name, str(lives)):
         places.add(json.loads(first))
         cuts += map(json.loads, others)

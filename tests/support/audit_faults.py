@@ -1,8 +1,12 @@
 """Runs a scenario once for every file call that a fault can happen at, and recovers each time.
 
+`python -m tests.support.audit_faults --prepare <folder> <scenario>` makes `<folder>/original`, what
+the scenario starts from: names in it are random, and with them the order in which files are read.
+
 `python -m tests.support.audit_faults <folder> <scenario> <share> <of>` strikes every `of`-th place
-of each fault, from number `share` on, each in a process of its own.  It prints the calls that the
-scenario makes, as JSON, and one line more for each strike: what was struck and what became of it.
+of each fault, from number `share` on, each in a process of its own, on copies of the `original`
+beside its folder.  It prints the calls that the scenario makes, as JSON, and one line more for
+each strike: what was struck and what became of it.
 
 `python -m tests.support.audit_faults --trace <folder> <scenario>` prints the calls of one run
 without faults, once it has read a byte from `<folder>/go`.
@@ -47,9 +51,12 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "--trace":
         trace(Path(arguments[1]), SCENARIOS[arguments[2]])
         return
+    if arguments[0] == "--prepare":
+        prepare(SCENARIOS[arguments[2]], Path(arguments[1]) / "original")
+        return
     folder, scenario = Path(arguments[0]), SCENARIOS[arguments[1]]
     share, of = int(arguments[2]), int(arguments[3])
-    original = folder / "original"
+    original = folder.parent / "original"
     calls = count(scenario, original, folder / "counted")
     say(calls)
     places = [
@@ -77,9 +84,7 @@ def say(document: object) -> None:
 def trace(folder: Path, scenario: Scenario) -> None:
     """Run a scenario under the eyes of somebody else."""
     base = folder / "log"
-    base.mkdir()
-    code, _ = forked(lambda _: scenario.prepare(base))
-    assert code == 0, "the scenario cannot be prepared"
+    prepare(scenario, base)
     wait_to_go(folder)
     said = os.dup(1)
     os.dup2(2, 1)
@@ -88,11 +93,15 @@ def trace(folder: Path, scenario: Scenario) -> None:
     os.write(said, json.dumps(calls.seen).encode())
 
 
-def count(scenario: Scenario, original: Path, base: Path) -> list[str]:
-    """Prepare `original`, and return the calls that the scenario makes on a copy of it."""
-    original.mkdir()
-    code, _ = forked(lambda _: scenario.prepare(original))
+def prepare(scenario: Scenario, base: Path) -> None:
+    """Make a folder, and in it what was before."""
+    base.mkdir()
+    code, _ = forked(lambda _: scenario.prepare(base))
     assert code == 0, "the scenario cannot be prepared"
+
+
+def count(scenario: Scenario, original: Path, base: Path) -> list[str]:
+    """Return the calls that the scenario makes on a copy of what was before."""
     shutil.copytree(original, base)
 
     def record(tell: Callable[[str], None]) -> None:

@@ -1,10 +1,11 @@
 """Runs a scenario, cuts the power at every call that changes the disk, and recovers each time.
 
 `python -m tests.support.audit_power <folder> <scenario> <lives> <share> <of>` does every `of`-th
-place, from number `share` on.  With one life the power goes at the place itself.  With two the
-process is killed there, so that the kernel still has what it wrote; another one starts, is given
-again what was not acknowledged, and the power goes once the first of it is.  One line of JSON is
-printed for each cut: where it was and what became of it.
+place, from number `share` on, on copies of the `original` beside its folder
+(`tests.support.audit_faults --prepare`).  With one life the power goes at the place itself.  With
+two the process is killed there, so that the kernel still has what it wrote; another one starts, is
+given again what was not acknowledged, and the power goes once the first of it is.  One line of
+JSON is printed for each cut: where it was and what became of it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> None:
     httpx.Client().close()  # it loads more the first time
     folder, scenario, lives = Path(arguments[0]), SCENARIOS[arguments[1]], int(arguments[2])
     share, of = int(arguments[3]), int(arguments[4])
-    calls = count(scenario, folder / "original", folder / "counted")
+    calls = count(scenario, folder.parent / "original", folder / "counted")
     places = [at for at, call in enumerate(calls, start=1) if call in CHANGING]
     places.append(len(calls) + 1)  # the end, where nothing strikes
     say(len(places))
@@ -54,7 +55,7 @@ def cut_at(
     """Live up to call number `at`, cut the power, and return what came of each kind of cut."""
     place = folder / f"at-{at}"
     base, kept = place / "log", place / "shadow"
-    shutil.copytree(folder / "original", base)
+    shutil.copytree(folder.parent / "original", base)
     shadow = Shadow.of(base, place / "gone")
 
     def live(tell: Callable[[str], None]) -> None:
