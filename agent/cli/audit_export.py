@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import LogFolder, Out
+from agent.cli.audit_options import RECORDED, LogFolder, Out
 
 
 class Form(enum.StrEnum):
@@ -46,7 +46,7 @@ def audit_export(log: LogFolder, form: FormOption, output: Out) -> int:
     state = place.find(log).state
     if place.is_state(state):
         requests.ask(state, "export.made", time.time(), record_of(made, form.value))
-        print("the agent records this in the log, at once or at its next start", file=sys.stderr)
+        print(RECORDED, file=sys.stderr)
     else:
         print("not recorded in the log: this is a copy", file=sys.stderr)
     return 0

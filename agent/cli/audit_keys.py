@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import LogFolder
+from agent.cli.audit_options import RECORDED, LogFolder
 
 Rotate = Annotated[
     bool,
@@ -70,14 +72,15 @@ def audit_keys(
 
 def _hand_out(log: Path, output: Path) -> int:
     from exporters.audit import place
-    from exporters.audit.read.unseal import write_keys
+    from exporters.audit.read.unseal import hand_out
 
     at = place.find(log)
     if output.absolute().resolve().is_relative_to(at.public.resolve()):
         text = f"{output} would be published with the log"
         raise typer.BadParameter(text, param_hint="--output")
-    count = write_keys(at.state, output)
+    count = hand_out(at.state, output, time.time())
     print(f"wrote {count} key(s): who has the file sees what the log seals (docs/audit.md)")
+    print(RECORDED, file=sys.stderr)
     return 0
 
 

@@ -91,3 +91,7 @@ def pull_into(
     for problem in pulled.problems:
         print(f"{problem.code} at {problem.where}: {problem.detail}", file=sys.stderr)
     return not pulled.problems
+
+
+RECORDED = "the agent records this in the log, at once or at its next start"
+"""Said by each command that leaves a request for a record."""

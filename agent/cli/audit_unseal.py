@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import LogFolder
+from agent.cli.audit_options import RECORDED, LogFolder
 
 Digest = Annotated[
     str,
@@ -18,17 +19,20 @@ Digest = Annotated[
 def audit_unseal(log: LogFolder, digest: Digest) -> int:
     """Print a sealed text: a reason, or as JSON what a published text leaves out.
 
-    On the agent's machine only, where the keys are.  The log does not record that it was read.
+    On the agent's machine only, where the keys are.  The agent records that it was read
+    (`privacy.disclosure`), at once or at its next start.
     """
-    from exporters.audit import place, vault
+    from exporters.audit import place
+    from exporters.audit.read.unseal import read_text
 
     at = place.find(log)
     if not place.is_state(at.state):
         raise typer.BadParameter(
             f"{at.state}, the private part of {log}, is not on this machine", param_hint="DIR"
         )
-    text = vault.unseal(at.state, at.public, digest).decode("utf-8", "replace")
+    text = read_text(at, digest, time.time())
     # What was typed could steer a terminal.
     shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
     sys.stdout.write(shown + "\n")
+    print(RECORDED, file=sys.stderr)
     return 0

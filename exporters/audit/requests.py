@@ -25,7 +25,8 @@ from policies.model import Notice
 
 FOLDER = "requests"
 ERASURE = "privacy.erasure"
-NAMES = ("export.made", ERASURE)
+DISCLOSURE = "privacy.disclosure"
+NAMES = ("export.made", ERASURE, DISCLOSURE)
 
 _log = get_logger(__name__)
 

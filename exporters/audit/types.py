@@ -432,6 +432,18 @@ class ErasureData(Listed, frozen=True, kw_only=True):
     request: Word | None = None
 
 
+class DisclosureData(Listed, frozen=True, kw_only=True):
+    """Somebody who had access to the private part took out what the log holds encrypted.
+
+    A `text` was read: `blob`, its digest.  Or the `replay_keys` of these `epochs` were written to a
+    file, with which whoever has it reads what those seal.
+    """
+
+    what: Literal["text", "replay_keys"]
+    blob: Digest | None = None
+    epochs: list[Word] = []
+
+
 class EvidenceData(Listed, frozen=True, kw_only=True):
     """What came of a sample that verdicts name as `evidence`: a report, or why there is none.
 
@@ -516,6 +528,7 @@ RECORDS: dict[str, type[Listed]] = {
     "clock.step": ClockData,
     "incident.clock": IncidentClockData,
     "privacy.erasure": ErasureData,
+    "privacy.disclosure": DisclosureData,
     "evidence.made": EvidenceData,
     "export.made": ExportData,
 }

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from exporters.audit import disk, place, vault
+from exporters.audit import disk, place, requests, vault
+from exporters.audit.place import Place
 from exporters.audit.read.source import SourceError
 from exporters.audit.seal import ReplayKey
 
@@ -55,16 +56,29 @@ def keys_beside(directory: Path) -> Beside | None:
         return None
 
 
-def write_keys(state: Path, path: Path) -> int:
+def hand_out(state: Path, path: Path, now: float) -> int:
     """Write the keys of a log to a file that only its owner can read; return how many.
 
-    Raises `NotInVault` if there is none, OSError.
+    That it is done is noted for the log before.  Raises `NotInVault` if there is none, OSError.
     """
     keys = vault.replay_keys(state)
     if not keys:
         raise vault.NotInVault(f"{state} holds no replay key: nothing was sealed, or it was erased")
+    data = {"what": "replay_keys", "epochs": sorted({key.epoch for key in keys})}
+    requests.ask(state, requests.DISCLOSURE, now, data)
     disk.write_whole(path, msgspec.json.encode(KeyFile(keys=keys)) + b"\n", 0o600)
     return len(keys)
+
+
+def read_text(at: Place, digest: str, now: float) -> str:
+    """Return a sealed text, once it is noted for the log that it was read.
+
+    Raises `NotInVault` if it cannot be read any more, OSError.
+    """
+    text = vault.unseal(at.state, at.public, digest)
+    blob = f"sha256:{digest.removeprefix('sha256:')}"
+    requests.ask(at.state, requests.DISCLOSURE, now, {"what": "text", "blob": blob})
+    return text.decode("utf-8", "replace")
 
 
 def _by_id(keys: list[ReplayKey]) -> Mapping[str, ReplayKey]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
+from exporters.audit import place
 from tests.support.tampering import Lab, write_clean
 from tests.unit.exporters.audit.logs import NOTHING, Hands, writer
+from tests.unit.exporters.audit.requested import disclosed
 
 
 def verify(lab: Lab, log: Path, *options: object) -> int:
@@ -38,6 +40,9 @@ def test_an_auditor_needs_the_key_that_the_operator_hands_out(lab: Lab, tmp_path
     assert verify(lab, log, "--strict") == 1
     assert main(["audit", "keys", str(lab.log), "--replay-key", "-o", str(file)]) == 0
     assert file.stat().st_mode & 0o077 == 0
+    (told,) = disclosed(place.find(lab.log))
+    assert told["what"] == "replay_keys"
+    assert told["epochs"] == [r["data"]["epoch"] for r in lab.records() if "genesis" in r["type"]]
     shutil.rmtree(lab.base / "audit.state" / "vault")
     assert verify(lab, log, "--unseal", file) == 0
     assert main(["audit", "keys", str(lab.log), "--replay-key", "-o", str(file)]) == 2

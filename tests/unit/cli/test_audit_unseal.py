@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
-from exporters.audit import place, vault
+from exporters.audit import place, requests, vault
 from tests.unit.exporters.audit.logs import write_log
+from tests.unit.exporters.audit.requested import disclosed
 
 
 @pytest.fixture
@@ -22,7 +23,25 @@ def test_a_sealed_text_is_printed_and_steers_no_terminal(
 ) -> None:
     digest = vault.seal(log.state, log.public, "Siti \x1b[2J café\nyes".encode())
     assert main(["audit", "unseal", str(log.public), digest]) == 0
-    assert capsys.readouterr().out == "Siti \\x1b[2J café\nyes\n"
+    printed = capsys.readouterr()
+    assert printed.out == "Siti \\x1b[2J café\nyes\n"
+    assert "records this in the log" in printed.err
+
+
+def test_that_it_was_read_is_recorded_and_what_it_says_is_not(log: place.Place) -> None:
+    digest = vault.seal(log.state, log.public, b"Siti")
+    for given in (digest, digest.removeprefix("sha256:")):
+        assert main(["audit", "unseal", str(log.public), given]) == 0
+    assert disclosed(log) == [{"what": "text", "blob": digest}] * 2
+
+
+def test_what_cannot_be_noted_is_not_shown(
+    log: place.Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = vault.seal(log.state, log.public, b"Siti")
+    (log.state / requests.FOLDER).write_text("no folder")
+    assert main(["audit", "unseal", str(log.public), digest]) == 3
+    assert "Siti" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("digest", ["sha256:" + "0" * 64, "../../x", ""])

@@ -83,6 +83,7 @@ WORDS = {
     "clock.step": "",
     "incident.clock": "source",
     "privacy.erasure": "",
+    "privacy.disclosure": "",
     "evidence.made": "rules[]",
     "export.made": "",
 }
