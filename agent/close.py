@@ -43,7 +43,12 @@ class Due(NamedTuple):
 
 
 def due_by_time(plan: Plan, state: SystemState, now: float) -> list[Due]:
-    """Close what the partitions' progress (or the clock, when all are idle) allows."""
+    """Close what the partitions' progress (or the clock, when all are idle) allows.
+
+    After a start that is nothing until every source has told what it reads (`agent.awaited`).
+    """
+    if state.awaited.holds(now):
+        return []
     point = closing_point(
         state.partitions_of_events(),
         now=now,
@@ -333,7 +338,7 @@ def _waiting_due(key: WindowKey, waiting: Waiting, mature: frozenset[Kind]) -> D
 def _read_to(state: SystemState, join: Join, now: float) -> int:
     """Return the event time up to which labels, or reviews, have been read as well."""
     known = join.state
-    if known.held_open or (known.awaited and now < known.awaited_until):
+    if known.held_open or known.awaited.holds(now):
         return 0
     least = state.closed_to or 0
     for partition in state.partitions_of(join.kind):

@@ -34,7 +34,7 @@ from agent.reference.build import BuildError
 from agent.reference.load import LoadError
 from agent.state import SystemState
 from agent.store import Changes, Store, StoreError
-from agent.system import Outcome, finish, observe_status, take, tick
+from agent.system import Outcome, expect, finish, observe_status, take, tick
 from agent.watermark import MICROSECONDS
 from collectors.base import Channel, EndOfInput, Item, SchemaResolved, SourceStatus
 from collectors.batch import EventBatch
@@ -209,15 +209,28 @@ class Pipeline:
         running = self._systems[system]
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
-        for join in joins(opened.plan, opened.state):
-            alone = {i.source for i in self._inputs if i.system == system and i.alone == join.kind}
-            join.state.expect(alone, self._now())
+        self._expect(running, opened.plan, opened.state)
         running.skipped = opened.state.skipped
         silence.hand_over(running.unopened, opened.state)
         self.announce(opened.announced)
         for status in running.waiting:
             observe_status(opened.plan, opened.state, status, self._now())
         running.waiting.clear()
+
+    def expect(self) -> None:
+        """Count from now the time that sources have to tell what they read; before `run`."""
+        for running in self._systems.values():
+            if running.plan is not None and running.state is not None:
+                self._expect(running, running.plan, running.state)
+
+    def _expect(self, running: Running, plan: Plan, state: SystemState) -> None:
+        now = self._now()
+        expect(state, running.sources, now)
+        for source in running.ended:
+            state.awaited.told(source)
+        for join in joins(plan, state):
+            inputs = (i for i in self._inputs if i.system == running.system)
+            join.state.expect({i.source for i in inputs if i.alone == join.kind}, now)
 
     def run(self) -> None:
         """Work until stopped or done; see the class."""
@@ -287,8 +300,9 @@ class Pipeline:
                     partition.active_at += step
                 silence.shift(running.state or running.unopened, step)
                 if running.plan is not None and running.state is not None:
+                    running.state.awaited.until += step
                     for join in joins(running.plan, running.state):
-                        join.state.awaited_until += step
+                        join.state.awaited.until += step
         return now
 
     def _take_one(self) -> bool:
@@ -303,12 +317,19 @@ class Pipeline:
         return took
 
     def _is_early(self, source: Input) -> bool:
-        """Tell whether a source without events has to wait: what it is for is not known yet.
+        """Tell whether a source has to wait for the others of its system.
 
-        That is until the schema of the events is known, or their sources have all ended.
+        One without events until the schema of the events is known, or their sources have all
+        ended.  Then every source that has told what it reads until all have, so that what is read
+        meanwhile waits in the channels, which are bounded, and not in open panes.
         """
         running = self._systems[source.system]
-        if source.alone is None or running.plan is not None:
+        if running.state is not None:
+            awaited = running.state.awaited
+            if not awaited.sources or source.source in awaited.sources:
+                return False
+            return awaited.holds(self._now())
+        if source.alone is None:
             return False
         alone = {i.source for i in self._inputs if i.system == source.system and i.alone}
         return not running.ended >= running.sources - alone
@@ -348,6 +369,8 @@ class Pipeline:
 
     def _ended(self, running: Running, item: EndOfInput) -> None:
         running.ended.add(item.source)
+        if running.state is not None:
+            running.state.awaited.told(item.source)
         if item.error is not None:
             self.input_problem = f"{item.source}: {item.error}"
             _log.error("input_failed", source=item.source, error=item.error)
@@ -445,6 +468,7 @@ class Pipeline:
             if running.plan is None or running.state is None:
                 self._pending += running.while_unopened(running.unopened, self._now())
                 continue
+            self._give_up_waiting(running.system, running.state)
             self._emit(running, tick(running.plan, running.state, self._now()))
             self._gauge(running.plan, running.state)
             self._tell_skipped(running, running.state)
@@ -458,6 +482,13 @@ class Pipeline:
             self._pending += self._keeper.told()
         self._metrics.store_size(self._store.size())
         self._watch_required()
+
+    def _give_up_waiting(self, system: str, state: SystemState) -> None:
+        """Say which sources have not told within their time what they read."""
+        awaited = state.awaited
+        if awaited.sources and not awaited.holds(self._now()):
+            _log.warning("sources_not_assigned", system=system, sources=sorted(awaited.sources))
+            awaited.sources.clear()
 
     def _tell_skipped(self, running: Running, state: SystemState) -> None:
         """Say when a hole in event time was too long to report each of its empty windows."""

@@ -320,6 +320,8 @@ def start(parts: Parts) -> None:
     parts.pipeline.resend(pending)
     parts.pipeline.announce(Announced([started(parts.boot, parts.clock, parts.config)]))
     settle_interpreter()
+    # Exporters may have taken long to start.
+    parts.pipeline.expect()
     parts.thread = threading.Thread(target=parts.pipeline.run, name="pipeline", daemon=True)
     parts.thread.start()
     if parts.keeper is not None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent.awaited import Awaited
 from agent.dedup import DedupIndex
 from agent.evidence.reservoir import Reservoir
 from agent.labels.kinds import LABELS, REVIEWS, Kind
@@ -87,6 +88,7 @@ class SystemState:
     later.  `opened_at`: clock time from
     which silence counts, None where no clock is looked at (backtest); `silence_told_at`: clock time
     of the last look at it.  `reservoir`: samples of the open windows, None where none are kept.
+    `awaited`: sources that have not told since the start that they read anything; no window closes.
     """
 
     dedup: DedupIndex
@@ -111,6 +113,7 @@ class SystemState:
     opened_at: float | None = None
     silence_told_at: float = 0.0
     reservoir: Reservoir | None = None
+    awaited: Awaited = field(default_factory=Awaited)
     dirty: Dirty = field(default_factory=Dirty)
 
     def oldest_open(self, lengths: Sequence[str]) -> int | None:
@@ -130,7 +133,7 @@ class SystemState:
     def partitions_of_events(self) -> list[Partition]:
         """Return the partitions whose events move event time: not those of labels alone."""
         apart = self._sources_of(LABELS) | self._sources_of(REVIEWS)
-        return [p for key, p in self.partitions.items() if _source(key) not in apart]
+        return [p for key, p in self.partitions.items() if source_of(key) not in apart]
 
     def partitions_of(self, kind: Kind) -> list[Partition]:
         """Return the partitions of sources of labels alone, or of reviews alone.
@@ -138,14 +141,14 @@ class SystemState:
         By configuration, or by what they bring.
         """
         sources = self._sources_of(kind)
-        return [p for key, p in self.partitions.items() if _source(key) in sources]
+        return [p for key, p in self.partitions.items() if source_of(key) in sources]
 
     def _sources_of(self, kind: Kind) -> set[str]:
         known = self.labels if kind == LABELS else self.reviews
         if known is None:
             return set()
-        bringing = {_source(k) for k, p in self.partitions.items() if p.read_to(kind) is not None}
-        with_events = {_source(k) for k, p in self.partitions.items() if p.newest is not None}
+        bringing = {source_of(k) for k, p in self.partitions.items() if p.read_to(kind) is not None}
+        with_events = {source_of(k) for k, p in self.partitions.items() if p.newest is not None}
         return known.sources | (bringing - with_events)
 
     def coverage_of_partitions(self) -> Partitions:
@@ -163,5 +166,6 @@ def partition_key(source: str, partition: str) -> str:
     return f"{source}/{partition}"
 
 
-def _source(key: str) -> str:
+def source_of(key: str) -> str:
+    """Return the source of a partition by its name within a system."""
     return key.rpartition("/")[0]

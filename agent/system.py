@@ -7,11 +7,12 @@ the same input gives the same reports, however it is cut into batches.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from agent.absorb import Absorbed, absorb, count_lost, joined, parts_of
+from agent.awaited import Awaited
 from agent.close import Due, due_at_end, due_by_time
 from agent.evidence.cite import Found, cite
 from agent.joins import joins
@@ -21,12 +22,19 @@ from agent.relabel import Look
 from agent.report import coverage_of, fold_alerts, judge_window
 from agent.retire import retire_versions
 from agent.silence import is_due, minutes, watch
-from agent.state import Source, SystemState, partition_key
+from agent.state import Source, SystemState, partition_key, source_of
 from agent.summary import empty
 from agent.watermark import Partition
 from collectors.base import SourceStatus
 from collectors.batch import EventBatch
 from policies.model import Outgoing, Report
+
+ASSIGNED_WITHIN = 60
+"""Seconds after a start that windows wait for every source to tell what it reads.
+
+A Kafka group gives the partitions of a member that was killed to another one after 45 by default.
+Silence is looked at for the first time after as many.
+"""
 
 
 @dataclass
@@ -58,6 +66,8 @@ def take_by_step(
     All steps are to be gone through.  The last one has `absorbed`.
     """
     done = []
+    # A source that tells of no partitions at all is one that is read, too.
+    state.awaited.told(batch.source)
     for part in parts_of(plan, state, batch, now):
         done.append(absorb(plan, state, part, now))
         yield from _tick(plan, state, now)
@@ -86,6 +96,21 @@ def finish_by_step(plan: Plan, state: SystemState, now: float) -> Iterator[Outco
     return _report(plan, state, due_at_end(plan, state, now), now)
 
 
+def expect(state: SystemState, sources: Set[str], now: float) -> None:
+    """Begin anew: these sources are about to be read, and what they read is not known yet.
+
+    No window closes until each of them has told it or has ended, for `ASSIGNED_WITHIN` at most.
+    """
+    state.awaited = Awaited.of(sources, now + ASSIGNED_WITHIN)
+    state.sources = {
+        name: Source(total=known.total) for name, known in state.sources.items() if name in sources
+    }
+    for key, partition in state.partitions.items():
+        if source_of(key) not in sources:
+            # It is not configured any more; where it was read to counts again if it comes back.
+            partition.caught_up = True
+
+
 def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: float) -> None:
     """Take in what a collector tells about its partitions."""
     state.sources[status.source] = Source(assigned=len(status.assigned), total=status.total)
@@ -95,9 +120,11 @@ def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: fl
         key = partition_key(status.source, name)
         partition = state.partitions.setdefault(key, Partition(active_at=now))
         partition.caught_up = name in status.caught_up
+    if status.assigned or (status.connected and status.total == 0):
+        state.awaited.told(status.source)
     if 0 < status.total == len(status.assigned):
         for join in joins(plan, state):
-            join.state.awaited.discard(status.source)
+            join.state.awaited.told(status.source)
     prefix = partition_key(status.source, "")
     for key, partition in state.partitions.items():
         if key.startswith(prefix) and key.removeprefix(prefix) not in status.assigned:

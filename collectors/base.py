@@ -20,6 +20,9 @@ class CollectorError(Exception):
 class SourceStatus:
     """What a collector knows about its partitions; sent when it changes and about once a second.
 
+    The first batch of a partition comes after a status that names it in `assigned`.  After a start
+    no window of a system closes, for a minute at most, until each of its sources has told that it
+    reads a partition, or that it has none at all (`total` 0).
     `caught_up` names the partitions that have nothing more to read at the moment: only these can
     become idle.  `lag` is records not yet read, by partition.  `lost` names partitions whose next
     records are gone (retention, a replaced topic), with the number of records lost if known.

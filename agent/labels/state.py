@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from agent.awaited import Awaited
 from agent.labels.kinds import LABELS, Kind
 from agent.labels.room import Room
 from agent.labels.sample import Sample
@@ -29,9 +30,8 @@ class LabelState:
     `matured_to`: second up to which windows can be mature; `expired_to`: before it rows are gone.
     `room` holds the windows in waiting, of all kinds of the system.  `held_open`: no window is
     mature before the input ends.  `sources` are those configured to bring labels alone; `awaited`
-    those of them of which not all partitions have been assigned since the start: they hold maturity
-    until `awaited_until` (clock time).  `settled`: what has become of labels since they were last
-    counted.
+    those of them of which not all partitions have been assigned since the start: they hold
+    maturity.  `settled`: what has become of labels since they were last counted.
     """
 
     table: LabelTable
@@ -46,8 +46,7 @@ class LabelState:
     labels: int = 0
     held_open: bool = False
     sources: set[str] = field(default_factory=set)
-    awaited: set[str] = field(default_factory=set)
-    awaited_until: float = 0.0
+    awaited: Awaited = field(default_factory=Awaited)
     settled: Counter[str] = field(default_factory=Counter)
     stored_texts: int = 0
     dirty: bool = False
@@ -55,8 +54,7 @@ class LabelState:
     def expect(self, sources: Iterable[str], now: float) -> None:
         """Note which sources bring labels alone, when they are about to be read."""
         self.sources = set(sources)
-        self.awaited = set(self.sources)
-        self.awaited_until = now + AWAITED_FOR
+        self.awaited = Awaited.of(self.sources, now + AWAITED_FOR)
 
 
 def temporary(

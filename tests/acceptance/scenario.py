@@ -104,10 +104,11 @@ class Scenario:
         caught_up: Sequence[str] = (),
         total: int | None = None,
         lost: Mapping[str, int | None] | None = None,
+        source: str = "test",
     ) -> None:
         """Tell what the collector knows of its partitions."""
         self.last_status = SourceStatus(
-            source="test",
+            source=source,
             assigned=frozenset(assigned),
             total=len(assigned) if total is None else total,
             caught_up=frozenset(caught_up),
