@@ -91,7 +91,7 @@ def compose(
             "`include: [asean-guide]` to one of them"
         )
     composition = Composition(ordered)
-    found = _twice(ordered)
+    found = _twice(ordered) + _clocks_twice(ordered)
     for pack in ordered:
         found += _add_rules(composition, pack, pack.defaults or base.defaults)
         found += _apply_changes(composition, pack)
@@ -114,6 +114,22 @@ def _twice(packs: Sequence[Pack]) -> list[str]:
                 f"{other.where} calls itself {pack.id!r} as well; give each pack an id of its own"
             )
             found.append(pack.complain(("id",), text))
+    return found
+
+
+def _clocks_twice(packs: Sequence[Pack]) -> list[str]:
+    """Refuse one id for two clocks: an incident's clocks are told, alerted and ended by it."""
+    first: dict[str, Pack] = {}
+    found = []
+    for pack in packs:
+        for i, clock in enumerate(pack.clocks):
+            other = first.setdefault(clock.id, pack)
+            if other is not pack:
+                text = (
+                    f"the clock {clock.id} is in two packs: {other.id} and {pack.id}; give the one "
+                    "in your own pack another id, or use one of the packs"
+                )
+                found.append(pack.complain(("clocks", i, "id"), text))
     return found
 
 

@@ -1,21 +1,26 @@
-"""What rules refer to: sources, questions of Annex A, places in other texts."""
+"""What packs refer to: sources, questions of Annex A, places in other texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from policies.frameworks import Framework
 from policies.nearest import did_you_mean
 from policies.pack import Crosswalk, Pack, Place
 
+_KEYED = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*:\S")
+"""How a source begins that is a reference; every other one is words for a human."""
+
 
 def reference_problems(packs: Sequence[Pack], frameworks: Mapping[str, Framework]) -> list[str]:
-    """Return what rules and changes refer to that no pack and no framework has."""
+    """Return what rules, changes, clocks, ... refer to that no pack and no framework has."""
     sources = [source.id for pack in packs for source in pack.sources]
     questions = [question.id for pack in packs for question in pack.questions]
     texts = {key: text for pack in packs for key, text in pack.crosswalks.items()}
-    found = []
+    found: list[str] = []
     for pack in packs:
+        found += _wrong_sources(pack, texts, frameworks)
         for part in ("rules", "changes"):
             for i, entry in enumerate(getattr(pack, part)):
                 at: Place = (part, i)
@@ -32,6 +37,20 @@ def reference_problems(packs: Sequence[Pack], frameworks: Mapping[str, Framework
                     if wrong:
                         found.append(pack.complain((*at, "crosswalk", j), wrong))
     return found
+
+
+def _wrong_sources(
+    pack: Pack, texts: Mapping[str, Crosswalk], frameworks: Mapping[str, Framework]
+) -> Iterator[str]:
+    """Give what is wrong with the sources of what a pack says besides its rules."""
+    for part in ("clocks", "requires", "attributes", "retention"):
+        for i, entry in enumerate(getattr(pack, part)):
+            if entry.source is None or not _KEYED.match(entry.source):
+                continue
+            wrong = _wrong_reference(entry.source, texts, frameworks)
+            if wrong:
+                text = f"{wrong} (a source that is no such reference needs a space after its colon)"
+                yield pack.complain((part, i, "source"), text)
 
 
 def _wrong_reference(

@@ -205,6 +205,55 @@ def test_two_packs_of_one_id_are_refused() -> None:
     assert refusal(one, two, again).startswith(says)
 
 
+def a_clock(name: str, source: str = "our handbook") -> str:
+    return (
+        "clocks:\n"
+        f"  - {{id: {name}, title: Board told, event: ai_incident, starts: confirmed_at,\n"
+        f'     hours: 720, recipient: the board, source: "{source}",\n'
+        "     verified_on: 2026-11-22, confidence: low}\n"
+    )
+
+
+def test_a_clock_of_another_pack_cannot_be_taken_over() -> None:
+    law = load_pack("country-vn")
+    assert refusal(law, overlay(a_clock("vn-ai-serious-incident"))) == (
+        "mine.yaml:8: the clock vn-ai-serious-incident is in two packs: country-vn and mine; give "
+        "the one in your own pack another id, or use one of the packs"
+    )
+    clocks = {clock.id: clock.pack for clock in policy(law, overlay(a_clock("board"))).clocks}
+    assert clocks["board"] == "mine"
+    assert clocks["vn-ai-serious-incident"] == "country-vn"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("VN-D142:99.9.z", "Viet Nam, Decree 142/2026 has no '99.9.z'; one of: 11.5, 12.6"),
+        ("VN-D143:19.3.a", "'VN-D143' is not among this pack's crosswalks; did you mean 'VN-D142'"),
+    ],
+)
+def test_a_source_that_is_a_reference_leads_to_a_place_that_is_there(
+    source: str, says: str
+) -> None:
+    message = refusal(overlay(a_clock("board", source)))
+    assert message.startswith("mine.yaml:9: ")
+    assert says in message
+    kept = "retention:\n  - {what: dossier, days: 9, reason: r, verified_on: 2026-11-22, "
+    assert says in refusal(overlay(f'{kept}confidence: low, source: "{source}"}}\n'))
+
+
+@pytest.mark.parametrize("source", ["our handbook", "ISO 27035: 6.2", "https://a.example/b"])
+def test_a_source_may_be_words_for_a_human(source: str) -> None:
+    compose([BASE, overlay(a_clock("board", source))], frameworks=frameworks())
+
+
+def test_a_source_may_refer_to_the_packs_own_texts() -> None:
+    text = (
+        "crosswalks: {BOARD: {title: B, kind: guide, verified_on: 2026-11-22, confidence: low}}\n"
+    )
+    compose([BASE, overlay(text + a_clock("board", "BOARD:7"))], frameworks=frameworks())
+
+
 def test_a_chain_that_reaches_people_later_asks_for_less() -> None:
     def chain(after: str) -> str:
         steps = [("owner", "0m"), ("deputy", "1h"), ("board", after)]
