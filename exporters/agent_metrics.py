@@ -46,8 +46,12 @@ class AgentMetrics:
         self._left: set[tuple[str, str]] = set()
         self._oldest: float | None = None
         self._declare_input()
-        self._declare_processing()
-        self._declare_output()
+        self._declare_systems()
+        self._declare_joins()
+        self._declare_windows()
+        self._declare_audit()
+        self._declare_delivery()
+        self._declare_rest()
         ProcessCollector(registry=self.registry)
         Info("pantau_build", "The running agent.", registry=self.registry).info(
             {"version": version, "python": platform.python_version()}
@@ -75,7 +79,7 @@ class AgentMetrics:
             "queue_events", "Events waiting between a collector and the pipeline.", "source"
         )
 
-    def _declare_processing(self) -> None:
+    def _declare_systems(self) -> None:
         self._late = self._counter(
             "events_late", "Events dropped because their window could change no more.", "system"
         )
@@ -87,6 +91,8 @@ class AgentMetrics:
         self._watermark = self._gauge(
             "watermark_timestamp_seconds", "Event time up to which input is complete.", "system"
         )
+
+    def _declare_joins(self) -> None:
         self._labels = self._counter(
             "labels", "Labels by what became of them.", "system", "outcome"
         )
@@ -124,6 +130,8 @@ class AgentMetrics:
         self._windows_waiting = self._gauge(
             "windows_waiting", "Reported windows whose labels or reviews may still come.", "system"
         )
+
+    def _declare_windows(self) -> None:
         self._windows = self._counter("windows_closed", "Windows closed.", "system", "window")
         self._reports = self._counter("reports", "Reports made, revisions included.", "system")
         self._clocks = self._gauge(
@@ -145,7 +153,7 @@ class AgentMetrics:
         self._store = self._gauge("store_size_bytes", "Size of the store's files.")
         self._config = self._gauge("config_info", "Digest of the configuration in use.", "digest")
 
-    def _declare_output(self) -> None:
+    def _declare_audit(self) -> None:
         self._audit = self._histogram(
             "audit_append_duration_seconds", "Time of one append to the audit log, with its fsync."
         )
@@ -164,9 +172,11 @@ class AgentMetrics:
         self._cosignatures = self._counter(
             "audit_witness_answers", "What witnesses answered to checkpoints.", "witness", "outcome"
         )
-        self._sent = self._counter(
+        self._checkpoints_sent = self._counter(
             "audit_checkpoints_sent", "Checkpoints for the Kafka topic.", "outcome"
         )
+
+    def _declare_delivery(self) -> None:
         self._pending = self._gauge("outbox_items", "Outgoing items not yet acknowledged.")
         oldest = self._gauge(
             "outbox_oldest_timestamp_seconds",
@@ -189,13 +199,15 @@ class AgentMetrics:
         self._duration = self._histogram(
             "exporter_duration_seconds", "Time of one successful delivery.", "exporter"
         )
+
+    def _declare_rest(self) -> None:
         self._evidence = self._counter(
             "evidence_reports", "Reports rendered from samples, by how that ended.", "result"
         )
-        self._sent = self._counter(
+        self._telemetry_delivered = self._counter(
             "telemetry_items_delivered", "Spans, metrics and log records sent by OTLP.", "signal"
         )
-        self._unsent = self._counter(
+        self._telemetry_dropped = self._counter(
             "telemetry_items_dropped",
             "Spans, metrics and log records that OTLP lost.",
             "signal",
@@ -378,7 +390,7 @@ class AgentMetrics:
 
     def audit_checkpoint_sent(self, outcome: str) -> None:
         """Count a checkpoint that was `sent` to the topic, or `failed`."""
-        self._sent.labels(outcome).inc()
+        self._checkpoints_sent.labels(outcome).inc()
 
     def outbox(self, pending: int, oldest: float | None) -> None:
         """Set the unacknowledged items and when (epoch seconds) the oldest was made."""
@@ -409,11 +421,11 @@ class AgentMetrics:
 
     def telemetry_delivered(self, signal: str, items: int) -> None:
         """Count what an OTLP endpoint took; `signal` is `traces`, `metrics` or `logs`."""
-        self._sent.labels(signal).inc(items)
+        self._telemetry_delivered.labels(signal).inc(items)
 
     def telemetry_dropped(self, signal: str, reason: str, items: int = 1) -> None:
         """Count what was lost: `queue_full`, or `failed` to be delivered."""
-        self._unsent.labels(signal, reason).inc(items)
+        self._telemetry_dropped.labels(signal, reason).inc(items)
 
     def series(self, exposed: int, dropped: Mapping[str, int]) -> None:
         """Set the exposed series and count those left out, by reason."""

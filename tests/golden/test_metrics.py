@@ -114,6 +114,25 @@ def test_the_exposition_is_the_recorded_one() -> None:
     assert now.decode().splitlines() == GOLDEN.read_text().splitlines()
 
 
+def test_everything_that_is_declared_is_counted_somewhere() -> None:
+    metrics = AgentMetrics("0.0.0")
+    everything(metrics)
+    metrics.series(1, {"max_series": 1})
+    families = list(metrics.registry.collect())
+    assert len(families) > 40
+    assert [family.name for family in families if not family.samples] == []
+
+
+def test_a_checkpoint_that_was_not_sent_is_no_telemetry() -> None:
+    metrics = AgentMetrics("0.0.0")
+    metrics.audit_checkpoint_sent("failed")
+    metrics.telemetry_delivered("logs", 3)
+    values = metrics.registry.get_sample_value
+    assert values("pantau_audit_checkpoints_sent_total", {"outcome": "failed"}) == 1
+    assert values("pantau_telemetry_items_delivered_total", {"signal": "logs"}) == 3
+    assert values("pantau_telemetry_items_delivered_total", {"signal": "failed"}) is None
+
+
 @pytest.mark.integration
 def test_promtool_is_content_with_it() -> None:
     assert promtool_problems(exposition()) == ""
