@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exporters.audit.findings import Verification
 from exporters.audit.format import bundle, checkpoint, note, tiles
 from exporters.audit.jcs import canonical
+from exporters.audit.place import new_epoch
 from exporters.audit.read import pull as pulling
 from exporters.audit.read.evidence import VKEYS, Evidence, memory_of, with_memory
 from exporters.audit.read.pull import pull
@@ -268,12 +269,12 @@ def forged_epoch(life: Life, target: Path) -> Path:
     """Return a log whose newest epoch names the real one before it, and is a stranger's."""
     shutil.copytree(life.log, target)
     origin, _ = said(target)
-    old = target / "epochs" / origin.rpartition("/")[2]
+    log, _, epoch = origin.rpartition("/")
+    old = target / "epochs" / epoch
     old.mkdir(parents=True)
     for name in ("tile", "checkpoints", "checkpoint"):
         (target / name).rename(old / name)
-    later = origin[:-1] + chr(ord(origin[-1]) + 1)
-    write_log(target, [b'{"junk":1}'], later, STRANGER)
+    write_log(target, [b'{"junk":1}'], f"{log}/{new_epoch(0.0, [epoch])}", STRANGER)
     return target
 
 
