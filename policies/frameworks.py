@@ -29,12 +29,16 @@ class Item(Part):
 
 
 class Framework(Verified):
-    """A text; rules refer to its items as `<key>:<item id>`."""
+    """A text; rules refer to its items as `<key>:<item id>`.
+
+    `partial`: what the items are of, where they are not the whole of the text.
+    """
 
     id: PackId
     key: Key
     title: Text
     kind: Literal["guide", "standard", "law", "framework"]
+    partial: Text | None = None
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
 
 

@@ -70,7 +70,7 @@ def frameworks_markdown(frameworks: Iterable[Framework]) -> str:
             f"`{f.id}`",
             f"`{f.key}`",
             f.title,
-            str(len(f.items)),
+            f"{len(f.items)}, {'whole' if f.partial is None else 'a part'}",
             f"{f.confidence}, {f.verified_on.isoformat()}",
         ]
         for f in sorted(frameworks, key=lambda framework: framework.id)

@@ -9,6 +9,7 @@ from policies.frameworks import Framework
 from policies.nearest import did_you_mean
 from policies.pack import Crosswalk, Pack, Place
 
+_CROSSWALKED = ("rules", "changes", "clocks", "retention", "attributes")
 _KEYED = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*:\S")
 """How a source begins that is a reference; every other one is words for a human."""
 
@@ -32,10 +33,20 @@ def reference_problems(packs: Sequence[Pack], frameworks: Mapping[str, Framework
                     if questions and name not in questions:
                         what = _unknown(name, questions, "the questions of Annex A in the base")
                         found.append(pack.complain((*at, "evidence", name), what))
-                for j, reference in enumerate(entry.crosswalk):
-                    wrong = _wrong_reference(reference, texts, frameworks)
-                    if wrong:
-                        found.append(pack.complain((*at, "crosswalk", j), wrong))
+        found += _wrong_references(pack, texts, frameworks)
+    return found
+
+
+def _wrong_references(
+    pack: Pack, texts: Mapping[str, Crosswalk], frameworks: Mapping[str, Framework]
+) -> list[str]:
+    found = []
+    for part in _CROSSWALKED:
+        for i, entry in enumerate(getattr(pack, part)):
+            for j, reference in enumerate(entry.crosswalk):
+                wrong = _wrong_reference(reference, texts, frameworks)
+                if wrong:
+                    found.append(pack.complain((part, i, "crosswalk", j), wrong))
     return found
 
 

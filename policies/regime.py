@@ -36,6 +36,21 @@ Positive = Annotated[int, Strict(), Field(ge=1, le=36_500)]
 HOUR, DAY = 3_600, 86_400
 
 
+class Cited(Verified):
+    """A fact of a text: where it stands there, and further places that it speaks to.
+
+    Both are places of frameworks, `<key>:<item id>`, where the text has a list.
+    """
+
+    source: Text
+    crosswalk: tuple[Text, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return `source` and `crosswalk`."""
+        return (self.source, *self.crosswalk)
+
+
 class Law(Verified):
     """A law or guideline, for a human to look up."""
 
@@ -48,7 +63,7 @@ class Law(Verified):
     source: Text
 
 
-class ClockSpec(Verified):
+class ClockSpec(Cited):
     """How long there is to tell somebody of an incident, and from when it counts.
 
     `calendar` false: `days` are working days, which the agent does not know; it counts them as
@@ -63,7 +78,6 @@ class ClockSpec(Verified):
     days: Positive | None = None
     calendar: bool = True
     recipient: Text
-    source: Text
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -85,13 +99,12 @@ happened and who is concerned is for people to keep.
 """
 
 
-class Retention(Verified):
+class Retention(Cited):
     """How long something must be kept at least."""
 
     what: Literal["events", "alerts", "breach_records", "evidence", "dossier"]
     days: Positive
     reason: Text
-    source: Text
 
     @property
     def in_the_log(self) -> bool:
@@ -99,7 +112,7 @@ class Retention(Verified):
         return self.what in IN_THE_LOG
 
 
-class AttributeRule(Verified):
+class AttributeRule(Cited):
     """How audit attributes of some categories may be processed.
 
     `forbidden`: not without a waiver in the system's card. `consent_only`: only with consent as
@@ -109,7 +122,6 @@ class AttributeRule(Verified):
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
     processing: Literal["forbidden", "consent_only", "safeguards"]
     reason: Text
-    source: Text
 
 
 class Requirement(Part):

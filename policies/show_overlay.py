@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from policies.pack import OVERSIGHT, Pack
 from policies.part import Verified
-from policies.regime import AttributeRule, ClockSpec, Law, Requirement, Retention
+from policies.regime import AttributeRule, Cited, ClockSpec, Law, Requirement, Retention
 from policies.rule_spec import Change, ThresholdsChange
 
 _LIMITS = ("warn", "breach")
@@ -74,19 +74,25 @@ def _requirement(need: Requirement) -> Iterator[str]:
 def _attribute(rule: AttributeRule) -> Iterator[str]:
     yield f"{rule.processing}: {', '.join(rule.categories)}"
     yield f"  because: {rule.reason}"
-    yield from _verified(rule, rule.source)
+    yield from _cited(rule)
 
 
 def _clock(clock: ClockSpec) -> Iterator[str]:
     length = f"{clock.hours} h" if clock.hours is not None else f"{clock.days} days"
     yield f"{clock.id}: {length} from {clock.starts} ({clock.event}), to {clock.recipient}"
     yield f"  {clock.title}"
-    yield from _verified(clock, clock.source)
+    yield from _cited(clock)
 
 
 def _kept(kept: Retention) -> Iterator[str]:
     yield f"{kept.what.replace('_', ' ')} {kept.days} days: {kept.reason}"
-    yield from _verified(kept, kept.source)
+    yield from _cited(kept)
+
+
+def _cited(fact: Cited) -> Iterator[str]:
+    yield from _verified(fact, fact.source)
+    if fact.crosswalk:
+        yield f"  also refers to {', '.join(fact.crosswalk)}"
 
 
 def _law(law: Law) -> Iterator[str]:

@@ -19,7 +19,7 @@ PackName = Annotated[
 FrameworkName = Annotated[
     str | None,
     typer.Option(
-        "--framework", metavar="ID", help="Show which rules cover its places, such as eu-ai-act."
+        "--framework", metavar="ID", help="Show what covers its places, such as eu-ai-act."
     ),
 ]
 

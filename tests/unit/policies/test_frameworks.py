@@ -11,8 +11,10 @@ import yaml
 
 import policies
 from policies.coverage_of import coverage, coverage_text, framework_called
-from policies.load import load_pack
+from policies.frameworks import frameworks
+from policies.load import load_pack, load_text
 from policies.pack import Pack
+from policies.references import reference_problems
 from policies.rule_spec import RuleSpec
 from policies.table import PACKS
 
@@ -150,8 +152,102 @@ def test_each_fact_that_binds_cites_a_listed_place_of_a_listed_text() -> None:
 
 def _cited(pack: Pack) -> list[str]:
     """Return where a country pack says that its facts come from."""
-    return [
-        *(clock.source for clock in pack.clocks),
-        *(attribute.source for attribute in pack.attributes),
-        *(kept.source for kept in pack.retention),
-    ]
+    facts = (*pack.clocks, *pack.attributes, *pack.retention)
+    return [place for fact in facts for place in fact.places]
+
+
+@pytest.mark.parametrize("name", sorted(PACKS))
+def test_clocks_attributes_and_retention_cover_the_places_that_they_cite(name: str) -> None:
+    packs = [load_pack(each) for each in PACKS]
+    for kind in ("clocks", "attributes", "retention"):
+        for fact in getattr(load_pack(name), kind):
+            for cited in fact.places:
+                key, _, place = cited.partition(":")
+                rows = {row["item"]: row for row in coverage(framework_called(key), packs)}
+                assert rows[place]["covered"] is True, cited
+                assert kind in rows[place]["covered_by"], cited
+                assert rows[place]["rules"] or rows[place]["only_with"] == [name], cited
+
+
+def test_a_clock_refers_only_to_places_that_there_are() -> None:
+    file = Path(policies.__file__).parent / "packs" / PACKS["country-vn"]
+    text = file.read_text(encoding="utf-8")
+    wrong = text.replace('crosswalk: ["VN-D142:19.3.c"]', 'crosswalk: ["VN-D142:19.3.d"]')
+    assert reference_problems([load_text(text, "vn.yaml")], frameworks()) == []
+    line = next(i for i, each in enumerate(wrong.splitlines(), 1) if "19.3.d" in each)
+    (problem,) = reference_problems([load_text(wrong, "vn.yaml")], frameworks())
+    assert problem.startswith(f"vn.yaml:{line}: 'VN-D142:19.3.d': Viet Nam, Decree 142/2026 has no")
+
+
+def test_what_else_than_a_rule_covers_a_place_is_shown_as_what_it_is() -> None:
+    packs = [load_pack(name) for name in PACKS]
+    decree = framework_called("vn-decree-142")
+    rows = coverage(decree, packs)
+    by = {row["item"]: row for row in rows}
+    assert by["19.3.a"]["clocks"] == by["19.3.c"]["clocks"] == ["vn-ai-serious-incident"]
+    assert by["19.3.a"]["rules"] == []
+    assert by["12.6"]["retention"] == ["dossier 36500 d, kept by people"]
+    text = coverage_text(decree, rows)
+    assert text[3].startswith(
+        "6 of the 6 places in this list are covered (2 by rules, 3 by clocks, 1 by retention). "
+    )
+    assert (
+        "  19.3.a  clock vn-ai-serious-incident (only with country-vn)  Preliminary report within "
+        "72 hours"
+    ) in text
+    malaysia = framework_called("my-pdpa")
+    text = coverage_text(malaysia, coverage(malaysia, packs))
+    assert any("  retention of breach records 730 d (only with country-my)  " in t for t in text)
+    assert any("  PR-2, attributes biometrics (safeguards)  " in line for line in text)
+
+
+def test_the_oversight_that_a_pack_requires_covers_the_place_that_it_cites() -> None:
+    text = "id: ours\nkind: team\ntitle: Ours\nversion: 1.0.0\nrequires:\n"
+    need = "  - {oversight: human_in_the_loop, reason: so, source: 'EUAIA:Art14(4)'}\n"
+    act = framework_called("eu-ai-act")
+    rows = coverage(act, [load_text(text + need, "ours.yaml")])
+    by = {row["item"]: row for row in rows}
+    assert [row["item"] for row in rows if row["covered"]] == ["Art14", "Art14(4)"]
+    assert by["Art14(4)"]["covered_by"] == ["requires"]
+    assert any(
+        "  required at least human_in_the_loop (only " in t for t in coverage_text(act, rows)
+    )
+
+
+def test_a_pack_without_its_base_is_shown_with_what_it_covers_by_itself() -> None:
+    rows = coverage(framework_called("vn-decree-142"), [load_pack("country-vn")])
+    covered = {row["item"] for row in rows if row["covered"]}
+    assert covered == {"12.6", "19.3", "19.3.a", "19.3.c"}
+
+
+WHOLE = {
+    "ai-verify",
+    "asean-annex-a",
+    "asean-genai",
+    "asean-guide",
+    "mas-feat",
+    "nist-ai-rmf",
+    "sg-model-framework",
+}
+
+
+@every_framework
+def test_a_list_of_a_part_says_of_what_part_it_is(name: str) -> None:
+    framework = framework_called(name)
+    rows = coverage(framework, [load_pack("asean-guide")])
+    text = "\n".join(coverage_text(framework, rows))
+    assert {row["partial"] for row in rows} == {name not in WHOLE}
+    assert "places in this list" in text
+    if name in WHOLE:
+        assert framework.partial is None
+        assert "a part of the text" not in text
+    else:
+        assert f"The list is of a part of the text: {framework.partial}." in text
+
+
+def test_the_list_of_the_ai_act_names_what_a_reader_could_miss_in_it() -> None:
+    told = framework_called("eu-ai-act").partial
+    assert told is not None
+    assert not {"Art5", "Art6", "Art86", "Art26(1)", "Art26(7)"} & set(_ids("eu-ai-act"))
+    for missing in ("Articles 5 ", " 6 ", " 86 ", "26(1)", "26(7)"):
+        assert missing in told

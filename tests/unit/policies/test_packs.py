@@ -237,6 +237,13 @@ def test_the_texts_carry_the_disclaimer_each_rule_and_where_numbers_come_from() 
 
 
 @pytest.mark.parametrize("name", PACKS)
+def test_a_pack_shown_names_every_place_that_its_facts_refer_to(name: str) -> None:
+    pack, text = load_pack(name), show_text(name)
+    for fact in (*pack.clocks, *pack.attributes, *pack.retention):
+        assert not fact.crosswalk or f"    also refers to {', '.join(fact.crosswalk)}\n" in text
+
+
+@pytest.mark.parametrize("name", PACKS)
 def test_a_pack_shown_hides_nothing_that_it_says(name: str) -> None:
     pack, text = load_pack(name), show_text(name)
     for rule in pack.rules:
