@@ -13,7 +13,7 @@ from agent.config.model import Config
 from agent.config.resolve import alone_of, labels_elsewhere, source_schema
 from agent.config.system import System
 from agent.persist import Core
-from agent.pipeline import Input
+from agent.running import Input
 from agent.state import partition_key
 from agent.store import Store
 from collectors import table

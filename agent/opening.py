@@ -28,7 +28,6 @@ from agent.labels.settings import LabelSettings
 from agent.layout import Layout, build_layout
 from agent.notices import Announced, change
 from agent.persist import restore
-from agent.pipeline import Opened
 from agent.plan import Plan, TimeSettings
 from agent.policy_of import policy_of
 from agent.reference.build import Baseline
@@ -37,6 +36,7 @@ from agent.reference.load import LoadError
 from agent.reference.load import load as load_reference
 from agent.reference.profile import Reference
 from agent.retire import retire_rules
+from agent.running import Opened
 from agent.signals.card import Correction
 from agent.signals.context import Settings
 from agent.signals.measures import Ask
@@ -221,7 +221,7 @@ def known_schema(config: Config, system: str, store: Store) -> EventSchema | Non
 def opener(
     config: Config, system: System, store: Store, clock: Clock
 ) -> Callable[[EventSchema], Opened]:
-    """Return what opens a system once its schema is known: see `agent.pipeline.Running`."""
+    """Return what opens a system once its schema is known: see `agent.running.Running`."""
 
     def open_system(schema: EventSchema) -> Opened:
         plan = make_plan(config, system, schema)

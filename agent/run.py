@@ -38,9 +38,10 @@ from agent.inputs import CollectorThread, build_inputs
 from agent.inventory import inventory_of
 from agent.notices import Announced, Boot, change, started, stopped
 from agent.opening import known_schema, opener, require_references, unopened
-from agent.pipeline import Pipeline, Running
+from agent.pipeline import Pipeline
 from agent.policy_of import policy_of
 from agent.programme import Programme, member_of, place_of
+from agent.running import Running
 from agent.standing import standing
 from agent.store import Store
 from exporters import table as exporter_table

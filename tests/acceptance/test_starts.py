@@ -11,7 +11,8 @@ import pytest
 from agent.clock import ManualClock
 from agent.notices import Announced
 from agent.outbox import decode
-from agent.pipeline import Input, Opened, Pipeline, Running
+from agent.pipeline import Pipeline
+from agent.running import Input, Opened, Running
 from agent.store import Store
 from agent.system import ASSIGNED_WITHIN, expect, observe_status
 from collectors.base import Channel, EndOfInput, Item, SchemaResolved, SourceStatus
