@@ -253,7 +253,7 @@ class Pipeline:
         for records in status.lost.values():
             self._metrics.lost(status.source, records or 1)
         if running.plan is None or running.state is None:
-            running.waiting.append(status)
+            running.wait_to_tell(status)
         else:
             observe_status(running.plan, running.state, status, self._wall.now())
 

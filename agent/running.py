@@ -48,6 +48,11 @@ class Running:
     while_unopened: Callable[[SystemState, float], Sequence[Outgoing]] = lambda state, now: ()
     unopened: SystemState = field(default_factory=lambda: SystemState(dedup=DedupIndex(1, 1)))
 
+    def wait_to_tell(self, status: SourceStatus) -> None:
+        """Keep a status until the system is open: of each source the newest, and every loss."""
+        kept = [one for one in self.waiting if one.source != status.source or one.lost]
+        self.waiting = [*kept, status]
+
 
 @dataclass
 class Input:

@@ -91,12 +91,19 @@ class Channel:
         self._condition = threading.Condition()
 
     def put(self, item: Item) -> None:
-        """Append; called by the collector's thread."""
+        """Append; called by the collector's thread.
+
+        A status takes the place of one right before it that nobody has read yet, unless that one
+        tells of a loss: a channel that is not read for days does not grow by them.
+        """
         with self._condition:
-            self._items.append(item)
-            self.begun = True
             if isinstance(item, SourceStatus):
                 self.status = item
+                last = self._items[-1] if self._items else None
+                if isinstance(last, SourceStatus) and not last.lost:
+                    self._items.pop()
+            self._items.append(item)
+            self.begun = True
             if isinstance(item, EventBatch):
                 self._events += item.n
                 if self._events >= self._high:
