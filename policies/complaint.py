@@ -58,12 +58,13 @@ def describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{name}: {error['input']!r} is not valid{hint}"
     if kind == "string_pattern_mismatch":
         wanted = _LOOKS.get(place[-1] if isinstance(place[-1], str) else "", error["msg"])
-        return f"{name}: {_short(error['input'])} should look like {wanted}"
+        return f"{name}: {shortened(error['input'])} should look like {wanted}"
     says = error["msg"].removeprefix("Value error, ")
-    return f"{name}: {says[0].lower()}{says[1:]} (found {_short(error['input'])})"
+    return f"{name}: {says[0].lower()}{says[1:]} (found {shortened(error['input'])})"
 
 
-def _short(value: object) -> str:
+def shortened(value: object) -> str:
+    """Return a value as a message repeats it."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 

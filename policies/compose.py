@@ -30,6 +30,7 @@ from policies.rule_spec import (
     Waiver,
 )
 from policies.subjects import KnownSignals
+from policies.table import PACKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ def compose(
             f"no base among the policy packs ({names}); add asean-guide to policies.packs, or "
             "`include: [asean-guide]` to one of them"
         )
+    found = _bases(ordered)
+    if found:
+        raise PackError("\n".join(found))
     composition = Composition(ordered)
     found = _twice(ordered) + _clocks_twice(ordered)
     for pack in ordered:
@@ -101,6 +105,23 @@ def compose(
     if found:
         raise PackError("\n".join(dict.fromkeys(found)))
     return composition
+
+
+def _bases(packs: Sequence[Pack]) -> list[str]:
+    """Refuse a second base: its matrix and defaults would ask for less without a waiver."""
+    bases = [pack for pack in packs if pack.kind == "base"]
+    first = next((pack for pack in bases if pack.id in PACKS), bases[0])
+    return [
+        pack.complain(
+            ("kind",),
+            f"a second base beside {first.id}; one policy has one base. Make this pack `kind: "
+            f"team` and lay it over {first.id}, or use it alone: without {first.id} in "
+            "policies.packs and in `include`, and with `policies.automatic: false` if a pack of "
+            f"the sector or the country brings {first.id} along",
+        )
+        for pack in bases
+        if pack is not first
+    ]
 
 
 def _twice(packs: Sequence[Pack]) -> list[str]:

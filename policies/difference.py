@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from policies.complaint import PackError
 from policies.compose import Composition, compose
 from policies.effective import POLICY_SCHEMA, effective
@@ -14,6 +16,7 @@ from policies.frameworks import frameworks
 from policies.load import is_path, load_packs
 from policies.model import NO_LIMIT
 from policies.pack import Pack
+from policies.part import Maturity, Oversight
 from policies.subjects import KnownSignals
 
 _LISTS = {
@@ -24,6 +27,22 @@ _LISTS = {
     "waivers": "rule",
     "demands": "what",
 }
+
+
+class _Kept(msgspec.Struct):
+    """What a comparison relies on in the text of a policy."""
+
+    oversight: Oversight
+    maturity: Maturity
+    packs: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
+    country: str | None = None
+    sector: str | None = None
+    clocks: list[dict[str, Any]] = []
+    waivers: list[dict[str, Any]] = []
+    demands: list[dict[str, Any]] = []
+    retention: list[dict[str, Any]] = []
+    attributes: list[dict[str, Any]] = []
 
 
 class Side(NamedTuple):
@@ -47,7 +66,7 @@ def side(name: str) -> Side:
 
     A pack without a base gets `asean-guide` under it.  Raises `PackError`.
     """
-    if not is_path(name) and Path(name).is_file():
+    if not is_path(name) and _is_file(name):
         return Side(name, text=_text(Path(name)))
     packs = load_packs([name])
     if not any(pack.kind == "base" for pack in packs):
@@ -109,13 +128,26 @@ def _word(value: Any) -> str:
     return "(none)" if value is None else str(value)
 
 
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _text(file: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+        document = msgspec.json.decode(file.read_bytes())
+    except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise PackError(f"{file}: is neither a pack nor the text of a policy: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != POLICY_SCHEMA:
         raise PackError(f"{file}: is JSON, but not the text of a policy ({POLICY_SCHEMA})")
+    try:
+        msgspec.convert(document, _Kept)
+    except msgspec.ValidationError as error:
+        raise PackError(
+            f"{file}: calls itself the text of a policy ({POLICY_SCHEMA}), but is damaged: {error}"
+        ) from error
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -126,7 +127,13 @@ def _with_its_own_id(pack: Pack, file: Path) -> Pack:
 
 def _absolute(name: str) -> str:
     """Return one spelling for a file, so that it is one pack however it is named."""
-    return str(Path(name).resolve()) if is_path(name) else name
+    if not is_path(name):
+        return name
+    try:
+        return os.path.realpath(name)
+    except (OSError, ValueError):
+        # Said when the file is read.
+        return name
 
 
 def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ def read_text(file: Traversable) -> str:
     """Return a file's text; raises `PackError`."""
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise PackError(f"{file}: cannot be read as UTF-8 text: {error}") from error
 
 
@@ -29,7 +29,7 @@ def read_model(file: Traversable, model: type[Model]) -> Model:
     text = read_text(file)
     try:
         return model.model_validate(_plain(text))
-    except (yaml.YAMLError, ValidationError, RecursionError):
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         return _with_lines(text, file.name, model)[0]
 
 

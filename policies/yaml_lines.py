@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from policies.complaint import PackError
+from policies.complaint import PackError, shortened
 
 _COMMANDS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
 """Control characters other than tab and newline, and those that turn the direction of writing."""
@@ -78,6 +78,16 @@ class _Loader(yaml.SafeLoader):
                 "the value out, in quotes if it is a text"
             )
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:
+            # PyYAML takes 2027-02-30 for a day and 0x_ for a number, and then cannot make one.
+            raise PackError(
+                f"{self._where}:{node.start_mark.line + 1}: {shortened(node.value)} looks like a "
+                f"day or a number, and is none: {error}; put it in quotes if it is a text"
+            ) from error
 
 
 def _refused(event: Any) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.complaint import PackError
+from policies.difference import difference_text, differences, side
 from policies.effective import effective
 from policies.load import load_pack, load_text
 from policies.loosening import loosened
 from policies.part import OVERSIGHT
 from policies.rule_spec import RuleSpec
+from policies.table import PACKS
 from policies.trial import try_file
 
 BASE = load_pack("asean-guide")
@@ -123,3 +127,65 @@ def test_moving_a_limit_is_looser_one_way_and_tighter_the_other(
     assert there != back
     farther = at < getattr(limits, name).at if rule.op == "<" else at > getattr(limits, name).at
     assert there == farther
+
+
+SHIPPED = {
+    name: (files("policies") / "packs" / file).read_text("utf-8") for name, file in PACKS.items()
+}
+SMALL = sorted(name for name in PACKS if len(SHIPPED[name]) < 20_000)
+SCALARS = st.sampled_from(
+    [
+        *("2027-02-30", "2027-13-01", "2027-06-30T25:00:00Z", "2027-W10-1", "0x_", "0b", "1:99:99"),
+        *("1e999", ".nan", "-.inf", "=", "<<", "~", "", "[", "{a: 1}", "- 1", "? x", "!!set {}"),
+        *("&a x", "*a", "'\\ud800'", '"\\ud800"', '"\\u200b"', '"\\0"', "\t", "\x85", "9" * 5_000),
+        *("asean-guide", "nope.yaml", "../x.yaml", "FA-1", "page", "[[[[[[", "#", "|", ">", "%x"),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_shipped_pack_with_any_line_changed_is_refused_or_used(data: st.DataObject) -> None:
+    lines = SHIPPED[data.draw(st.sampled_from(SMALL))].splitlines()
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        head, colon, _ = lines[at].partition(": ")
+        what = data.draw(
+            st.one_of(
+                SCALARS.map((head + colon).__add__),
+                st.sampled_from(lines),
+                st.text(max_size=12),
+                st.just(" " + lines[at]),
+                st.just(lines[at][1:]),
+            )
+        )
+        lines[at] = what
+    with suppress(PackError):
+        pack = load_text("\n".join(lines), "mine.yaml")
+        effective([BASE, pack], oversight="human_in_the_loop", maturity="baseline")
+
+
+TEXT: dict[str, Any] = json.loads(
+    effective(
+        [BASE, load_pack("country-vn")], oversight="human_in_the_loop", maturity="baseline"
+    ).text
+)
+TEXT["rules"] = TEXT["rules"][:3]
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
+@given(
+    st.sampled_from([p for p in places(TEXT) if len(p) < 3]) | st.sampled_from(places(TEXT)), JUNK
+)
+def test_a_damaged_policy_text_is_refused_or_compared(
+    tmp_path: Path, place: tuple[Any, ...], junk: Any
+) -> None:
+    kept, broken = tmp_path / "kept", tmp_path / "broken"
+    kept.write_text(json.dumps(TEXT))
+    broken.write_text(json.dumps(put(TEXT, place, junk)))
+    for other in (str(kept), "country-vn"):
+        with suppress(PackError):
+            list(difference_text(differences(side(str(broken)), side(other))))
+            list(difference_text(differences(side(other), side(str(broken)))))

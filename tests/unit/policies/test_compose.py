@@ -378,6 +378,30 @@ def test_a_base_is_needed() -> None:
         compose([overlay("")])
 
 
+def base(name: str) -> Pack:
+    """Return a base whose matrix makes every tier minimal."""
+    document = BASE.model_dump(mode="json", exclude_none=True) | {"id": name}
+    document["rules"] = [document["rules"][0] | {"id": "XX-1"}]
+    document["risk"]["matrix"] = {
+        level: dict.fromkeys(("low", "medium", "high"), "minimal")
+        for level in ("low", "medium", "high")
+    }
+    return load_text(json.dumps(document, indent=1), f"{name}.yaml")
+
+
+def test_a_second_base_is_refused_whichever_comes_first() -> None:
+    mine = base("mine")
+    for packs in ([mine, BASE], [BASE, mine]):
+        with pytest.raises(PackError) as raised:
+            compose(packs)
+        says = "mine.yaml:3: a second base beside asean-guide; one policy has one base."
+        assert str(raised.value).startswith(says)
+        assert len(str(raised.value).splitlines()) == 1
+    with pytest.raises(PackError, match=r"^other.yaml:3: a second base beside mine; "):
+        compose([mine, base("other")])
+    assert list(compose([mine], frameworks=frameworks()).rules) == ["XX-1"]
+
+
 def test_an_unknown_signal_is_named_with_the_nearest() -> None:
     known = {rule.signal for rule in BASE.rules} - {"drift.psi"} | {"drift.psy"}
     message = refusal(signals=dict.fromkeys(known, frozenset()))

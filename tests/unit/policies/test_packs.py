@@ -10,8 +10,10 @@ import pytest
 
 import policies.load
 from policies.complaint import PackError
-from policies.load import load_file, load_pack, load_text
+from policies.frameworks import Framework
+from policies.load import load_file, load_pack, load_packs, load_text
 from policies.pack import Pack
+from policies.read_file import read_model
 from policies.regime import AttributeRule, ClockSpec, Law, Retention
 from policies.show import list_packs, list_text, show_pack, show_text
 from policies.table import PACKS
@@ -148,6 +150,14 @@ def test_every_mistake_is_told_at_once() -> None:
         ("id: a\n<<: {id: b}", "my.yaml:2: merge keys are not supported"),
         ('id: a\ntitle: "\\e]0;x\\a"', "my.yaml:2: holds the control character U+001B"),
         ('id: a\n"\\x9b1m": x', "my.yaml:2: holds the control character U+009B"),
+        (
+            "id: a\nwaivers: {\n expires: 2027-02-30}",
+            "my.yaml:3: '2027-02-30' looks like a day or a number, and is none: day is out",
+        ),
+        ("id: a\nday: 2027-13-01", "my.yaml:2: '2027-13-01' looks like a day"),
+        ("id: a\nday: 2027-06-30T25:00:00Z", "my.yaml:2: '2027-06-30T25:00:00Z' looks like a day"),
+        ("id: a\nat:\n - 0x_", "my.yaml:3: '0x_' looks like a day or a number"),
+        (f"id: a\nat: {'9' * 5_000}", "my.yaml:2: '9999999"),
         ("id: a\ntitle: \u202eelit", "my.yaml:2: holds the control character U+202E"),
     ],
 )
@@ -155,6 +165,24 @@ def test_what_is_not_a_pack_at_all_is_refused_with_its_place(text: str, says: st
     with pytest.raises(PackError) as raised:
         load_text(text, "my.yaml")
     assert says in str(raised.value)
+
+
+def test_a_file_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.yaml"
+    loop.symlink_to(tmp_path / "pool.yaml")
+    (tmp_path / "pool.yaml").symlink_to(loop)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text('id: mine\nkind: team\ntitle: T\nversion: 1.0.0\ninclude: ["\\ud800.yaml"]\n')
+    for file in (loop, tmp_path / ("x" * 300 + ".yaml"), tmp_path / "no\0file.yaml", mine):
+        with pytest.raises(PackError):
+            load_packs([str(file)])
+
+
+def test_a_file_of_tests_with_an_impossible_day_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tests.yaml"
+    file.write_text("id: a\nitems:\n - 2027-02-30\n")
+    with pytest.raises(PackError, match=r"^tests.yaml:3: '2027-02-30' looks like a day"):
+        read_model(file, Framework)
 
 
 def test_an_unknown_pack_gets_the_nearest_name() -> None:
