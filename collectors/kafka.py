@@ -68,7 +68,7 @@ class KafkaCollector:
         self._options, self._schema, self._id_key, self._fast = options, schema, id_key, fast
         self._format = decoders.load(options.decoder)
         self._decoder: Decoder | None = None
-        self._unresolved: list[Chunk] = []
+        self._unresolved: list[Chunk | UnreadableBatchError] = []
         self._sample: list[Mapping[str, object]] = []
         self._stop = threading.Event()
         self._progress = Progress()
@@ -111,7 +111,7 @@ class KafkaCollector:
                 for chunk in chunks:
                     self._hand_on(channel, chunk)
                 for bad in session.take_unreadable():
-                    self._hand_on_unreadable(channel, bad)
+                    self._hand_on(channel, bad)
                 self._rest(session, channel)
         finally:
             session.close(_CLOSE_WITHIN)
@@ -227,13 +227,14 @@ class KafkaCollector:
         self._decoder = self._format(schema, self._id_key)
         channel.put(SchemaResolved(self.name, schema, notes))
 
-    def _infer(self, channel: Channel, chunk: Chunk) -> bool:
-        """Infer the schema once a record can be read; hold the records until then."""
-        self._unresolved.append(chunk)
-        values = [value for value in chunk.values[:_UNREADABLE_START] if value is not None]
-        self._sample += self._format.sample(values)[:_SAMPLE]
-        held = sum(len(chunk.values) for chunk in self._unresolved)
+    def _infer(self, channel: Channel, read: Chunk | UnreadableBatchError) -> bool:
+        """Infer the schema once a record can be read; hold what was read until then."""
+        self._unresolved.append(read)
+        if isinstance(read, Chunk):
+            values = [value for value in read.values[:_UNREADABLE_START] if value is not None]
+            self._sample += self._format.sample(values)[:_SAMPLE]
         if not self._sample:
+            held = sum(len(r.values) if isinstance(r, Chunk) else 1 for r in self._unresolved)
             if held >= _UNREADABLE_START:
                 raise CollectorError(
                     f"none of the first {held} records of topic {self._options.topic!r} can be "
@@ -244,13 +245,18 @@ class KafkaCollector:
         self._resolved(channel, schema, tuple(notes))
         return True
 
-    def _hand_on(self, channel: Channel, chunk: Chunk) -> None:
+    def _hand_on(self, channel: Channel, read: Chunk | UnreadableBatchError) -> None:
         if self._decoder is None:
-            if self._infer(channel, chunk):
-                chunks, self._unresolved = self._unresolved, []
-                for held in chunks:
-                    self._hand_on(channel, held)
-            return
+            if self._infer(channel, read):
+                held, self._unresolved = self._unresolved, []
+                for one in held:
+                    self._hand_on(channel, one)
+        elif isinstance(read, Chunk):
+            self._hand_on_chunk(channel, self._decoder, read)
+        else:
+            self._hand_on_unreadable(channel, self._decoder, read)
+
+    def _hand_on_chunk(self, channel: Channel, decoder: Decoder, chunk: Chunk) -> None:
         limit, count = self._options.batch_max_records, len(chunk.values)
         for at in range(0, max(1, count), limit):
             behind = at + limit
@@ -261,7 +267,7 @@ class KafkaCollector:
                 next_offset=following,
                 contexts=_within(chunk.contexts, chunk.offsets[at:behind]),
             )
-            channel.put(self._batch(self._decoder, part))
+            channel.put(self._batch(decoder, part))
 
     def _batch(self, decoder: Decoder, chunk: Chunk) -> EventBatch:
         values, offsets, partition = chunk.values, chunk.offsets, str(chunk.partition)
@@ -298,13 +304,13 @@ class KafkaCollector:
             contexts=tuple(c.decode("ascii", "replace") for c in islice(contexts, MAX_CONTEXTS)),
         )
 
-    def _hand_on_unreadable(self, channel: Channel, bad: UnreadableBatchError) -> None:
-        if self._decoder is None:
-            return
+    def _hand_on_unreadable(
+        self, channel: Channel, decoder: Decoder, bad: UnreadableBatchError
+    ) -> None:
         nothing = Chunk(bad.partition, None, bad.next_offset, np.empty(0, np.int64), [])
         why = f"a batch of up to {bad.next_offset - bad.offset} records cannot be read"
         rejected = (Rejected("corrupt_batch", bad.offset, 0, why),)
-        channel.put(replace(self._batch(self._decoder, nothing), rejected=rejected))
+        channel.put(replace(self._batch(decoder, nothing), rejected=rejected))
 
 
 def _within(contexts: Contexts, offsets: Ints) -> Contexts:
