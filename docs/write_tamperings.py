@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support import tampering_epochs
 from tests.support.tampering import GIVEN, table
 
 PAGE = Path(__file__).parent / "audit.md"
@@ -16,7 +17,7 @@ def page() -> str:
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     lines = ["| What was done | The auditor has | Findings |", "|---|---|---|"]
-    for line in table():
+    for line in [*table(), *tampering_epochs.table()]:
         codes = ", ".join(f"`{code}`" for code in sorted(line.codes))
         lines.append(f"| {line.what} | {GIVEN[line.given]} | {codes} |")
     body = "\n".join(lines)

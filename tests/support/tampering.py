@@ -27,13 +27,16 @@ from policies.effective import Policy, Rule, policy_text
 from policies.engine import evaluate, judging_of
 from policies.memory import Memory
 from policies.model import Notice, Report, unmeasured
+from tests.support import tampering_records as by_holder
+from tests.support.tampering_records import window_at
 from tests.unit.exporters.audit.logs import NOTHING, Hands, number, writer
 from tests.unit.exporters.samples import START, alert, gap, psi, report
 
-Given = Literal["nothing", "key", "checkpoint", "both", "replay", "unseal"]
+Given = Literal["nothing", "key", "first", "checkpoint", "both", "replay", "unseal"]
 GIVEN: dict[Given, str] = {
     "nothing": "the log alone",
     "key": "the public key",
+    "first": "the public key of its first epoch",
     "checkpoint": "a checkpoint kept elsewhere",
     "both": "the public key and a checkpoint kept elsewhere",
     "replay": "the log alone, with `--replay`",
@@ -150,13 +153,14 @@ def judged(index: int, memory: dict[str, Memory]) -> Report:
 
 
 class Lab:
-    """A copy of the clean log, to be tampered with."""
+    """A copy of a clean log, to be tampered with: its newest epoch, or the one that is named."""
 
-    def __init__(self, base: Path, other: Path) -> None:
+    def __init__(self, base: Path, other: Path, epoch: str | None = None) -> None:
         self.base, self.other = base, other
-        self.log = base / "audit"
+        self.log = base / "audit" if epoch is None else base / "audit" / "epochs" / epoch
         self.origin, self.size = said(self.log)
-        (keys,) = (base / "audit.state" / "keys").iterdir()
+        epoch = self.origin.rpartition("/")[2]
+        keys = base / "audit.state" / "keys" / f"{epoch}.json"
         seed = json.loads(keys.read_bytes())[0]["seed"]
         self.key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
 
@@ -164,6 +168,17 @@ class Lab:
     def vkey(self) -> Vkey:
         """The log's public key."""
         return note.vkey(self.origin, note.public_bytes(self.key))
+
+    @property
+    def older(self) -> Lab:
+        """The epoch before the newest."""
+        (folder,) = (self.log / "epochs").iterdir()
+        return Lab(self.base, self.other, folder.name)
+
+    @property
+    def first_key(self) -> Vkey:
+        """The key that its first epoch began with."""
+        return (self.older if (self.log / "epochs").exists() else self).vkey
 
     def entries(self, log: Path | None = None) -> list[bytes]:
         """Return all entries."""
@@ -249,15 +264,9 @@ def said(log: Path) -> tuple[str, int]:
 # What is done.
 
 
-def _window_at(documents: list[dict[str, Any]], index: int) -> int:
-    """Return the place of the `index`-th window record."""
-    places = [i for i, d in enumerate(documents) if ".window.signals." in d["type"]]
-    return places[index]
-
-
 def edit_and_hash_again(lab: Lab) -> None:
     documents = lab.records()
-    documents[_window_at(documents, 7)]["data"]["signals"][0]["value"] = 0.01
+    documents[window_at(documents, 7)]["data"]["signals"][0]["value"] = 0.01
     lab.grow_again([canonical(d) for d in documents], None)
 
 
@@ -277,13 +286,13 @@ def flip_sealed(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def swap_seals(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give two windows each other's sealed values."""
-    one, two = (documents[_window_at(documents, index)]["data"] for index in (4, 5))
+    one, two = (documents[window_at(documents, index)]["data"] for index in (4, 5))
     one["sealed"], two["sealed"] = two["sealed"], one["sealed"]
     return documents
 
 
 def flip_in_seal(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    sealed = documents[_window_at(documents, 4)]["data"]["sealed"]
+    sealed = documents[window_at(documents, 4)]["data"]["sealed"]
     box = bytearray(base64.b64decode(sealed["box"]))
     box[30] ^= 1
     sealed["box"] = base64.b64encode(box).decode()
@@ -295,7 +304,7 @@ def seal_another_drift(lab: Lab) -> None:
     (key,) = vault.replay_keys(lab.base / "audit.state")
 
     def change(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        place = _window_at(documents, 4)
+        place = window_at(documents, 4)
         record = documents[place]
         sealed = seal.pack([psi("income", 0.01)])
         made = seal.seal(key, seal.log_of(lab.origin), record["id"], sealed)
@@ -306,17 +315,17 @@ def seal_another_drift(lab: Lab) -> None:
 
 
 def remove_seal(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    del documents[_window_at(documents, 4)]["data"]["sealed"]
+    del documents[window_at(documents, 4)]["data"]["sealed"]
     return documents
 
 
 def remove_window(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    place = _window_at(documents, 10)
+    place = window_at(documents, 10)
     return documents[:place] + documents[place + 2 :]
 
 
 def remove_signals(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    place = _window_at(documents, 10)
+    place = window_at(documents, 10)
     return documents[:place] + documents[place + 1 :]
 
 
@@ -413,7 +422,7 @@ def replace_by_another(lab: Lab) -> None:
 
 def mix_epochs(lab: Lab) -> None:
     theirs = [json.loads(entry) for entry in lab.entries(lab.other)]
-    place = _window_at(theirs, 20)
+    place = window_at(theirs, 20)
     lab.resign(lambda ours: [*ours[:place], *theirs[place : place + 2], *ours[place + 2 :]])
 
 
@@ -440,6 +449,8 @@ class Tampering(NamedTuple):
     given: Given
     codes: frozenset[str]
     do: Callable[[Lab], object]
+    epochs: int = 1
+    """Of how many epochs the clean log is that it is done to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,107 +461,169 @@ class _Names:
 
 
 _AT = _Names()
-_MEMORY = "no_external_checkpoint"
+NO_MEMORY = "no_external_checkpoint"
 
 
-def _line(what: str, given: Given, codes: str, do: Callable[[Lab], object]) -> Tampering:
-    return Tampering(what, given, frozenset(codes.split()), do)
+def line(
+    what: str, given: Given, codes: str, do: Callable[[Lab], object], epochs: int = 1
+) -> Tampering:
+    """Return a line of the table; `codes` are parted by spaces."""
+    return Tampering(what, given, frozenset(codes.split()), do, epochs)
 
 
 def table() -> list[Tampering]:
     """Return the table: first by somebody without the key, then by the holder of the key."""
     return [
-        _line("one bit of an entry", "key", f"entry_altered {_MEMORY}",
+        line("one bit of an entry", "key", f"entry_altered {NO_MEMORY}",
               lambda lab: lab.flip(_AT.bundle, 5_000)),
-        _line("one bit of a hash tile", "key", f"tile_altered {_MEMORY}",
+        line("one bit of a hash tile", "key", f"tile_altered {NO_MEMORY}",
               lambda lab: lab.flip(_AT.tile, 100)),
-        _line("one bit of a tile above", "key", f"tile_altered {_MEMORY}",
+        line("one bit of a tile above", "key", f"tile_altered {NO_MEMORY}",
               lambda lab: lab.flip(_AT.upper, 3)),
-        _line("one bit of the checkpoint's signature", "key", f"signature_invalid {_MEMORY}",
+        line("one bit of the checkpoint's signature", "key", f"signature_invalid {NO_MEMORY}",
               lambda lab: flip_in_checkpoint(lab, -1)),
-        _line("one bit of the checkpoint's root", "key",
-              f"signature_invalid root_mismatch history_forked {_MEMORY}",
+        line("one bit of the checkpoint's root", "key",
+              f"signature_invalid root_mismatch history_forked {NO_MEMORY}",
               lambda lab: flip_in_checkpoint(lab, 2)),
-        _line("the checkpoint is no checkpoint", "key", "checkpoint_malformed",
+        line("the checkpoint is no checkpoint", "key", "checkpoint_malformed",
               lambda lab: lab.put("checkpoint", b"no checkpoint\n")),
-        _line("the checkpoint removed", "key", "checkpoint_missing",
+        line("the checkpoint removed", "key", "checkpoint_missing",
               lambda lab: (lab.log / "checkpoint").unlink()),
-        _line("an entry inserted", "key", f"bundle_damaged {_MEMORY}",
+        line("an entry inserted", "key", f"bundle_damaged {NO_MEMORY}",
               lambda lab: lab.first_bundle(_insert)),
-        _line("an entry deleted", "key", f"bundle_damaged {_MEMORY}",
+        line("an entry deleted", "key", f"bundle_damaged {NO_MEMORY}",
               lambda lab: lab.first_bundle(lambda e: e[:30] + e[31:])),
-        _line("entries in another order", "key", f"entry_altered {_MEMORY}",
+        line("entries in another order", "key", f"entry_altered {NO_MEMORY}",
               lambda lab: lab.first_bundle(_rotate_entries)),
-        _line("two entries swapped", "key", f"entry_altered {_MEMORY}",
+        line("two entries swapped", "key", f"entry_altered {NO_MEMORY}",
               lambda lab: lab.first_bundle(_swap)),
-        _line("a bundle cut off", "key", f"bundle_damaged {_MEMORY}",
+        line("a bundle cut off", "key", f"bundle_damaged {NO_MEMORY}",
               lambda lab: _cut(lab, _AT.bundle, 50_000)),
-        _line("a bundle removed", "key", f"bundle_missing {_MEMORY}",
+        line("a bundle removed", "key", f"bundle_missing {NO_MEMORY}",
               lambda lab: (lab.log / _AT.bundle).unlink()),
-        _line("a tile cut off", "key", f"tile_altered {_MEMORY}",
+        line("a tile cut off", "key", f"tile_altered {NO_MEMORY}",
               lambda lab: _cut(lab, _AT.tile, 8_000)),
-        _line("a tile removed", "key", f"tile_missing {_MEMORY}",
+        line("a tile removed", "key", f"tile_missing {NO_MEMORY}",
               lambda lab: (lab.log / _AT.tile).unlink()),
-        _line("a record edited, all tiles made again", "key", f"root_mismatch {_MEMORY}",
+        line("a record edited, all tiles made again", "key", f"root_mismatch {NO_MEMORY}",
               edit_and_hash_again),
-        _line("the policy's text swapped", "key", f"blob_altered {_MEMORY}",
+        line("the policy's text swapped", "key", f"blob_altered {NO_MEMORY}",
               lambda lab: swap_policy(lab, record=False)),
-        _line("the policy's text removed", "key", f"blob_missing {_MEMORY}",
+        line("the policy's text removed", "key", f"blob_missing {NO_MEMORY}",
               lambda lab: shutil.rmtree(lab.log / "blobs")),
-        _line("a verdict flipped, all signed again by another key", "key",
-              f"key_unknown {_MEMORY}", sign_with_another_key),
-        _line("the same", "checkpoint", "fork", sign_with_another_key),
-        _line("the same", "nothing", _MEMORY, sign_with_another_key),
-        _line("replaced by another agent's log", "key", f"key_unknown {_MEMORY}",
+        line("a verdict flipped, all signed again by another key", "key",
+              f"key_unknown {NO_MEMORY}", sign_with_another_key),
+        line("the same", "checkpoint", "fork", sign_with_another_key),
+        line("the same", "nothing", NO_MEMORY, sign_with_another_key),
+        line("replaced by another agent's log", "key", f"key_unknown {NO_MEMORY}",
               replace_by_another),
-        _line("the same", "checkpoint", "wrong_log", replace_by_another),
-        _line("the checkpoint before put back", "key", f"checkpoint_behind {_MEMORY}",
+        line("the same", "checkpoint", "wrong_log", replace_by_another),
+        line("the checkpoint before put back", "key", f"checkpoint_behind {NO_MEMORY}",
               lambda lab: restore_old(lab, clean_up=False)),
-        _line("the same", "checkpoint", "checkpoint_behind rollback",
+        line("the same", "checkpoint", "checkpoint_behind rollback",
               lambda lab: restore_newest(lab, clean_up=False)),
-        _line("an older checkpoint put back", "key", f"rollback {_MEMORY}", restore_first),
-        _line("an old checkpoint put back, everything later removed", "checkpoint", "rollback",
+        line("an older checkpoint put back", "key", f"rollback {NO_MEMORY}", restore_first),
+        line("an old checkpoint put back, everything later removed", "checkpoint", "rollback",
               lambda lab: restore_newest(lab, clean_up=True)),
-        _line("the same", "key", _MEMORY, lambda lab: restore_old(lab, clean_up=True)),
-        _line("nothing; the checkpoint that was kept elsewhere is a stranger's", "both",
-              f"checkpoint_unverified {_MEMORY}", forge_memory),
-        _line("the same", "checkpoint", "fork", forge_memory),
-        _line("the holder of the key lets a change name another text", "key",
-              f"blob_altered {_MEMORY}", name_another_text),
-        _line("the holder of the key flips a verdict", "checkpoint", "fork",
+        line("the same", "key", NO_MEMORY, lambda lab: restore_old(lab, clean_up=True)),
+        line("nothing; the checkpoint that was kept elsewhere is a stranger's", "both",
+              f"checkpoint_unverified {NO_MEMORY}", forge_memory),
+        line("the same", "checkpoint", "fork", forge_memory),
+        line("the holder of the key lets a change name another text", "key",
+              f"blob_altered {NO_MEMORY}", name_another_text),
+        line("the holder of the key flips a verdict", "checkpoint", "fork",
               lambda lab: lab.resign(flip_verdict)),
-        _line("the same", "replay", f"verdict_differs verdict_not_replayed {_MEMORY}",
+        line("the same", "replay", f"verdict_differs verdict_not_replayed {NO_MEMORY}",
               lambda lab: lab.resign(flip_verdict)),
-        _line("the same", "key", _MEMORY, lambda lab: lab.resign(flip_verdict)),
-        _line("the holder of the key flips a verdict on sealed values", "unseal",
-              f"verdict_differs {_MEMORY}", lambda lab: lab.resign(flip_sealed)),
-        _line("the same", "replay", f"verdict_not_replayed {_MEMORY}",
+        line("the same", "key", NO_MEMORY, lambda lab: lab.resign(flip_verdict)),
+        line("the holder of the key flips a verdict on sealed values", "unseal",
+              f"verdict_differs {NO_MEMORY}", lambda lab: lab.resign(flip_sealed)),
+        line("the same", "replay", f"verdict_not_replayed {NO_MEMORY}",
               lambda lab: lab.resign(flip_sealed)),
-        _line("the holder of the key gives two windows each other's sealed values", "unseal",
-              f"seal_broken verdict_not_replayed {_MEMORY}", lambda lab: lab.resign(swap_seals)),
-        _line("the holder of the key changes one bit of sealed values", "unseal",
-              f"seal_broken verdict_not_replayed {_MEMORY}",
+        line("the holder of the key gives two windows each other's sealed values", "unseal",
+              f"seal_broken verdict_not_replayed {NO_MEMORY}", lambda lab: lab.resign(swap_seals)),
+        line("the holder of the key changes one bit of sealed values", "unseal",
+              f"seal_broken verdict_not_replayed {NO_MEMORY}",
               lambda lab: lab.resign(flip_in_seal)),
-        _line("the holder of the key seals another value for what is published", "unseal",
-              f"seal_broken verdict_not_replayed {_MEMORY}", seal_another_drift),
-        _line("the holder of the key removes sealed values", "unseal",
-              f"verdict_not_replayed {_MEMORY}", lambda lab: lab.resign(remove_seal)),
-        _line("the holder of the key removes a window and its verdicts", "key",
-              f"count_mismatch window_missing {_MEMORY}", lambda lab: lab.resign(remove_window)),
-        _line("the holder of the key removes the signals of a verdict", "key",
-              f"count_mismatch window_missing window_unknown {_MEMORY}",
+        line("the holder of the key seals another value for what is published", "unseal",
+              f"seal_broken verdict_not_replayed {NO_MEMORY}", seal_another_drift),
+        line("the holder of the key removes sealed values", "unseal",
+              f"verdict_not_replayed {NO_MEMORY}", lambda lab: lab.resign(remove_seal)),
+        line("the holder of the key removes a window and its verdicts", "key",
+              f"count_mismatch window_missing {NO_MEMORY}", lambda lab: lab.resign(remove_window)),
+        line("the holder of the key removes the signals of a verdict", "key",
+              f"count_mismatch window_missing window_unknown {NO_MEMORY}",
               lambda lab: lab.resign(remove_signals)),
-        _line("the holder of the key removes a heartbeat", "key", f"heartbeat_missing {_MEMORY}",
+        line("the holder of the key removes a heartbeat", "key", f"heartbeat_missing {NO_MEMORY}",
               lambda lab: lab.resign(remove_heartbeat)),
-        _line("the holder of the key logs another policy", "key", f"policy_unknown {_MEMORY}",
+        line("the holder of the key logs another policy", "key", f"policy_unknown {NO_MEMORY}",
               lambda lab: swap_policy(lab, record=True)),
-        _line("the same, and names it in every verdict", "replay",
-              f"verdict_differs verdict_not_replayed {_MEMORY}", swap_policy_everywhere),
-        _line("the holder of the key dates records an hour back", "key",
-              f"clock_unexplained {_MEMORY}", lambda lab: lab.resign(step_back)),
-        _line("the holder of the key mixes in another epoch's records", "key",
-              f"wrong_origin {_MEMORY}", mix_epochs),
+        line("the same, and names it in every verdict", "replay",
+              f"verdict_differs verdict_not_replayed {NO_MEMORY}", swap_policy_everywhere),
+        line("the holder of the key dates records an hour back", "key",
+              f"clock_unexplained {NO_MEMORY}", lambda lab: lab.resign(step_back)),
+        line("the holder of the key mixes in another epoch's records", "key",
+              f"wrong_origin {NO_MEMORY}", mix_epochs),
+        *_by_holder(),
     ]  # fmt: skip
+
+
+def _by_holder() -> list[Tampering]:
+    """Return the lines of what the holder of the key does to single records."""
+    return [
+        _held("adds a field that no type lists", "schema_violation", by_holder.add_field),
+        line("the holder of the key numbers a record wrongly", "key", f"seq_mismatch {NO_MEMORY}",
+             number_wrongly),
+        line("the holder of the key writes a record with spaces", "key",
+             f"not_canonical {NO_MEMORY}", write_with_spaces),
+        _held("calls a window longer than it is", "id_mismatch window_missing",
+              by_holder.move_window),
+        _held("repeats an alert", "count_mismatch duplicate_id", by_holder.repeat_alert),
+        _held("removes the second part of a window", "part_missing", by_holder.announce_part),
+        _held("removes the first part of verdicts", "part_missing", by_holder.remove_first_part),
+        _held("removes a window, its verdicts and their count", "window_missing",
+              by_holder.remove_and_count),
+        _held("removes the first record", "count_mismatch genesis_missing",
+              by_holder.remove_genesis),
+        _held("lets the first record be of another log", "genesis_missing",
+              by_holder.rename_genesis),
+        _held("removes the record of a restart", "count_mismatch restart_untold",
+              by_holder.remove_resume),
+        _held("turns the monotonic clock back", "clock_unexplained", by_holder.turn_clock_back),
+        _held("removes a verdict", "verdict_missing", by_holder.remove_verdict, "unseal"),
+        _held("removes a window's signals and says that the disk was full",
+              "verdict_not_replayed", by_holder.shorten, "unseal"),
+        _held("removes what verdicts hang on", "verdict_not_replayed", by_holder.remove_judging,
+              "unseal"),
+        _held("says of verdicts that they were kept from before", "verdict_not_replayed",
+              by_holder.call_judged_again, "unseal"),
+        _held("says that a state has held for longer", "verdict_not_replayed",
+              by_holder.date_back, "unseal"),
+        line("the policy's text removed", "unseal",
+             f"blob_missing verdict_not_replayed {NO_MEMORY}",
+             lambda lab: shutil.rmtree(lab.log / "blobs")),
+    ]  # fmt: skip
+
+
+def _held(
+    what: str,
+    codes: str,
+    change: Callable[[by_holder.Documents], by_holder.Documents],
+    given: Given = "key",
+) -> Tampering:
+    named = f"the holder of the key {what}"
+    return line(named, given, f"{codes} {NO_MEMORY}", lambda lab: lab.resign(change))
+
+
+def number_wrongly(lab: Lab) -> None:
+    documents = lab.records()
+    documents[window_at(documents, 10)]["seq"] += 1
+    lab.grow_again([canonical(document) for document in documents], lab.key)
+
+
+def write_with_spaces(lab: Lab) -> None:
+    first, *rest = lab.entries()
+    lab.grow_again([first.replace(b'","', b'", "', 1), *rest], lab.key)
 
 
 def flip_in_checkpoint(lab: Lab, line: int) -> None:

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from pathlib import Path
 
 import pytest
 
+from exporters.audit import read
 from exporters.audit.findings import PUBLISHED, REPLAY, Verification, exit_code
+from exporters.audit.format.note import Vkey
 from exporters.audit.read.evidence import Evidence, read_checkpoint
 from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
+from tests.support import tampering_epochs
 from tests.support.tampering import Given, Lab, Tampering, table, write_clean
 
-TABLE = table()
+TABLE = [*table(), *tampering_epochs.table()]
+UNKNOWN = {
+    "no_external_checkpoint",
+    "checkpoint_behind",
+    "checkpoint_unverified",
+    "epoch_expired",
+    "gap_recorded",
+    "key_unvouched",
+    "verdict_not_replayed",
+    "window_missing",
+}
+"""What cannot be known; everything else is a FAIL."""
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clean(tmp_path_factory.mktemp("other"), "bank/cards")
+
+
+@pytest.fixture(scope="module")
+def of_two_epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("epochs")
+    tampering_epochs.write_clean_epochs(base)
+    return base
 
 
 @pytest.fixture
@@ -27,12 +49,18 @@ def lab(clean: Path, other: Path, tmp_path: Path) -> Lab:
     return Lab(tmp_path / "lab", other)
 
 
-def verified(lab: Lab, given: Given, key: object) -> Verification:
-    keys = (key,) if given in ("key", "both") else ()
+@pytest.fixture
+def labs(lab: Lab, of_two_epochs: Path, tmp_path: Path) -> dict[int, Lab]:
+    shutil.copytree(of_two_epochs, tmp_path / "epochs")
+    return {1: lab, 2: Lab(tmp_path / "epochs", lab.other)}
+
+
+def verified(lab: Lab, given: Given, keys: dict[str, Vkey]) -> Verification:
+    brought = (keys[given],) if given in keys else ()
     kept = (read_checkpoint(str(lab.base / "kept")),) if given in ("checkpoint", "both") else ()
     return verify_published(
         lab.log,
-        Evidence(keys, kept),  # type: ignore[arg-type]
+        Evidence(brought, kept),
         replay=given in ("replay", "unseal"),
         unseal=read_keys(lab.base / "audit.state") if given == "unseal" else None,
     )
@@ -47,19 +75,16 @@ def ids() -> list[str]:
 
 
 @pytest.mark.parametrize("line", TABLE, ids=ids())
-def test_each_tampering_is_found_by_exactly_its_codes(line: Tampering, lab: Lab) -> None:
-    key = lab.vkey
+def test_each_tampering_is_found_by_exactly_its_codes(
+    line: Tampering, labs: dict[int, Lab]
+) -> None:
+    lab = labs[line.epochs]
+    keys = {"key": lab.vkey, "both": lab.vkey, "first": lab.first_key}
     line.do(lab)
-    verification = verified(lab, line.given, key)
+    verification = verified(lab, line.given, keys)
     assert {finding.code for finding in verification.findings} == line.codes
     assert verification.result != "PASS"
-    only_unknown = line.codes <= {
-        "no_external_checkpoint",
-        "checkpoint_behind",
-        "checkpoint_unverified",
-        "verdict_not_replayed",
-    }
-    assert exit_code(verification) == (4 if only_unknown else 1)
+    assert exit_code(verification) == (4 if line.codes <= UNKNOWN else 1)
     assert exit_code(verification, strict=True) == 1
 
 
@@ -86,6 +111,44 @@ def test_without_an_outside_checkpoint_a_clean_log_is_unknown(lab: Lab) -> None:
     assert (verification.result, exit_code(verification)) == ("UNKNOWN", 4)
 
 
-def test_every_code_of_the_table_belongs_to_a_check(lab: Lab) -> None:
+def test_a_clean_log_of_two_epochs_has_no_finding(labs: dict[int, Lab]) -> None:
+    lab = labs[2]
+    kept = read_checkpoint(str(lab.base / "kept"))
+    for key in (lab.vkey, lab.first_key):
+        assert verify_published(lab.log, Evidence((key,), (kept,))).findings == ()
+
+
+def test_the_table_has_every_code_of_the_checks() -> None:
     known = {code for _, codes in (PUBLISHED | REPLAY).values() for code in codes}
-    assert {code for line in TABLE for code in line.codes} <= known
+    assert {code for line in TABLE for code in line.codes} == known
+
+
+def test_the_checks_have_every_code_that_the_verifier_gives() -> None:
+    known = {code for _, codes in (PUBLISHED | REPLAY).values() for code in codes}
+    assert codes_in_source() == known
+
+
+def codes_in_source() -> set[str]:
+    """Return every finding code that stands in the code of the verifier."""
+    found: set[str] = set()
+    for path in Path(read.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                place = {"findings.add": 0, "_Difference": 1}.get(named(node.func), -1)
+                if place >= 0:
+                    found |= codes_of(node.args[place])
+    return found
+
+
+def named(function: ast.expr) -> str:
+    text = ast.unparse(function)
+    return "findings.add" if text.endswith("findings.add") else text
+
+
+def codes_of(code: ast.expr) -> set[str]:
+    if isinstance(code, ast.JoinedStr):
+        assert ast.unparse(code) == "f'blob_{problem}'"
+        return {"blob_missing", "blob_altered"}
+    if isinstance(code, ast.Constant) and isinstance(code.value, str):
+        return {code.value}
+    return set()
