@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import structlog
 
 from agent.absorb import Absorbed
@@ -11,7 +13,7 @@ from agent.labels.room import Room
 from agent.labels.sample import unclosed
 from agent.plan import Plan
 from agent.running import LOG_NAME, Input, Running
-from agent.state import SystemState
+from agent.state import SystemState, source_of
 from agent.watermark import MICROSECONDS
 from exporters.agent_metrics import AgentMetrics
 from policies.model import Report
@@ -39,12 +41,13 @@ def count(metrics: AgentMetrics, source: Input, absorbed: Absorbed) -> None:
     metrics.reviews(system, absorbed.reviews.outcomes)
 
 
-def gauge(metrics: AgentMetrics, plan: Plan, state: SystemState) -> None:
-    """Tell how a system stands."""
+def gauge(metrics: AgentMetrics, plan: Plan, state: SystemState, sources: Set[str]) -> None:
+    """Tell how a system stands, which reads these sources."""
     if state.room is not None:
         _gauge_joins(metrics, plan, state, state.room)
     metrics.dedup(plan.system, len(state.dedup))
-    newest = [p.newest for p in state.partitions.values() if p.newest is not None]
+    read = (p for key, p in state.partitions.items() if source_of(key) in sources)
+    newest = [p.newest for p in read if p.newest is not None]
     if newest:
         metrics.watermark(plan.system, min(newest) / MICROSECONDS)
 

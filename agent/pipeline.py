@@ -335,7 +335,7 @@ class Pipeline:
                 continue
             starts.give_up(running.system, running.state, self._wall.now())
             self._emit(running, tick(running.plan, running.state, self._wall.now()))
-            measured.gauge(self._metrics, running.plan, running.state)
+            measured.gauge(self._metrics, running.plan, running.state, running.sources)
             measured.log_skipped(running, running.state)
         if self._incidents is not None:
             self.announce(self._incidents.look(self._clock.now()))
