@@ -14,6 +14,7 @@ from collectors.base import CollectorError, EndOfInput, SchemaResolved
 from collectors.batch import EventBatch
 from collectors.file import read_batches
 from collectors.schema import EventSchema
+from exporters.audit import disk
 
 _ID_KEY = b"pantau reference sample"
 """Fixed: the same file gives the same sample, and its rows carry no id."""
@@ -50,7 +51,5 @@ def drawn_once(
 
 
 def write_sample(file: Path, body: bytes) -> None:
-    """Write a sample that only its owner may read."""
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    file.write_bytes(body)
+    """Write a sample that only its owner may read, durably, in whole or not at all."""
+    disk.write_whole(file.resolve(), body, 0o600)

@@ -16,6 +16,7 @@ from agent.reference.profile import (
     digest_of,
     encode,
 )
+from exporters.audit import disk
 
 _AGAIN = "build it again with `pantau reference build`"
 
@@ -65,8 +66,12 @@ def load(path: Path | str) -> Reference:
 
 
 def save(reference: Reference, path: Path | str) -> None:
-    """Write the profile.  Raises `OSError`."""
-    Path(path).write_bytes(encode(reference))
+    """Write the profile durably, in whole or not at all.  Raises `OSError`."""
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        target.write_bytes(encode(reference))  # A pipe, say, which must not be replaced by a file.
+    else:
+        disk.write_whole(target.resolve(), encode(reference))
 
 
 def _columns(reference: Reference) -> list[tuple[str, ColumnProfile]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from agent.reference.build import BuildError, build
 from agent.reference.columns import categorical_profile, numeric_profile, quantile_edges
 from agent.reference.load import LoadError, load, save
-from agent.reference.profile import CategoricalProfile, NumericProfile, Reference
+from agent.reference.profile import CategoricalProfile, NumericProfile, Reference, encode
+from tests.support.file_calls import Fault, FileCalls, Kind
 from tests.unit.statistics.events import FAVOURABLE, batch, referenced, schema_of
 
 
@@ -156,6 +159,44 @@ def test_a_saved_profile_comes_back_and_saves_to_the_same_bytes(tmp_path: Path) 
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert (again.rows, again.data_start, again.data_end) == (900, 1000, 1899)
     assert isinstance(again.features["kind"], CategoricalProfile)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_profile_is_replaced_durably_and_a_full_disk_leaves_the_one_before(
+    tmp_path: Path, *, link: bool
+) -> None:
+    before, after = sample(), sample(1)
+    file = tmp_path / "ref.json"
+    save(before, tmp_path / "real.json" if link else file)
+    if link:
+        file.symlink_to("real.json")
+    with FileCalls().installed() as calls:
+        save(after, file)
+    assert calls.seen.index("fsync") < calls.seen.index("rename")
+    assert calls.seen[-3:] == ["open to read", "fsync", "close"], "of the folder"
+    assert load(file) == after
+    assert file.is_symlink() == link
+    full = Kind(frozenset({"pwrite64"}), errno.ENOSPC, short=True)
+    with (
+        pytest.raises(OSError, match="No space"),
+        FileCalls(Fault(full, calls.seen.index("pwrite64") + 1, lambda _: None)).installed(),
+    ):
+        save(before, file)
+    assert load(file) == after
+    assert {p.name for p in tmp_path.iterdir()} <= {"ref.json", "real.json"}
+
+
+def test_a_profile_can_go_into_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reference = sample()
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        save(reference, pipe)
+        assert os.read(reading, 1 << 20) == encode(reference)
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
 
 
 def test_any_changed_digit_is_noticed(tmp_path: Path) -> None:
