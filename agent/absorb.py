@@ -24,7 +24,17 @@ from agent.plan import Plan
 from agent.state import NO_VERSION, PaneKey, SystemState, partition_key
 from agent.store import Quarantined
 from agent.summarise import summarise_by
-from agent.summary import Summary, add, empty
+from agent.summary import (
+    CONFLICTS,
+    DUPLICATES,
+    LATE,
+    LOST,
+    REJECTED,
+    REJECTED_LABELS,
+    Summary,
+    add,
+    empty,
+)
 from agent.unsure import UNREVIEWABLE, count_name, count_unsure, is_unsure
 from agent.watermark import BEFORE_ALL, MICROSECONDS, Judged, Partition, advance, judge, wake
 from agent.windows import LENGTHS
@@ -34,9 +44,6 @@ from policies.model import ALL_VERSIONS
 
 _BESIDE = 0x6265_7369_6465_0001
 """Sets the ids of feedback and decisions apart from those of the predictions they speak of."""
-
-REJECTED_LABELS = "rejected_labels"
-"""Name of a count: those rejected records that came from a source of labels alone."""
 
 _PANE_BITS = 34
 """Bits that a pane's start (seconds / pane length) takes in a combined key."""
@@ -147,14 +154,14 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
     if state.reservoir is not None:
         state.reservoir.add(batch, events, state.next_start)
     _count_told(plan, state, batch, events, others, apart.reviews)
-    for name, flags in (("duplicates", duplicate), ("conflicts", conflict)):
+    for name, flags in ((DUPLICATES, duplicate), (CONFLICTS, conflict)):
         _count_rows(plan, state, batch, np.flatnonzero(flags), batch.event_time, name)
     arrived = _arrival_panes(plan, state, judged, partition, times)
     if counts and batch.prediction is None and known != ENDLESS:
         # A source of labels or reviews alone has no event time of its own.
         arrived = np.where(arrived < 0, _open_pane(plan, state, known), arrived)
         _count_at(plan, state, partition, _panes_of_rejected(batch, arrived), REJECTED_LABELS)
-    _count_at(plan, state, partition, arrived[:-1][late], "late_dropped")
+    _count_at(plan, state, partition, arrived[:-1][late], LATE)
     rejected = _count_rejected(plan, state, partition, batch, times, judged.future, arrived)
     for join in joins(plan, state):
         records = apart.labels if join.kind == LABELS else apart.reviews
@@ -227,8 +234,8 @@ def count_lost(plan: Plan, state: SystemState, key: str, records: int | None) ->
     amount = max(1, records or 1)
     if partition.newest is not None:
         pane = _open_pane(plan, state, partition.newest // MICROSECONDS)
-        _count(plan, state, PaneKey(NO_VERSION, pane), "lost", amount)
-    partition.pending["lost"] = partition.pending.get("lost", 0) + amount
+        _count(plan, state, PaneKey(NO_VERSION, pane), LOST, amount)
+    partition.pending[LOST] = partition.pending.get(LOST, 0) + amount
     state.dirty.core = True
 
 
@@ -421,7 +428,7 @@ def _count_rejected(
     if future.any():
         rejected.setdefault("future", []).extend(arrived[:-1][future].tolist())
     for reason, panes in rejected.items():
-        _count_at(plan, state, partition, np.array(panes, dtype=np.int64), f"rejected.{reason}")
+        _count_at(plan, state, partition, np.array(panes, dtype=np.int64), f"{REJECTED}{reason}")
     _settle_pending(plan, state, partition, times, future)
     return {reason: len(panes) for reason, panes in rejected.items()}
 

@@ -13,7 +13,7 @@ from agent.labels.state import LabelState
 from agent.layout import Layout
 from agent.state import Dirty, OpenWindow, PaneKey, Source, SystemState, WindowKey
 from agent.store import Changes, Document, Store
-from agent.summary import Summary, decode, empty, encode
+from agent.summary import LOST, Summary, decode, empty, encode
 from agent.watermark import Partition
 from policies.alerts import Cause
 from policies.memory import Memory
@@ -156,7 +156,7 @@ def restore(
 def _emptied(layout: Layout) -> Summary:
     """Return an empty summary that says that records of it are lost."""
     summary = empty(layout)
-    summary.counts["lost"] = 1
+    summary.counts[LOST] = 1
     return summary
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.absorb import REJECTED_LABELS
 from agent.close import Due
 from agent.heard import heard
 from agent.labels.intake import UNJOINABLE
@@ -30,7 +29,17 @@ from agent.signals.resolution import OLDEST, UNCORRECTED
 from agent.signals.table import compute
 from agent.silence import NAME, fold
 from agent.state import HISTORY, SystemState
-from agent.summary import EVENTS, Summary, same
+from agent.summary import (
+    CONFLICTS,
+    DUPLICATES,
+    EVENTS,
+    LATE,
+    LOST,
+    REJECTED,
+    REJECTED_LABELS,
+    Summary,
+    same,
+)
 from agent.waiting import open_findings, waiting
 from policies.alerts import Judged
 from policies.engine import evaluate, judging_of, not_any_more
@@ -45,9 +54,6 @@ from policies.model import (
     unmeasured,
     verdict_order,
 )
-
-LOST = "lost"
-REJECTED = "rejected."
 
 _OF_THE_SYSTEM = (NAME, OLDEST, UNCORRECTED)
 """Signals that say the same of each version, and so would alert once for each."""
@@ -282,14 +288,14 @@ def coverage_of(plan: Plan, state: SystemState, summary: Summary) -> Coverage:
         if name.startswith(REJECTED)
     }
     partitions = state.coverage_of_partitions()
-    events, late = counts.get(EVENTS, 0), counts.get("late_dropped", 0)
+    events, late = counts.get(EVENTS, 0), counts.get(LATE, 0)
     # A bad label takes no event from the window.
     lost = sum(rejected.values()) - counts.get(REJECTED_LABELS, 0)
     why = _incomplete(plan, state, events, late, lost, counts, partitions)
     return Coverage(
         events=events,
-        duplicates=counts.get("duplicates", 0),
-        conflicts=counts.get("conflicts", 0),
+        duplicates=counts.get(DUPLICATES, 0),
+        conflicts=counts.get(CONFLICTS, 0),
         late_dropped=late,
         rejected=rejected,
         partitions=partitions,
@@ -308,7 +314,7 @@ def _incomplete(
     partitions: Partitions,
 ) -> str | None:
     """Return why a window's report cannot be relied on, or None."""
-    received = events + counts.get("duplicates", 0) + late + rejected
+    received = events + counts.get(DUPLICATES, 0) + late + rejected
     if counts.get(LOST, 0):
         return "state_lost"
     if partitions.assigned < partitions.total:

@@ -22,6 +22,24 @@ from collectors.batch import Ints
 EVENTS = "events"
 """Key in `counts`: events summarised."""
 
+DUPLICATES = "duplicates"
+"""Key in `counts`: repeats of an event id."""
+
+CONFLICTS = "conflicts"
+"""Key in `counts`: those of them with another body."""
+
+LATE = "late_dropped"
+"""Key in `counts`: events dropped because their window could change no more."""
+
+LOST = "lost"
+"""Key in `counts`: records gone before they could be read."""
+
+REJECTED = "rejected."
+"""Prefix in `counts`, then the reason: records that could not become events."""
+
+REJECTED_LABELS = "rejected_labels"
+"""Key in `counts`: those of them that came from a source of labels alone."""
+
 NO_GROUP = "no_group."
 """Prefix in `counts`, then the attribute: events without a value of it."""
 

@@ -6,7 +6,7 @@ These are counts and ages, known exactly: their interval is the value itself.
 from __future__ import annotations
 
 from agent.signals.context import SignalContext
-from agent.summary import NO_VERSION, VERSIONS_OVERFLOW
+from agent.summary import DUPLICATES, LATE, NO_VERSION, REJECTED, VERSIONS_OVERFLOW
 from policies.model import Signal, measured, unmeasured
 
 _DAY = 86_400
@@ -62,9 +62,9 @@ def audit_completeness(context: SignalContext) -> list[Signal]:
     """
     name = "governance.audit_completeness"
     counts = context.summary.counts
-    kept = context.events + context.count("duplicates")
-    lost = context.count("late_dropped") + sum(
-        amount for key, amount in counts.items() if key.startswith("rejected.")
+    kept = context.events + context.count(DUPLICATES)
+    lost = context.count(LATE) + sum(
+        amount for key, amount in counts.items() if key.startswith(REJECTED)
     )
     if kept + lost == 0:
         reason = "no_events"

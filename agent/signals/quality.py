@@ -15,6 +15,7 @@ from agent.reference.profile import CategoricalProfile
 from agent.signals.context import SignalContext
 from agent.signals.intervals import wilson
 from agent.signals.rise import METHOD, rise
+from agent.summary import DUPLICATES
 from policies.model import Signal, Subject, measured, unmeasured
 
 NO_EVENTS = "no_events"
@@ -89,7 +90,7 @@ def out_of_range_rate(context: SignalContext) -> list[Signal]:
 
 def duplicate_rate(context: SignalContext) -> list[Signal]:
     """Share of repeats (an event id that was there before) among the events received."""
-    repeats = context.count("duplicates")
+    repeats = context.count(DUPLICATES)
     return [_rate("quality.duplicate_rate", {}, repeats, context.events + repeats)]
 
 
