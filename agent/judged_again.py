@@ -162,7 +162,7 @@ class JudgedAgain:
         if not same_policy:
             unseen_ |= _on_alerts(self._policy, evaluation.verdicts)
         self._leave_out(report.window, unseen_)
-        self._watched(report.window, judging)
+        self._watched(judging)
         self._compare(report, gates, evaluation.verdicts, unseen_)
 
     def _signals(self, report: LoggedReport) -> list[Signal]:
@@ -194,7 +194,7 @@ class JudgedAgain:
         for (rule, subject), why in unseen_.items():
             self.untold[rule, subject_from(subject).get("attribute", "")] = why
 
-    def _watched(self, window: Window, judging: Judging) -> None:
+    def _watched(self, judging: Judging) -> None:
         for rule in self._policy.rules:
             if rule.signal in judging.between:
                 self.untold.setdefault((rule.id, ""), BETWEEN)

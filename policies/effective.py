@@ -12,7 +12,6 @@ import rfc8785
 from policies.compose import Composed, Composition, Waived, compose
 from policies.frameworks import frameworks
 from policies.model import NO_LIMIT, Operator, Severity, Threshold
-from policies.nearest import did_you_mean
 from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT, Evidence, Maturity, Origin, Oversight
 from policies.rule_spec import Escalation, Limits
@@ -234,19 +233,6 @@ def _published(part: Rule | Waiving) -> dict[str, Any]:
     left_out = _typed_reasons(part)
     plain["because"] = {p: why for p, why in part.because.items() if p not in left_out}
     return plain
-
-
-def unknown_signals(policy: Policy, known: Iterable[str]) -> list[str]:
-    """Return a line for each rule whose signal no one computes, with the nearest known name.
-
-    For `pantau check`: such rules give `not_assessable`, so a typing error would stay unseen.
-    """
-    names = set(known)
-    return [
-        f"rule {rule.id}: no signal is called {rule.signal!r}{did_you_mean(rule.signal, names)}"
-        for rule in policy.rules
-        if rule.signal not in names
-    ]
 
 
 def _resolve(composed: Composed, oversight: Oversight, maturity: Maturity) -> Rule:

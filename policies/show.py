@@ -39,15 +39,6 @@ def show_pack(name: str) -> dict[str, Any]:
     return load_pack(name).model_dump(mode="json", exclude_none=True)
 
 
-def list_text() -> str:
-    """Return the list as lines of text."""
-    rows = list_packs()
-    return "\n".join(
-        f"{row['id']}  {row['kind']}  {row['version']}  {row['rules']} rules  {row['title']}"
-        for row in rows
-    )
-
-
 def show_text(name: str) -> str:
     """Return a pack as text for a person: header, rules under their principle, the rest."""
     pack = load_pack(name)

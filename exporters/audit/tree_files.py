@@ -7,7 +7,6 @@ All but `checkpoint` are written once.  Nothing here knows what is signed, or wh
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -122,12 +121,6 @@ class TreeFiles:
         with suppress(FileNotFoundError):
             return (self.root / CHECKPOINT).read_bytes()
         return None
-
-    def kept_checkpoints(self) -> int:
-        """Return how many checkpoints are kept."""
-        with suppress(FileNotFoundError):
-            return sum(1 for _ in os.scandir(self.root / CHECKPOINTS))
-        return 0
 
     def tile(self, tile: tiles.Tile) -> bytes:
         """Return the bytes of a tile.  Raises `TreeDamaged`, OSError."""

@@ -308,7 +308,6 @@ class StartData(Listed, frozen=True, kw_only=True):
     python: Name | None = None
     platform: Name | None = None
     store: Word | None = None
-    resumed: bool | None = None
 
 
 class StopData(Listed, frozen=True, kw_only=True):

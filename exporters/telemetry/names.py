@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from opentelemetry.semconv._incubating.attributes import messaging_attributes, process_attributes
 from opentelemetry.semconv._incubating.attributes.service_attributes import SERVICE_INSTANCE_ID
-from opentelemetry.semconv._incubating.metrics import messaging_metrics
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_STACKTRACE
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME, SERVICE_VERSION
@@ -40,10 +39,6 @@ MESSAGING_OPERATION = messaging_attributes.MESSAGING_OPERATION_NAME
 MESSAGING_OPERATION_TYPE = messaging_attributes.MESSAGING_OPERATION_TYPE
 RECEIVE = messaging_attributes.MessagingOperationTypeValues.RECEIVE.value
 PROCESS_TYPE = messaging_attributes.MessagingOperationTypeValues.PROCESS.value
-
-CONSUMED_MESSAGES = messaging_metrics.MESSAGING_CLIENT_CONSUMED_MESSAGES
-PROCESS_DURATION = messaging_metrics.MESSAGING_PROCESS_DURATION
-OPERATION_DURATION = messaging_metrics.MESSAGING_CLIENT_OPERATION_DURATION
 
 # --- ours: spans.  Those of a batch are named as the conventions say, "<operation> <where>" ----
 

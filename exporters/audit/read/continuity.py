@@ -40,7 +40,10 @@ class _Run:
 
 
 class ContinuityChecks:
-    """Takes the records of all epochs in order; `conclude` says what was still open."""
+    """Takes the records of all epochs in order.
+
+    Of a clock step at the very end it says nothing: its record may be on its way.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
@@ -75,10 +78,6 @@ class ContinuityChecks:
             run.reports += data.part.i == 1
             if name == "window.signals" and data.part.i == 1:
                 self._window(envelope, data, where)
-
-    def conclude(self) -> None:
-        """Say of a clock step at the very end nothing: its record may be on its way."""
-        self._run = None
 
     def _clock(self, run: _Run, name: str, mono: float, wall: float, where: str) -> None:
         passed = mono - run.mono

@@ -37,7 +37,6 @@ def signers(signed: bytes, keys: list[Vkey], where: str, findings: Findings) -> 
 
 
 def believed_keys(
-    epoch: Epoch,
     told: Told,
     start: Iterable[Vkey],
     seen: dict[int, set[Vkey]],

@@ -77,7 +77,7 @@ def signers(taken: Taken, start: Sequence[Vkey]) -> set[Vkey]:
         signed = {verified.key for verified in note.open(epoch.signed, known).verified}
         seen = _kept_signers(taken, known) if told.rotations else {}
         seen[epoch.checkpoint.size] = signed
-        believed = believed_keys(epoch, told, start, seen, Findings())
+        believed = believed_keys(told, start, seen, Findings())
     except UnverifiedNote as error:
         raise Refused("key_unknown", _where(taken), f"{error}; {_GIVE}") from error
     except NoteError as error:

@@ -172,7 +172,7 @@ class _Run:
             seen = self._history(checked)
             own = not start
             start = start or first_keys(epoch, told)
-            checked.believed = believed_keys(epoch, told, start, seen, self._findings)
+            checked.believed = believed_keys(told, start, seen, self._findings)
             signed = signers(epoch.signed, checked.known, "checkpoint", self._findings)
             if signed is not None and not signed & checked.believed:
                 who = ", ".join(str(key) for key in sorted(signed))

@@ -9,7 +9,7 @@ import pytest
 import rfc8785
 
 from policies.complaint import PackError
-from policies.effective import Policy, _threshold, effective, unknown_signals
+from policies.effective import Policy, _threshold, effective
 from policies.judge import judge
 from policies.load import load_pack
 from policies.model import Threshold
@@ -120,11 +120,3 @@ def test_no_pack_and_the_same_rule_twice_are_refused() -> None:
         effective([], oversight="human_in_the_loop", maturity="baseline")
     with pytest.raises(PackError, match="rule TR-1 is in two packs: asean-guide and asean-guide"):
         effective([PACK, PACK], oversight="human_in_the_loop", maturity="baseline")
-
-
-def test_a_signal_that_no_one_computes_is_told_with_the_nearest() -> None:
-    policy = effective([PACK], oversight="human_in_the_loop", maturity="baseline")
-    known = {rule.signal for rule in policy.rules} - {"drift.share"} | {"drift.shares"}
-    assert unknown_signals(policy, known) == [
-        "rule DR-3: no signal is called 'drift.share'; did you mean 'drift.shares'?"
-    ]
