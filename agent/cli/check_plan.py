@@ -13,6 +13,7 @@ from agent.config.resolve import brings_labels
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.inventory import tier_of
+from agent.layout import Layout
 from agent.opening import make_plan
 from agent.policy_of import policy_of
 from agent.reference.profile import Reference
@@ -35,6 +36,7 @@ class Planned:
     schema: EventSchema | None
     policy: Policy
     reference: Reference | None
+    layout: Layout | None = None
     chosen: tuple[Chosen, ...] = ()
     tier: Tier = "high"
     labels_elsewhere: bool = False
@@ -52,10 +54,10 @@ def planned(config: Config, system: System, sample: Sample) -> Planned:
     apart = system.event.label is None and brings_labels(config, system)
     if sample.schema is None or not sample.schema.is_resolved():
         policy = policy_of(config, system)
-        return Planned(system, sample, None, policy, None, chosen, tier, apart)
+        return Planned(system, sample, None, policy, None, None, chosen, tier, apart)
     plan = make_plan(config, system, sample.schema)
-    policy, reference = plan.policy, plan.reference
-    return Planned(system, sample, sample.schema, policy, reference, chosen, tier, apart)
+    schema, policy, reference = sample.schema, plan.policy, plan.reference
+    return Planned(system, sample, schema, policy, reference, plan.layout, chosen, tier, apart)
 
 
 def stream_of(plan: Planned) -> Stream:
@@ -64,8 +66,9 @@ def stream_of(plan: Planned) -> Stream:
     if sample.events > 1 and sample.seconds > 0:
         # No label in the sample: they come later or elsewhere, and nobody knows yet how many.
         labelled = sample.labelled / sample.events if sample.labelled else None
+        decided = sample.decided / sample.events if sample.decided else None
         groups = {a: _shares(dict(c), sample.events) for a, c in sample.groups.items()}
-        return Stream("sample", sample.events / sample.seconds, labelled, groups)
+        return Stream("sample", sample.events / sample.seconds, labelled, groups, decided)
     if reference is not None and reference.data_end > reference.data_start:
         rate = reference.rows / (reference.data_end - reference.data_start)
         counts = {a: {g: p.n for g, p in gs.items()} for a, gs in reference.groups.items()}
@@ -84,7 +87,9 @@ def plan_documents(plan: Planned) -> list[dict[str, Any]]:
             plan.system,
             has_reference=plan.system.reference is not None,
             schema=plan.schema,
-            warn=rule.threshold.warn,
+            threshold=rule.threshold,
+            reference=plan.reference,
+            layout=plan.layout,
             labels_elsewhere=plan.labels_elsewhere,
         )
         documents.append(_rule_document(plan.system, rule, need, stream))
@@ -141,6 +146,7 @@ def _rule_document(system: System, rule: Rule, need: Need, stream: Stream) -> di
         "needs": need.text(),
         "smallest_window": window,
         "because": need.impossible,
+        "never": need.never,
     }
 
 

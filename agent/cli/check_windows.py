@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
+from agent.cli.check_kinds import (
+    EVENT,
+    GAP,
+    KINDS,
+    LABEL,
+    LABELLED,
+    LABELLED_GAP,
+    WITHOUT_EVENTS,
+    Kind,
+    Of,
+)
 from agent.cli.check_optional import lacking
+from agent.cli.check_outcomes import Known, Outcomes
 from agent.config.system import System
+from agent.layout import Layout
+from agent.reference.profile import Reference
+from agent.signals.intervals import Interval
 from agent.signals.table import all_signals, label_based
 from agent.windows import LENGTHS
 from collectors.schema import EventSchema
+from policies.judge import judge
+from policies.model import Threshold
 
 _AGAINST_REFERENCE = (
     "anomaly.low_confidence_ratio",
@@ -36,35 +51,49 @@ _AGAINST_REFERENCE = (
     "quality.out_of_range_rate",
 )
 
-Of = Literal["events", "people per group", "labelled events", "labelled people per group"]
-
 NONE, UNKNOWN = "none", "unknown"
+
+Never = Literal["ok", "warn"]
+Told = Literal["inside", "beyond"]
+
+_CANNOT: dict[Never, str] = {"ok": "can never be ok", "warn": "can only be ok"}
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """How many observations of which sort a signal takes, or why it cannot be had at all."""
+    """How many observations of which sort a signal takes, or why it cannot be had at all.
+
+    `n` 0: it does not hang on events; `because` says on what.  `never`: what the rule cannot say,
+    however many there are.
+    """
 
     n: int
     of: Of
     impossible: str | None = None
+    never: Never | None = None
+    because: str | None = None
 
     def text(self) -> str:
         """Return it for a person, such as `100 people per group`."""
-        return "1 event" if self == Need(1, "events", self.impossible) else f"{self.n} {self.of}"
+        if self.n == 0:
+            return f"no events: {self.because}"
+        some = "1 event" if (self.n, self.of) == (1, "events") else f"{self.n} {self.of}"
+        return some if self.never is None else f"{some}, {_CANNOT[self.never]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """How much comes in: events per second, the share that is labelled, the groups' shares.
 
-    `labelled` is None where labels come later or from a source of their own.
+    `labelled` is None where labels come later or from a source of their own, `decided`, the share
+    that a human decided, where no decision was seen.
     """
 
     source: Literal["sample", "reference"] | None
     rate: float | None
     labelled: float | None
     groups: Mapping[str, Mapping[str, float]]
+    decided: float | None = None
 
 
 def need_of(
@@ -73,50 +102,112 @@ def need_of(
     *,
     has_reference: bool,
     schema: EventSchema | None,
-    warn: float | None = None,
+    threshold: Threshold | None = None,
+    reference: Reference | None = None,
+    layout: Layout | None = None,
     labels_elsewhere: bool = False,
 ) -> Need:
-    """Return what a rule on a signal, with that `warn` limit, needs in this system.
+    """Return what a rule on a signal, with that threshold, needs in this system.
 
+    That is the fewest observations of which an interval can lie inside the warn limit, and of which
+    one can lie beyond it: with fewer the rule is `not_assessable`, or cannot but say one thing.
+    How many it takes in practice hangs on the stream, and is more.
     `labels_elsewhere`: labels come from a source of their own, whatever `schema` says.
-
-    A rate can be told to be inside its limit only from so many events on that the interval of a
-    rate of zero lies below it; with fewer the verdict stays inconclusive.
     """
-    family = signal.partition(".")[0]
     if signal not in all_signals():
         return Need(1, "events", "not computed in this version")
-    if family == "drift":
-        return Need(system.min_drift_n, "events", None if has_reference else "no reference")
-    impossible = "no reference" if signal in _AGAINST_REFERENCE and not has_reference else None
-    if family == "quality" and warn is not None and 0 < warn < 1:
-        return Need(events_to_clear(warn), "events", impossible)
-    if impossible is not None:
-        return Need(1, "events", impossible)
-    no_label = None
-    if signal in label_based() and schema is not None and schema.label is None:
-        no_label = None if labels_elsewhere else "no label in the stream"
+    kind = _kind(signal)
+    impossible = _impossible(signal, system, has_reference, schema, labels_elsewhere)
+    if signal in WITHOUT_EVENTS:
+        return Need(0, "events", impossible, because=WITHOUT_EVENTS[signal])
+    least = kind.least(system)
+    if impossible is not None or threshold is None:
+        return Need(least * kind.each, kind.of, impossible)
+    rows = None if reference is None else reference.rows
+    if kind.against_rows and rows is not None and rows < least:
+        return Need(least, kind.of, f"only {rows} rows in the reference")
+    found = kind.outcomes(Known(system, threshold.op, reference, layout))
+    if isinstance(found, str):
+        return Need(least * kind.each, kind.of, found)
+    if not found:
+        return Need(least * kind.each, kind.of)
+    return _fewest(kind, least, found, threshold)
+
+
+def _fewest(kind: Kind, least: int, subjects: Sequence[Outcomes], threshold: Threshold) -> Need:
+    """Return the need of the subject that needs least: one that can be told is enough."""
+    attempts: tuple[tuple[Never | None, frozenset[Told]], ...] = (
+        (None, frozenset(("inside", "beyond"))),
+        ("ok", frozenset(("beyond",))),
+        ("warn", frozenset(("inside",))),
+    )
+    for never, wanted in attempts:
+        fewest = [_search(of, threshold, wanted, least, kind.most) for of in subjects]
+        reached = [n for n in fewest if n is not None]
+        if reached:
+            return Need(min(reached) * kind.each, kind.of, never=never)
+    return Need(least * kind.each, kind.of, "no number of events decides: see the reference")
+
+
+def _search(
+    outcomes: Outcomes, threshold: Threshold, wanted: frozenset[Told], least: int, most: int
+) -> int | None:
+    def tells(n: int) -> bool:
+        return wanted <= told(threshold, outcomes(n))
+
+    enough = least
+    while not tells(enough):
+        if enough >= most:
+            return None
+        enough = min(2 * enough, most)
+    too_few = max(enough // 2, least - 1)
+    while enough - too_few > 1:
+        middle = (enough + too_few) // 2
+        enough, too_few = (middle, too_few) if tells(middle) else (enough, middle)
+    return enough
+
+
+def told(threshold: Threshold, intervals: Iterable[Interval]) -> set[Told]:
+    """Return which sides of the warn limit some of these intervals are on, as the engine judges."""
+    states = {judge(threshold, low, high) for low, high in intervals}
+    inside: set[Told] = {"inside"} if "ok" in states else set()
+    beyond: set[Told] = {"beyond"} if states & {"warn", "breach"} else set()
+    return inside | beyond
+
+
+def _kind(signal: str) -> Kind:
+    """Return how a signal grows certain; of those that no shipped pack judges the least only."""
+    labelled, family = signal in label_based(), signal.partition(".")[0]
+    if signal in KINDS:
+        return KINDS[signal]
     if family == "fairness":
-        reason = _no_fairness(system) or no_label
-        by_label = signal in label_based()
-        of: Of = "labelled people per group" if by_label else "people per group"
-        return Need(system.min_group_n, of, reason)
+        return LABELLED_GAP if labelled else GAP
     if family == "performance":
-        return Need(system.min_performance_n, "labelled events", no_label)
-    if no_label is not None:
-        return Need(1, "labelled events", no_label)
+        return LABELLED
+    return LABEL if labelled else EVENT
+
+
+def _impossible(
+    signal: str,
+    system: System,
+    has_reference: bool,
+    schema: EventSchema | None,
+    labels_elsewhere: bool,
+) -> str | None:
+    """Return what the configuration lacks for a signal, or None."""
+    family = signal.partition(".")[0]
+    if not has_reference and (family == "drift" or signal in _AGAINST_REFERENCE):
+        return "no reference"
+    if family == "fairness":
+        reason = _no_fairness(system)
+        if reason is not None:
+            return reason
+    unlabelled = schema is not None and schema.label is None and not labels_elsewhere
+    if signal in label_based() and unlabelled:
+        return "no label in the stream"
     if signal == "governance.unregistered_version" and system.versions is None:
-        return Need(1, "events", "no registered versions")
-    return Need(1, "events", lacking(signal, system))
-
-
-def events_to_clear(warn: float) -> int:
-    """Return the events from which Wilson's 95 % interval of a rate of 0 lies within `warn`.
-
-    Its upper end is z^2 / (n + z^2).
-    """
-    squared = NormalDist().inv_cdf(0.975) ** 2
-    return math.ceil(squared * (1 - warn) / warn)
+        return "no registered versions"
+    return lacking(signal, system)
 
 
 def smallest_window(need: Need, system: System, stream: Stream) -> str:
@@ -127,6 +218,8 @@ def smallest_window(need: Need, system: System, stream: Stream) -> str:
     """
     if need.impossible is not None:
         return NONE
+    if need.n == 0:
+        return system.windows[0]
     share = _share(need, system, stream)
     if stream.rate is None or share is None:
         return UNKNOWN
@@ -145,6 +238,8 @@ def _no_fairness(system: System) -> str | None:
 def _share(need: Need, system: System, stream: Stream) -> float | None:
     if need.of == "events":
         return 1.0
+    if need.of in ("human decisions", "unsure predictions"):
+        return stream.decided if need.of == "human decisions" else None
     if need.of != "people per group" and stream.labelled is None:
         return None
     if need.of == "labelled events":

@@ -118,6 +118,13 @@ def positive_rate_difference(context: SignalContext) -> list[Signal]:
     return [rise(context, name, column.subject, (a, n), (b, profile.n))]
 
 
+def uncertain_bins(profile: NumericProfile, uncertain: tuple[float, float]) -> tuple[int, int]:
+    """Return the first bin of a reference's scores that counts as uncertain, and the one behind."""
+    edges = np.array(profile.edges, np.float64)
+    first, last = (_nearest(edges, end, profile) for end in uncertain)
+    return first, last
+
+
 def _uncertain(
     context: SignalContext, name: str, method: str
 ) -> Signal | tuple[Column, int, int, int, int]:
@@ -128,8 +135,7 @@ def _uncertain(
     profile = column.profile
     if not isinstance(profile, NumericProfile):
         return _none(context, name, column, NO_REFERENCE, NO_REFERENCE, 0, method)
-    edges = np.array(profile.edges, np.float64)
-    first, last = (_nearest(edges, end, profile) for end in context.settings.uncertain)
+    first, last = uncertain_bins(profile, context.settings.uncertain)
     block = context.block(column)
     a = int(block[FIRST_BIN + first : FIRST_BIN + last].sum())
     return column, a, context.present(column), sum(profile.counts[first:last]), profile.n

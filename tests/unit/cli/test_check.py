@@ -12,6 +12,7 @@ from agent.cli.check_windows import Need, Stream, need_of, smallest_window
 from agent.cli.main import main
 from agent.config.system import System
 from agent.signals.intervals import wilson
+from policies.model import Threshold
 from tests.support.decisions import SYSTEM, as_lines, decisions, write_lines
 from tests.unit.cli import stream
 from tests.unit.config.retention_pack import OURS
@@ -369,7 +370,11 @@ def test_a_rule_that_can_never_speak_says_why(
 @pytest.mark.parametrize("warn", [0.01, 0.02, 0.05])
 def test_a_rate_needs_as_many_events_as_its_interval_takes_to_clear_the_limit(warn: float) -> None:
     need = need_of(
-        "quality.duplicate_rate", system_with(), has_reference=False, schema=None, warn=warn
+        "quality.duplicate_rate",
+        system_with(),
+        has_reference=False,
+        schema=None,
+        threshold=Threshold(">", warn, 0.5),
     )
     assert wilson(0, need.n)[1] <= warn < wilson(0, need.n - 1)[1]
 
@@ -415,9 +420,12 @@ def test_labels_of_a_source_of_their_own_are_labels(
     )
     config.write_text(text, encoding="utf-8")
     rules = _rules(config, capsys)
-    assert {d["because"] for d in rules.values()} == {None}
+    gap, accuracy = (rules[signal] for signal in LABELLED)
     # How many of the events will have one is not known.
-    assert {d["smallest_window"] for d in rules.values()} == {"unknown"}
+    assert (gap["because"], gap["smallest_window"]) == (None, "unknown")
+    # There is nothing to compare with, whatever comes.
+    assert accuracy["because"] == "no labels in the reference"
+    assert accuracy["smallest_window"] == "none"
     assert rules["fairness.equal_opportunity_difference"]["needs"] == (
         "100 labelled people per group"
     )
