@@ -30,8 +30,10 @@ def expired(at: Place, newest: str, now: float, days: int) -> list[Expired]:
     found = []
     for epoch, following in pairwise(order):
         ended = place.began(following)
-        if epoch < newest and now - ended >= days * DAY and epoch not in waiting:
-            found.append(Expired(epoch, ended))
+        if epoch >= newest or now - ended < days * DAY or epoch in waiting:
+            # Never one in the middle: nothing would name those before it any more.
+            break
+        found.append(Expired(epoch, ended))
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporters.audit import blobs, place
@@ -16,44 +15,22 @@ from exporters.audit.findings import OF_RECORDS, PUBLISHED, REPLAY, Findings, Ve
 from exporters.audit.format import checkpoint, note
 from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.note import Vkey
+from exporters.audit.read import links
+from exporters.audit.read.checked import Checked
 from exporters.audit.read.content import ContentChecks
 from exporters.audit.read.continuity import ContinuityChecks
 from exporters.audit.read.epochs import Epoch, find_epochs
 from exporters.audit.read.evidence import Evidence, Remembered, signed_by
 from exporters.audit.read.files import kept_path, kept_sizes
 from exporters.audit.read.keys import believed_keys, first_keys, known_keys, next_key, signers
-from exporters.audit.read.records import Reader, Told, read_records
+from exporters.audit.read.records import Reader, read_records
 from exporters.audit.read.replay import Replay
 from exporters.audit.read.source import Folder
-from exporters.audit.read.tree import Advance, Tree, check_tree
+from exporters.audit.read.tree import Advance, check_tree
 from exporters.audit.seal import ReplayKey
 
 Progress = Callable[[int, int], None]
 """Called now and then with the entries done so far and in all."""
-
-
-@dataclass(slots=True)
-class _Checked:
-    """An epoch with what was found of it."""
-
-    epoch: Epoch
-    tree: Tree = field(default_factory=Tree)
-    told: Told = field(default_factory=Told)
-    kept: list[int] = field(default_factory=list)
-    known: list[Vkey] = field(default_factory=list)
-    believed: set[Vkey] = field(default_factory=set)
-    unshown: Checkpoint | None = None
-    """The next checkpoint, which is kept and whose records are here, but which is not exposed."""
-
-    @property
-    def size(self) -> int:
-        return self.epoch.checkpoint.size
-
-    def root_at(self, size: int) -> bytes | None:
-        """Return the root that the tree had at a size, None if that cannot be known."""
-        if size == self.size:
-            return self.epoch.checkpoint.root
-        return self.tree.roots.get(size) if self.tree.holds else None
 
 
 def verify_published(
@@ -75,7 +52,7 @@ def verify_published(
         findings.add("no_records", str(directory), _nothing_in(directory))
         return findings.conclude(None, 0, checks=PUBLISHED, notes=(), unmade=PUBLISHED)
     epochs = find_epochs(Folder(directory), findings)
-    run = _Run(directory, evidence, findings, [_Checked(epoch) for epoch in epochs])
+    run = _Run(directory, evidence, findings, [Checked(epoch) for epoch in epochs])
     again = Replay(findings, run.blob_text, unseal) if replay else None
     run.check(again, progress)
     newest = epochs[-1].checkpoint if epochs else None
@@ -91,12 +68,14 @@ def verify_published(
 
 class _Run:
     def __init__(
-        self, directory: Path, evidence: Evidence, findings: Findings, checked: list[_Checked]
+        self, directory: Path, evidence: Evidence, findings: Findings, checked: list[Checked]
     ) -> None:
         self._directory, self._evidence = directory, evidence
         self._findings, self._checked = findings, checked
         self.notes: list[str] = []
         self._believed: set[Vkey] = set()
+        self._gone: set[str] = set()
+        self._unvouched: str | None = None
 
     def check(self, again: Replay | None, progress: Progress | None) -> None:
         """Make every check, oldest epoch first."""
@@ -111,7 +90,7 @@ class _Run:
             )
         self._records(again, advance)
         self._keys_and_history()
-        self._links()
+        self._gone = links.check_links(self._checked, self._findings)
         self._findings.prefix = ""
         self._memory()
 
@@ -198,7 +177,7 @@ class _Run:
                 return True
         return False
 
-    def _history(self, checked: _Checked) -> dict[int, set[Vkey]]:
+    def _history(self, checked: Checked) -> dict[int, set[Vkey]]:
         """Compare the checkpoints that the log kept; return who signed which."""
         seen: dict[int, set[Vkey]] = {}
         for size in checked.kept:
@@ -223,7 +202,7 @@ class _Run:
                 self._findings.add("history_forked", where, detail)
         return seen
 
-    def _beyond(self, checked: _Checked, kept: Checkpoint, where: str) -> None:
+    def _beyond(self, checked: Checked, kept: Checkpoint, where: str) -> None:
         """Say what it means that the log kept a checkpoint beyond the one that it shows.
 
         A writer that ends between keeping one and exposing it leaves one, with all its records.
@@ -243,56 +222,13 @@ class _Run:
             detail = f"the log was {kept.size} records long; now it says {checked.size}"
             self._findings.add("rollback", where, detail)
 
-    def _grew(self, checked: _Checked, size: int) -> bool:
+    def _grew(self, checked: Checked, size: int) -> bool:
         """Tell whether the log was being written while it was read."""
         now = checked.epoch.source.read("checkpoint")
         try:
             return now is not None and checkpoint.parse(note.split(now)[0]).size >= size
         except (note.NoteError, CheckpointError):
             return False
-
-    # Epochs.
-
-    def _links(self) -> None:
-        expired = {name for checked in self._checked for name in checked.told.expired}
-        before: _Checked | None = None
-        for checked in self._checked:
-            self._findings.prefix = checked.epoch.place
-            self._link(checked, before, expired)
-            before = checked
-
-    def _link(self, checked: _Checked, before: _Checked | None, expired: set[str]) -> None:
-        epoch = checked.epoch
-        if checked.size == 0 or 0 in checked.tree.altered | checked.tree.unread:
-            return
-        genesis = epoch.genesis
-        if genesis is None or genesis.origin != epoch.origin:
-            detail = f"record 0 is not the beginning of {epoch.origin}"
-            self._findings.add("genesis_missing", "entry 0", detail)
-            return
-        previous = genesis.previous
-        if previous is None:
-            if before is not None:
-                detail = f"it does not name {before.epoch.origin} before it"
-                self._findings.add("epoch_unlinked", "entry 0", detail)
-            return
-        if before is None or before.epoch.origin != previous.origin:
-            if previous.origin in expired:
-                return
-            told = previous.origin in checked.told.gaps
-            detail = f"epoch {previous.origin} came before it and is not here"
-            self._findings.add("epoch_missing", "entry 0", detail, "UNKNOWN" if told else "FAIL")
-            return
-        if previous.size is None or previous.root is None:
-            return
-        if previous.size > before.size:
-            detail = f"{previous.origin} had {previous.size} records and has {before.size}"
-            self._findings.add("rollback", "entry 0", detail)
-            return
-        root = before.root_at(previous.size)
-        if root is not None and base64.b64encode(root).decode() != previous.root:
-            detail = f"{previous.origin} had another root at size {previous.size}"
-            self._findings.add("epoch_unlinked", "entry 0", detail)
 
     # What others remember.
 
@@ -306,6 +242,11 @@ class _Run:
                 "nothing here shows that the log was not rewritten or cut; give a checkpoint that "
                 "was kept elsewhere (--against)"
             )
+            if self._unvouched is not None:
+                detail += (
+                    f" of {self._checked[-1].epoch.origin}, or its key (--key): what was given is "
+                    f"of {self._unvouched}, and nothing signed there names the newest epoch's key"
+                )
             self._findings.add("no_external_checkpoint", "checkpoint", detail, "UNKNOWN")
         elif self._checked:
             size = self._checked[-1].size
@@ -359,9 +300,15 @@ class _Run:
         elif here is not None and here != remembered.root:
             detail = f"the log had another root at size {remembered.size}{self._proof(remembered)}"
             self._findings.add("fork", remembered.where, detail)
-        return remembered.size if checked is self._checked[-1] else 0
+        if checked is self._checked[-1]:
+            return remembered.size
+        brought = [key.name for key in self._evidence.keys]
+        if links.leads_to_newest(self._checked, checked, brought):
+            return 0
+        self._unvouched = checked.epoch.origin
+        return -1
 
-    def _epoch_of(self, remembered: Remembered) -> _Checked | None:
+    def _epoch_of(self, remembered: Remembered) -> Checked | None:
         if remembered.origin is not None:
             return next((c for c in self._checked if c.epoch.origin == remembered.origin), None)
         same = (c for c in self._checked if c.root_at(remembered.size) == remembered.root)
@@ -369,7 +316,7 @@ class _Run:
 
     def _lost(self, remembered: Remembered) -> None:
         origin = remembered.origin or ""
-        if any(origin in checked.told.expired for checked in self._checked):
+        if origin in self._gone:
             detail = f"{origin} was deleted when its time was over, as the log says"
             self._findings.add("epoch_expired", remembered.where, detail, "UNKNOWN")
         elif origin.rpartition("/")[0] == self._checked[-1].epoch.origin.rpartition("/")[0]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from exporters.audit.findings import Verification
 from exporters.audit.format import note
@@ -24,8 +25,9 @@ def newest_keys(log: Path) -> list[Vkey]:
 class Life:
     """A log that goes through restarts, rotations and epochs."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, **options: Any) -> None:
         self.base, self.hands, self.boots = base, Hands(), 0
+        self.options = {"origin": "bank/x", "key_overlap": "1m", **options}
         self.log, self.state = base / "audit", base / "audit.state"
         self.start()
         self.exporter.export(number([policy_change(), judged(0)]))
@@ -37,9 +39,7 @@ class Life:
 
     def start(self) -> None:
         self.boots += 1
-        self.exporter = writer(
-            self.base, self.hands, boot=f"boot-{self.boots}", origin="bank/x", key_overlap="1m"
-        )
+        self.exporter = writer(self.base, self.hands, boot=f"boot-{self.boots}", **self.options)
         self.exporter.start(NOTHING)
 
     def restart(self) -> None:
