@@ -77,6 +77,7 @@ class Commits:
         self._wake, self._is_over, self._interval = wake, is_over, interval
         self._tracing = tracing
         self._items: list[Outgoing] = []
+        self._then: list[Callable[[], None]] = []
         self._refs: dict[int, TraceRef] = {}
         self._changes = Changes()
         self._offsets: dict[str, dict[str, int]] = {}
@@ -89,9 +90,11 @@ class Commits:
 
     # What the next commit takes along.
 
-    def add(self, items: Iterable[Outgoing]) -> None:
-        """Take along what is to go out."""
+    def add(self, items: Iterable[Outgoing], then: Callable[[], None] | None = None) -> None:
+        """Take along what is to go out; `then` is called once it is durable."""
         self._items += items
+        if then is not None:
+            self._then.append(then)
 
     def add_traced(self, items: Sequence[Outgoing], refs: Sequence[TraceRef | None]) -> None:
         """Do so, knowing where each of the items is traced, if it is."""
@@ -134,6 +137,9 @@ class Commits:
             changes.delivered = delivered
         if changes:
             self._make_durable(changes, items, refs)
+        then, self._then = self._then, []
+        for call in then:
+            call()
         if self._offsets:
             self._acknowledgements.append(
                 _Acknowledgement(self.number, self._offsets, self._replay_from())

@@ -196,7 +196,7 @@ class Pipeline:
         while self._announced:
             self._commits.add([self._announced.popleft()])
         if self._keeper is not None:
-            self._commits.add(self._keeper.told())
+            self._commits.add(self._keeper.told(), then=self._keeper.committed)
 
     # One turn.
 

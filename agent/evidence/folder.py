@@ -1,8 +1,9 @@
 """The private folder of evidence: `<digest>/` for each window's sample, and what came of it.
 
 `sample.msgpack` is the sample, `window.json` says whose it is, `report.html` and `report.json` are
-rendered from it, `failed.json` says why they are not.  Only the owner may read any of it.  A folder
-`<digest>.erased` is what an erasure leaves: that there was something, and nothing of it.
+rendered from it, `failed.json` says why they are not.  Only the owner may read any of it.  A note
+`<digest>.erased` asks for an erasure and for its record: it is there before anything is destroyed,
+until the record is durable.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 
 from agent.config.model import Config
 from agent.evidence.cite import Found
+from exporters.audit import disk
 from policies.model import Window
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -126,25 +128,39 @@ class Folder:
         place = self.place(digest)
         # Out of sight first: half of it must never pass for evidence.
         gone = place.with_name(f"{_WORK}{place.name}")
+        _destroy(gone)
         with contextlib.suppress(FileNotFoundError):
             place.rename(gone)
-            shutil.rmtree(gone)
+        _destroy(gone)
 
     def erase(self, digest: str) -> None:
-        """Remove it and leave a note that it was erased; raises OSError."""
-        self.remove(digest)
-        note = self.path / f"{digest.removeprefix('sha256:')}{_ERASED}"
-        note.touch(mode=0o600)
+        """Remove it, once it is durably noted that this is to be recorded; raises OSError.
 
-    def take_erased(self) -> list[str]:
-        """Return the digests that were erased since the last call."""
-        if not self.path.is_dir():
-            return []
-        found = []
-        for note in sorted(self.path.glob(f"*{_ERASED}")):
-            found.append(f"sha256:{note.name.removesuffix(_ERASED)}")
-            note.unlink(missing_ok=True)
-        return found
+        Whoever finds the note does what is missing (`erased`).
+        """
+        disk.write_whole(self._note(digest), b"", 0o600)
+        self._remove_for_good(digest)
+
+    def erased(self) -> list[str]:
+        """Return the digests whose erasure is noted, none of which is there any more.
+
+        Raises OSError.
+        """
+        noted = [f"sha256:{p.name.removesuffix(_ERASED)}" for p in self.path.glob(f"*{_ERASED}")]
+        for digest in noted:
+            self._remove_for_good(digest)
+        return sorted(noted)
+
+    def forget_erased(self, digest: str) -> None:
+        """Remove the note of an erasure, whose record is durable; raises OSError."""
+        self._note(digest).unlink(missing_ok=True)
+
+    def _note(self, digest: str) -> Path:
+        return self.path / f"{digest.removeprefix('sha256:')}{_ERASED}"
+
+    def _remove_for_good(self, digest: str) -> None:
+        self.remove(digest)
+        disk.sync_directory(self.path)
 
     @contextmanager
     def working(self) -> Iterator[Path]:
@@ -171,6 +187,13 @@ class Folder:
 def evidence_folder(config: Config) -> Path:
     """Return where samples and reports are kept."""
     return config.evidence.path or config.store.path / "evidence"
+
+
+def _destroy(folder: Path) -> None:
+    """Remove a folder whole, also while another process does; raises OSError."""
+    while folder.exists():
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _private(file: Path) -> None:

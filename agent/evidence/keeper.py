@@ -39,7 +39,7 @@ INSTALL += "interpreter that has it"
 
 
 class Keeper:
-    """`keep` and `told` belong to the pipeline's thread; `start`, `stop`, `idle` to the main one.
+    """`keep`, `told`, `committed` are the pipeline's thread's; `start`, `stop`, `idle` the main's.
 
     `references`: by system where its reference's sample is, if it has a reference.
     """
@@ -61,6 +61,8 @@ class Keeper:
         self._child = child or Child(python, limits)
         self._log = RateLimited(_logger)
         self._told: deque[Notice] = deque()
+        self._erased: dict[str, str] = {}
+        self._handed: list[str] = []
         self._wake, self._idle = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._stopping = False
@@ -81,11 +83,31 @@ class Keeper:
                 self._wake.set()
 
     def told(self) -> list[Notice]:
-        """Return what happened since the last call, for the audit log."""
+        """Return what happened since the last call, for the audit log.
+
+        Once these are durable, `committed` is to be called.
+        """
         notices = []
         while self._told:
             notices.append(self._told.popleft())
+        with self._lock:
+            self._handed += [n.id for n in notices if n.id in self._erased]
         return notices
+
+    def committed(self) -> None:
+        """Take note that all that `told` has returned is durable; never raises.
+
+        A note that cannot be removed is tried again; its erasure has the same id at the next start,
+        by which the log knows it.
+        """
+        with self._lock:
+            while self._handed:
+                try:
+                    self._folder.forget_erased(self._erased[self._handed[-1]])
+                except OSError as error:
+                    self._failed_to_keep(error)
+                    return
+                del self._erased[self._handed.pop()]
 
     def start(self) -> None:
         """Begin; what an earlier run left is taken up."""
@@ -120,9 +142,7 @@ class Keeper:
 
     def look(self) -> None:
         """Remove what has expired, tell what was erased, render what is waiting, newest first."""
-        for digest in self._folder.take_erased():
-            data = {"what": "evidence", "evidence": digest}
-            self._tell("privacy.erasure", digest, None, data)
+        self._tell_erased()
         self._expire()
         for entry in reversed(self._folder.entries()):
             if self._stopping:
@@ -130,6 +150,17 @@ class Keeper:
             waiting = entry.rules and not self._folder.report(entry.digest)
             if waiting and self._folder.failure(entry.digest) is None:
                 self._render(entry)
+
+    def _tell_erased(self) -> None:
+        with self._lock:
+            known = set(self._erased.values())
+        for digest in self._folder.erased():
+            if digest not in known:
+                data = {"what": "evidence", "evidence": digest}
+                notice = self._notice("privacy.erasure", digest, None, data)
+                with self._lock:
+                    self._erased[notice.id] = digest
+                    self._told.append(notice)
 
     def _expire(self) -> None:
         """Keep what is young enough, of that the newest, and one window each to compare with."""
@@ -203,13 +234,12 @@ class Keeper:
             data["against"] = against
         if files:
             data |= {"html": files["report.html"], "json": files["report.json"]}
-        self._tell("evidence.made", entry.digest, entry.system, data)
+        self._told.append(self._notice("evidence.made", entry.digest, entry.system, data))
 
-    def _tell(self, name: str, digest: str, system: str | None, data: dict[str, Any]) -> None:
+    def _notice(self, name: str, digest: str, system: str | None, data: dict[str, Any]) -> Notice:
         at = int(self._clock())
         mark = digest.removeprefix("sha256:")[:32]
-        notice = Notice(name=name, id=f"{name}/{mark}", time=at, system=system, data=data)
-        self._told.append(notice)
+        return Notice(name=name, id=f"{name}/{mark}", time=at, system=system, data=data)
 
     def _failed_to_keep(self, error: Exception) -> None:
         self._metrics.evidence("not_kept")

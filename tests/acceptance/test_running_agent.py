@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import threading
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,14 @@ from typing import Any
 import pytest
 
 from agent.cli.main import main
+from agent.config.load import load
+from agent.evidence import keeper
+from agent.evidence.cite import Found
+from agent.evidence.folder import Folder, evidence_folder
+from agent.evidence.sample import digest
 from agent.run import Parts
 from exporters.base import ExportError, Numbered, Standing
-from policies.model import rfc3339
+from policies.model import Window, rfc3339
 from tests.support.audit_records import records, reports
 from tests.support.audit_tree import verify_against_itself
 from tests.support.decisions import SYSTEM, as_lines, decisions
@@ -135,6 +141,27 @@ def test_what_has_not_changed_is_not_recorded_again(place: Place) -> None:
     assert len(place.named("config.change")) == 1
     assert len(place.named("agent.start")) == 2
     assert len(reports(place.audit)) == 2 * 2 * 2
+
+
+def test_an_erasure_beside_the_agent_is_in_the_log_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "LOOK_EVERY", 0.05)
+    config = place.folder / "pantau.yaml"
+    config.write_text(config.read_text() + "evidence: {enabled: true}\n")
+    folder = evidence_folder(load(config))
+    before, beside = (digest(body) for body in (b"before", b"beside"))
+    for body in (b"before", b"beside"):
+        window = Window(START, START + WINDOW, "5m")
+        found = Found("loans", window, 0, ("DR-1",), digest(body), body)
+        Folder(folder).keep(found, int(time.time()))
+    assert main(["report", "erase", "-c", str(config), before]) == 0
+    for _ in range(2):
+        with place.agent():
+            assert main(["report", "erase", "-c", str(config), "--all"]) == 0
+            eventually(lambda: not any(folder.iterdir()))
+    data = place.named("privacy.erasure")
+    assert sorted(d["evidence"] for d in data) == sorted((before, beside))
 
 
 def test_the_configuration_in_force_lies_beside_the_log_word_for_word(place: Place) -> None:

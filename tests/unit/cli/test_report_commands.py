@@ -77,7 +77,7 @@ def test_one_or_all_are_erased(
     assert main(["report", "erase", "-c", config, one]) == 3
     assert main(["report", "erase", "-c", config, "--all"]) == 0
     assert folder.entries() == []
-    assert len(folder.take_erased()) == 3
+    assert len(folder.erased()) == 3
     assert "erased 2" in capsys.readouterr().out
 
 

@@ -219,6 +219,10 @@ def test_an_erasure_is_told_once(tmp_path: Path) -> None:
         "privacy.erasure",
         {"what": "evidence", "evidence": one.digest},
     )
+    kept.keeper.look()
+    assert kept.told() == []
+    assert len(kept.folder.erased()) == 1, "until its record is durable"
+    kept.keeper.committed()
     assert list(kept.folder.path.iterdir()) == []
 
 
