@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from policies.clocks import Incident, draft, ticking
+from policies.clocks import Incident, draft, left_words, ticking
 from policies.effective import effective
 from policies.load import load_packs
 
@@ -67,3 +67,21 @@ def test_the_draft_says_what_is_known_and_that_nothing_is_decided() -> None:
     assert "VN-D142" in text
     assert "confidence medium" in text
     assert draft(CONFIRMED, [], []).count("none in the policy") == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (59, "0 h 0 min left"),
+        (0, "0 h 0 min left"),
+        (-1, "overdue by 0 h 0 min"),
+        (-60, "overdue by 0 h 1 min"),
+        (96 * HOUR - 1, "95 h 59 min left"),
+        (96 * HOUR, "4 d 0 h left"),
+        (-97 * HOUR, "overdue by 4 d 1 h"),
+    ],
+)
+def test_what_is_left_is_told_to_the_minute_and_from_four_days_on_in_days(
+    left: float, words: str
+) -> None:
+    assert left_words(left) == words

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -75,6 +76,23 @@ def test_ids_depend_on_the_content_only() -> None:
     ids = [[msgspec.json.decode(payload)["id"] for payload in run] for run in (once, again)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 2
+
+
+@pytest.mark.parametrize("name", ["!", "~", "incident/7:a", "i" * 200])
+def test_an_id_that_can_stand_in_a_record_stays_as_it_is(name: str) -> None:
+    assert [draft.id for draft in drafts(notice_of(name))] == [name]
+
+
+@pytest.mark.parametrize("name", ["", " ", "\x7f", "a b", "a\n", "Zoë", "i" * 201])
+def test_an_id_that_cannot_stand_in_a_record_stands_there_by_its_hash(name: str) -> None:
+    (record,) = sealed(notice_of(name))
+    assert re.fullmatch("[0-9a-f]{32}", str(record["id"]))
+    (other,) = sealed(notice_of(name + "\n"))
+    assert other["id"] != record["id"]
+
+
+def notice_of(name: str) -> Notice:
+    return Notice(name="agent.start", id=name, time=START, system=None, data={})
 
 
 def test_a_report_without_verdicts_is_one_record() -> None:

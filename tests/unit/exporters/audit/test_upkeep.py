@@ -13,7 +13,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporters.audit import blobs, frames, place, salvage, signer, unnamed, vault, writer
+from exporters.audit import (
+    blobs,
+    frames,
+    place,
+    retention,
+    salvage,
+    signer,
+    unnamed,
+    upkeep,
+    vault,
+    writer,
+)
 from exporters.audit.exporter import AuditExporter
 from exporters.audit.format import note
 from exporters.audit.opening import Terms, open_log
@@ -104,6 +115,7 @@ def test_a_key_that_is_asked_for_is_recorded_and_signs_beside_the_old_one(tmp_pa
     hands.pass_time(2 * DAY)
     exporter.tick(hands.wall)  # writes a heartbeat, which both keys still sign
     publish(exporter)
+    assert signed_by(log) == sorted([first, rotate["data"]["new"]])
     exporter.tick(hands.wall)
     exporter.export(number([alert()]))
     exporter.stop(1.0)
@@ -120,7 +132,8 @@ def test_a_key_is_replaced_when_its_time_is_over(tmp_path: Path) -> None:
     exporter.tick(hands.wall)
     exporter.tick(hands.wall)
     exporter.stop(1.0)
-    assert names(require_whole(tmp_path / "audit")).count("log.key.rotate") == 1
+    rotations = [r for r in require_whole(tmp_path / "audit") if "log.key.rotate" in r["type"]]
+    assert [r["data"]["reason"] for r in rotations] == ["its time was over"]
 
 
 def test_a_key_whose_record_could_not_be_written_is_recorded_later(
@@ -137,8 +150,25 @@ def test_a_key_whose_record_could_not_be_written_is_recorded_later(
     again = started(tmp_path, hands, boot="boot-2")
     again.stop(1.0)
     records = require_whole(tmp_path / "audit")
-    rotations = [r["data"]["new"] for r in records if "rotate" in r["type"]]
-    assert rotations[0] in place.hinted_keys(tmp_path / "audit")
+    (rotation,) = [r["data"] for r in records if "rotate" in r["type"]]
+    assert place.hinted_keys(tmp_path / "audit") == [rotation["new"], rotation["old"]]
+
+
+def test_a_key_whose_record_could_not_be_written_is_not_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    exporter = started(tmp_path, hands)
+    signer.request_rotation(tmp_path / "audit.state")
+    with monkeypatch.context() as patch:
+        patch.setattr(upkeep, "key_draft", lambda *_: (_ for _ in ()).throw(OSError(5, "io")))
+        for _ in range(3):
+            with pytest.raises(ExportError):
+                exporter.tick(hands.wall)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    (rotation,) = [r["data"] for r in require_whole(tmp_path / "audit") if "rotate" in r["type"]]
+    assert place.hinted_keys(tmp_path / "audit") == [rotation["new"], rotation["old"]]
 
 
 # Epochs.
@@ -208,6 +238,23 @@ def test_only_epochs_that_were_kept_long_enough_are_deleted_and_it_is_recorded(
     assert not (log / "epochs" / gone).exists()
     assert not (tmp_path / "audit.state/wal" / gone).exists()
     assert not (tmp_path / "audit.state/keys" / f"{gone}.json").exists()
+
+
+def test_an_epoch_that_could_not_be_deleted_at_once_is_recorded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = in_the_second_epoch(tmp_path, hands, retention="30d")
+    hands.pass_time(31 * DAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "delete", lambda *_: (_ for _ in ()).throw(OSError(5, "io")))
+        with pytest.raises(ExportError):
+            exporter.tick(hands.wall)
+    hands.pass_time(3_600)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    assert folders(log) == [log]
+    assert names(require_whole(log)).count("log.expire") == 1
 
 
 def test_what_remains_of_a_log_whose_first_epoch_was_deleted_can_still_be_judged(

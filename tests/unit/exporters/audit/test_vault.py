@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,32 @@ def test_a_sealed_text_is_published_unreadable_and_gone_when_erased(tmp_path: Pa
         vault.unseal(state, public, digest)
     with pytest.raises(vault.NotInVault):
         vault.blob_targets(state, digest)
+
+
+def test_a_key_is_overwritten_before_it_goes(tmp_path: Path) -> None:
+    """Whoever has the file open, or finds its blocks on the disk, finds no key."""
+    state, public = tmp_path / "state", tmp_path / "public"
+    vault.pseudonym(state, "siti@bank.example", JANUARY)
+    digest = vault.seal(state, public, TEXT)
+    for epoch in ("E1", "E2"):
+        vault.replay_key(state, epoch)
+    with ExitStack() as stack:
+        kept = [
+            (path.stat().st_size, stack.enter_context(path.open("rb", buffering=0)))
+            for path in (state / "vault").rglob("*")
+            if path.is_file() and path.name != "names.key"
+        ]
+        vault.destroy(state, public, vault.actor_targets(state, "siti@bank.example"))
+        vault.destroy(state, public, vault.blob_targets(state, digest))
+        vault.destroy(state, public, vault.replay_targets(state, "E1"))
+        vault.forget_replay_keys(state, "E2")
+        assert [path.name for path in (state / "vault").rglob("*") if path.is_file()] == [
+            "names.key"
+        ]
+        assert len(kept) == 4
+        for size, file in kept:
+            assert size >= 32
+            assert file.read() == bytes(size)
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "../../head.json", "sha256:" + "g" * 64])
