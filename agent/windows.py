@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from policies.model import Window
+from policies.model import WINDOW_SECONDS, Window
 
-LENGTHS: dict[str, int] = {
-    "5m": 300,
-    "1h": 3_600,
-    "12h": 43_200,
-    "1d": 86_400,
-    "7d": 604_800,
-    "30d": 2_592_000,
-    "90d": 7_776_000,
-}
+LENGTHS = WINDOW_SECONDS
 """Every window length a configuration may name, in seconds, short first."""
 
 

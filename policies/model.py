@@ -38,6 +38,18 @@ PRINCIPLES: dict[str, str] = {
 }
 
 
+WINDOW_SECONDS: dict[str, int] = {
+    "5m": 300,
+    "1h": 3_600,
+    "12h": 43_200,
+    "1d": 86_400,
+    "7d": 604_800,
+    "30d": 2_592_000,
+    "90d": 7_776_000,
+}
+"""Every window length there is (contract C2), short first; windows align to the Unix epoch."""
+
+
 class Window(msgspec.Struct, frozen=True):
     """A tumbling window `[start, end)` in epoch seconds; `length` is its name, e.g. `1h`."""
 

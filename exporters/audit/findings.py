@@ -91,7 +91,7 @@ PUBLISHED: Checks = {
     **_RECORDS,
     "windows": (
         "every verdict follows the signals it judges, and no window is left out",
-        ("window_unknown", "window_missing", "part_missing"),
+        ("window_unknown", "window_missing", "window_span", "part_missing"),
     ),
     "continuity": (
         "heartbeats come in time and count the records between them",
@@ -126,7 +126,10 @@ CHECKS: Checks = {
         ("genesis_missing", "epoch_unlinked"),
     ),
     **_RECORDS,
-    "windows": ("every verdict follows the signals it judges", ("window_unknown", "part_missing")),
+    "windows": (
+        "every verdict follows the signals it judges",
+        ("window_unknown", "window_span", "part_missing"),
+    ),
 }
 """The checks of the private write-ahead log, in the order they are shown."""
 

@@ -24,26 +24,34 @@ Name = Annotated[str, Meta(max_length=512)]
 """What the operator named (a system, feature, group, rule) or a fixed word of the program."""
 Pair = Annotated[str, Meta(max_length=1_100)]
 """Two names with a slash between."""
-Word = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")]
+Word = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}\Z")]
 """An identifier of the program: printable ASCII without spaces."""
 Text = Annotated[str, Meta(max_length=4096)]
 """A sentence made from the program's own templates."""
-Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
-Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-MomentMs = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
-Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+_LEAP_YEAR = r"[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][48]|[13579][26]|[2468]0)00"
+_DAY = (
+    r"(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    rf"|(?:{_LEAP_YEAR})-02-29)"
+)
+_SECOND = rf"^{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+Moment = Annotated[str, Meta(pattern=_SECOND + r"Z\Z")]
+"""A second that there is in the calendar, UTC: whoever computes with it needs no care."""
+MomentMs = Annotated[str, Meta(pattern=_SECOND + r"\.[0-9]{3}Z\Z")]
+Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=\Z")]
 """A tree's root, base64 as in a checkpoint."""
-VKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~/-]{1,600}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$")]
+VKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~/-]{1,600}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}\Z")]
 """A signer's public key (c2sp.org/signed-note): name, key id, type and Ed25519 key."""
-TraceId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-PSEUDONYM = r"^hmac-sha256:[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}$"
+TraceId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+PSEUDONYM = r"^hmac-sha256:[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}\Z"
 """How a human is named: the id of a destroyable key, and HMAC-SHA-256 of the account under it."""
 Person = Annotated[str, Meta(pattern=PSEUDONYM)]
 """A human, by this quarter's pseudonym."""
 Count = Annotated[int, Meta(ge=0)]
 
 
-Box = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{40,59998}={0,2}$")]
+Box = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{40,59998}={0,2}\Z")]
 """Bytes that are encrypted, in base64."""
 
 
@@ -579,7 +587,7 @@ class Envelope(Listed, frozen=True, kw_only=True):
     dataschema: Word
     seq: Count
     bootid: Word
-    mono: Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")]
+    mono: Annotated[str, Meta(pattern=r"^[0-9]{1,20}\Z")]
     sev: Severity
     actor: Actor
     agent: Agent

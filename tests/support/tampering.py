@@ -28,6 +28,7 @@ from policies.engine import evaluate, judging_of
 from policies.memory import Memory
 from policies.model import Notice, Report, unmeasured
 from tests.support import tampering_records as by_holder
+from tests.support.forgeries import FORGERIES
 from tests.support.tampering_records import window_at
 from tests.unit.exporters.audit.logs import NOTHING, Hands, number, writer
 from tests.unit.exporters.samples import START, alert, gap, psi, report
@@ -576,7 +577,7 @@ def _by_holder() -> list[Tampering]:
              number_wrongly),
         line("the holder of the key writes a record with spaces", "key",
              f"not_canonical {NO_MEMORY}", write_with_spaces),
-        _held("calls a window longer than it is", "id_mismatch window_missing",
+        _held("calls a window longer than it is", "id_mismatch window_missing window_span",
               by_holder.move_window),
         _held("repeats an alert", "count_mismatch duplicate_id", by_holder.repeat_alert),
         _held("removes the second part of a window", "part_missing", by_holder.announce_part),
@@ -602,6 +603,7 @@ def _by_holder() -> list[Tampering]:
         line("the policy's text removed", "unseal",
              f"blob_missing verdict_not_replayed {NO_MEMORY}",
              lambda lab: shutil.rmtree(lab.log / "blobs")),
+        *(_held(one.what, one.codes, one.change) for one in FORGERIES),
     ]  # fmt: skip
 
 

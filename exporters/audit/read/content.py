@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from array import array
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from exporters.audit import types
 from exporters.audit.findings import Findings
 from exporters.audit.record import alert_id, report_id
 from exporters.audit.seen import short_hash
+from policies.model import WINDOW_SECONDS
 
 BlobProblem = Callable[[str], str | None]
 """Says what is wrong with the blob of a digest: `missing`, `altered`, or None."""
@@ -47,10 +50,12 @@ class ContentChecks:
         """Check a record against those before it."""
         self._ids.append(short_hash(envelope.id))
         name = types.record_name(envelope.type)
-        expected = _expected_id(name, envelope, data)
+        expected = expected_id(name, envelope, data)
         if expected is not None and envelope.id != expected:
             detail = f"the id is {envelope.id}, its content gives {expected}"
             self._findings.add("id_mismatch", where, detail)
+        if isinstance(data, types.WindowData | types.VerdictsData | types.EvidenceData):
+            self._span(data.window, where)
         if isinstance(data, types.WindowData | types.VerdictsData):
             self._parts(name, envelope, data, where)
         if isinstance(data, types.WindowData) and data.part.i == 1:
@@ -80,6 +85,11 @@ class ContentChecks:
         for at in np.flatnonzero(ordered[1:] == ordered[:-1]):
             first, second = self._name_place(int(order[at])), self._name_place(int(order[at + 1]))
             self._findings.add("duplicate_id", second, f"{first} has the same id")
+
+    def _span(self, window: types.Span, where: str) -> None:
+        problem = _span_problem(window.start, window.end, window.length)
+        if problem is not None:
+            self._findings.add("window_span", where, problem)
 
     def _parts(
         self,
@@ -130,7 +140,21 @@ class ContentChecks:
         return f"{epoch}, {number - start + 1}. record"
 
 
-def _expected_id(name: str, envelope: types.Envelope, data: Any) -> str | None:
+@lru_cache(maxsize=1024)
+def _span_problem(start: str, end: str, length: str) -> str | None:
+    """Say why there is no such window (contract C2), None if there is one."""
+    seconds = WINDOW_SECONDS.get(length)
+    if seconds is None:
+        return f"no window is {length} long"
+    begins, ends = (int(dt.datetime.fromisoformat(m).timestamp()) for m in (start, end))
+    if ends - begins != seconds:
+        return f"it is called a window of {length} and is {ends - begins} s long"
+    if begins % seconds:
+        return f"no window of {length} starts at {start}"
+    return None
+
+
+def expected_id(name: str, envelope: types.Envelope, data: Any) -> str | None:
     """Return the id that follows from a record's content, None if it was chosen freely."""
     if isinstance(data, types.WindowData | types.VerdictsData):
         if envelope.model is None:

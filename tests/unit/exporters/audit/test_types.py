@@ -183,6 +183,48 @@ def test_an_unknown_record_type_is_named() -> None:
         types.read(payload)
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "0000-01-01T00:00:00",
+        "2026-00-01T00:00:00",
+        "2026-13-45T99:99:99",
+        "2026-02-29T00:00:00",
+        "2100-02-29T00:00:00",
+        "2026-04-31T00:00:00",
+        "2026-01-01T24:00:00",
+        "9999-12-31T23:59:60",
+        "\u0662\u0660\u0662\u0666-01-01T00:00:00",
+    ],
+)
+def test_a_moment_that_there_is_not_is_refused(moment: str) -> None:
+    payload = seal(DRAFT, AUTHOR, seq=1, time=0.0, mono=0)
+    told = payload.replace(b"1970-01-01T00:00:00.000Z", f"{moment}.000Z".encode())
+    assert told != payload
+    with pytest.raises(types.SchemaError, match="time"):
+        types.read(told)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(f"{moment}Z", types.Moment)
+
+
+@pytest.mark.parametrize("day", ["2024-02-29", "2000-02-29", "2026-04-30", "0001-01-01"])
+def test_a_moment_that_there_is_is_taken(day: str) -> None:
+    assert msgspec.convert(f"{day}T23:59:59Z", types.Moment) == f"{day}T23:59:59Z"
+
+
+def test_a_line_break_behind_it_is_no_part_of_any_word() -> None:
+    for kind, text in (
+        (types.Moment, "2026-01-01T00:00:00Z"),
+        (types.Word, "word"),
+        (types.Digest, "sha256:" + "0" * 64),
+        (types.TraceId, "0" * 32),
+        (types.Person, f"hmac-sha256:k:{'0' * 64}"),
+    ):
+        assert msgspec.convert(text, kind) == text
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(text + "\n", kind)
+
+
 def test_the_contract_names_each_record() -> None:
     contract = (Path(__file__).parents[4] / "docs" / "contract.md").read_text(encoding="utf-8")
     names = contract.split("`io.pantau.audit.<name>.v1`, names:")[1].split("CloudEvents")[0]

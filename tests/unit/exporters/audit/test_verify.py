@@ -109,7 +109,7 @@ TAMPERINGS: dict[str, tuple[Tamper, set[str]]] = {
     ),
     "a verdict moved to another window": (
         on_record(5, data__window__start="2026-01-01T00:00:00Z"),
-        {"id_mismatch"},
+        {"id_mismatch", "window_span"},
     ),
     "a verdict that cites another window": (
         on_record(5, corr__window="0" * 32),
