@@ -15,8 +15,9 @@ from agent.signals.quiet import silence_interval
 from agent.state import SystemState
 from agent.windows import LENGTHS
 from policies.alerts import Judged, alerts
-from policies.effective import Policy
+from policies.effective import Policy, Rule
 from policies.engine import evaluate
+from policies.memory import subjects_by_rule
 from policies.model import ALL_VERSIONS, Alert, Coverage, Window, measured
 
 NAME = "anomaly.silence"
@@ -89,16 +90,36 @@ def watch(
         memory=state.memory,
         longest=False,
     )
-    state.memory.update(evaluation.memory)
-    state.dirty.memory.update(evaluation.memory)
-    judged = Judged(
-        model_version=ALL_VERSIONS, findings=evaluation.findings, signals=tuple(signals)
-    )
+    remembered, findings = evaluation.memory, evaluation.findings
+    if _is_incomplete(state, rules, length):
+        remembered = {
+            key: msgspec.structs.replace(entry, incomplete=True)
+            for key, entry in remembered.items()
+        }
+        findings = tuple(finding for finding in findings if finding.scope != "window")
+    state.memory.update(remembered)
+    state.dirty.memory.update(remembered)
+    judged = Judged(model_version=ALL_VERSIONS, findings=findings, signals=tuple(signals))
     told = fold(system, policy, state, [judged])
-    if any(finding.action != "keep" for finding in evaluation.findings):
+    if any(finding.action != "keep" for finding in findings):
         return told
     # One more minute of a silence that is known is no news, and the audit log keeps all news.
     return [alert for alert in told if alert.change != "updated"]
+
+
+def _is_incomplete(state: SystemState, rules: Sequence[Rule], length: str) -> bool:
+    """Tell whether other rules found the newest window incomplete: a later window says otherwise.
+
+    All rules share the alert on that, and no look between windows makes the records come back.
+    """
+    ours = {rule.id for rule in rules}
+    known = subjects_by_rule(state.memory, ALL_VERSIONS, length)
+    return any(
+        entry.is_incomplete
+        for rule, entries in known.items()
+        if rule not in ours
+        for entry in entries.values()
+    )
 
 
 def fold(system: str, policy: Policy, state: SystemState, judged: Sequence[Judged]) -> list[Alert]:

@@ -12,6 +12,7 @@ from agent.opening import unopened
 from agent.silence import NAME, hand_over, minutes, shift, watch
 from agent.state import SystemState
 from agent.system import take
+from collectors.batch import Rejected
 from policies.effective import Policy
 from policies.model import Report, Signal, Threshold
 from tests.acceptance.scenario import Scenario
@@ -118,6 +119,28 @@ def test_complaints_do_not_end_the_silence_of_a_service(scenario: Scenario) -> N
     assert minutes(scenario.state, scenario.clock.now()) == 5
     event(scenario, 2)
     assert minutes(scenario.state, scenario.clock.now()) == 0
+
+
+def test_an_incomplete_window_stays_told_of_until_a_complete_one_closes(scenario: Scenario) -> None:
+    silence = scenario.plan.policy.rules[0]
+    other = msgspec.structs.replace(silence, id="VOLUME", signal="anomaly.volume")
+    policy = msgspec.structs.replace(scenario.plan.policy, rules=(silence, other))
+    # Windows close before the next look: what a look says is of a later time.
+    prompt = replace(scenario.plan.time, lateness=20)
+    scenario.plan = replace(scenario.plan, policy=policy, time=prompt)
+    junk = [Rejected("invalid_json", offset, 1) for offset in range(1, 30)]
+    scenario.push([{"time": START, "id": "e0", "approve": "1"}], rejected=junk)
+    changes = []
+    for step in range(3 * 3 * 60):
+        scenario.wait(20)
+        event(scenario, 1_000 + step)
+        of_coverage = [a for a in scenario.alerts if a.labels["rule"] == "coverage"]
+        changes += [(scenario.clock.now(), alert.change) for alert in of_coverage]
+        scenario.alerts.clear()
+    (raised, first), (over, second) = changes
+    assert (first, second) == ("raised", "closed")
+    # The window that was whole ends an hour after the one that was not.
+    assert over - raised == 3_600
 
 
 def test_a_step_of_the_clock_is_no_silence(scenario: Scenario) -> None:
