@@ -52,7 +52,7 @@ def backtest_policy(
 
 def _with_packs(config: Config, new: str) -> Config:
     """Return the configuration as if `new` stood in the place of its packs."""
-    from policies.difference import side
+    from policies.side import side
 
     names = [new] if any(pack.kind == "base" for pack in side(new).packs) else ["asean-guide", new]
     changed = config.policies.model_copy(update={"packs": tuple(dict.fromkeys(names))})

@@ -17,8 +17,9 @@ def policy_diff(a: Old, b: New, output: OutputForm = Output.table) -> int:
     """Compare two policies, part by part."""
     from agent.cli.output import print_json
     from agent.known_signals import known_signals
-    from policies.difference import difference_text, differences, side
+    from policies.difference import difference_text, differences
     from policies.load import is_path
+    from policies.side import side
 
     # Signals in shipped packs are tested, so that comparing these need not import them.
     signals = known_signals() if is_path(a) or is_path(b) else None

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.complaint import PackError
-from policies.difference import difference_text, differences, side
+from policies.difference import difference_text, differences
 from policies.effective import effective
 from policies.load import load_pack, load_text
 from policies.loosening import loosened
 from policies.part import OVERSIGHT
 from policies.rule_spec import RuleSpec
+from policies.side import side
 from policies.table import PACKS
 from policies.trial import try_file
 

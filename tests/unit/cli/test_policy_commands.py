@@ -187,7 +187,10 @@ def test_a_risk_and_a_reason_are_compared_too(
         document["risk"]["matrix"]["medium"]["medium"] = tier
         file.write_text(json.dumps(document))
     assert main(["policy", "diff", str(one), str(two)]) == 0
-    assert capsys.readouterr().out == "~ policy risk.matrix.medium.medium: high -> medium\n"
+    renamed = "~ packs:one id: one -> two\n"
+    assert capsys.readouterr().out == (
+        f"{renamed}~ policy risk.matrix.medium.medium: high -> medium\n"
+    )
     digests = {
         effective(
             load_packs([str(file)]), oversight="human_in_the_loop", maturity="baseline"
@@ -201,7 +204,7 @@ def test_a_risk_and_a_reason_are_compared_too(
         file.write_text(f"id: {file.stem}\n{head}{change}")
     assert main(["policy", "diff", str(one), str(two)]) == 0
     assert capsys.readouterr().out == (
-        '~ FA-1 because: ["minutes of March"] -> ["minutes of May"]\n'
+        f"~ FA-1 because.one: minutes of March -> minutes of May\n{renamed}"
     )
 
 
