@@ -5,7 +5,7 @@ Owned by the pipeline's thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
@@ -41,8 +41,16 @@ class ClockAlerts:
             for key, alert in standing_alerts(store, system).items()
         }
 
-    def look(self, clocks: Sequence[tuple[Incident, Ticking]], now: float) -> Announced:
-        """Return what changes, given every clock of every incident as it stands."""
+    def look(
+        self,
+        clocks: Sequence[tuple[Incident, Ticking]],
+        now: float,
+        unknown: Container[str] = (),
+    ) -> Announced:
+        """Return what changes, given every clock of every incident as it stands.
+
+        Of incidents that are `unknown`, how they stand cannot be told: their alerts stay.
+        """
         wanted: dict[Place, Stands] = {}
         known: set[Place] = set()
         for incident, one in clocks:
@@ -53,6 +61,8 @@ class ClockAlerts:
                 wanted[place] = stands
         announced = Announced()
         for place in sorted({*wanted, *self._standing}):
+            if place not in known and place[1].rpartition("/")[2] in unknown:
+                continue
             why = CLOSED if place in known else GONE
             self._change(announced, place, wanted.get(place), int(now), why)
         return announced

@@ -6,45 +6,33 @@ statements from there into its store, so that a file that goes missing stops no 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import structlog
 
-from agent.clock_alerts import ClockAlerts
-from agent.incident_responses import Responses
-from agent.notices import Announced
-from agent.store import Document, Store
-from exporters.agent_metrics import AgentMetrics
-from exporters.open_clocks import OpenClock, OpenClocks
-from policies.clock_alerts import key_of
-from policies.clocks import (
-    EVENTS,
-    MOMENTS,
-    STAGES,
-    ClockState,
-    Incident,
-    Ticking,
-    stage_of,
-    ticking,
-)
+from policies.clocks import EARLIEST, EVENTS, LATEST, MOMENTS, Incident
 from policies.effective import Clock
-from policies.model import Notice, rfc3339
+from policies.model import rfc3339
 from policies.nearest import did_you_mean
+from policies.regime import LONGEST_CLOCK, MOST_ID, MOST_TEXT
+from policies.visible import acting, is_visible, shown
 
 FOLDER = "incidents"
+KIND = "incident"
+"""The kind of an incident's document in the store."""
 MAX_FILE = 65_536
 MAX_WORDS = 500
 """Most characters of who said something, or of a reason."""
-EARLIER_NAMED = 20
-"""Most earlier statements of a moment that a record names, the newest; the file has all of them."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KIND = "incident"
-
-_log = structlog.get_logger("agent.incidents")
+_CLOCK_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_WORD = re.compile(r"[!-~]{1,200}")
+_LOCK = ".lock"
 
 
 class IncidentError(Exception):
@@ -52,7 +40,10 @@ class IncidentError(Exception):
 
 
 def check(incident: Incident) -> Incident:
-    """Return the incident if it is well formed; raises `IncidentError`."""
+    """Return the incident if it is well formed; raises `IncidentError`.
+
+    All that is made of a well-formed incident can be made: alerts, records, drafts.
+    """
     if not _ID.fullmatch(incident.id):
         raise IncidentError("an incident's id needs 1 to 64 letters, digits, dots or dashes")
     if incident.event not in EVENTS:
@@ -67,6 +58,14 @@ def check(incident: Incident) -> Incident:
     strange = sorted(named - set(MOMENTS))
     if strange:
         raise IncidentError(f"{strange[0]!r} is no moment{did_you_mean(strange[0], MOMENTS)}")
+    for what, at in _times(incident):
+        if not EARLIEST <= at <= LATEST:
+            raise IncidentError(
+                f"{what}: is not between {rfc3339(EARLIEST)} and {rfc3339(LATEST)}; correct the "
+                "year"
+            )
+    for clock in incident.clocks:
+        _check_clock(clock)
     return incident
 
 
@@ -77,31 +76,38 @@ def path_of(folder: Path, incident_id: str) -> Path:
     return folder / f"{incident_id}.json"
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Return what may be the files of incidents, by name; an editor's own begin with a dot."""
+    return [file for file in sorted(folder.glob("*.json")) if not file.name.startswith(".")]
+
+
 def read(file: Path) -> Incident:
     """Return the incident in a file; raises `IncidentError`."""
-    if not file.exists():
-        known = [one.stem for one in sorted(file.parent.glob("*.json"))]
-        raise IncidentError(f"there is no incident {file.stem!r}{did_you_mean(file.stem, known)}")
     try:
-        if file.stat().st_size > MAX_FILE:
-            raise IncidentError(f"{file}: is larger than {MAX_FILE} bytes")
-        incident = check(msgspec.json.decode(file.read_bytes(), type=Incident))
-    except (OSError, msgspec.MsgspecError) as error:
-        raise IncidentError(f"{file}: cannot be read: {error}") from error
+        incident = decoded(_content(file))
+    except FileNotFoundError:
+        raise unknown(file.stem, (one.stem for one in files_in(file.parent))) from None
+    except (OSError, ValueError, IncidentError) as error:
+        raise IncidentError(shown(f"{file}: cannot be read: {error}")) from error
     if file.stem != incident.id:
-        raise IncidentError(f"{file}: holds the incident {incident.id!r}")
+        raise IncidentError(shown(f"{file}: holds the incident {incident.id!r}"))
     return incident
 
 
 def read_all(folder: Path) -> tuple[list[Incident], list[str]]:
     """Return every readable incident of a folder, by id, and what is wrong with the others."""
     found, problems = [], []
-    for file in sorted(folder.glob("*.json")):
+    for file in files_in(folder):
         try:
             found.append(read(file))
         except IncidentError as error:
             problems.append(str(error))
     return found, problems
+
+
+def decoded(body: bytes) -> Incident:
+    """Return the incident in a document; raises `IncidentError`, or ValueError if it is none."""
+    return check(msgspec.json.decode(body, type=Incident))
 
 
 def encoded(incident: Incident) -> bytes:
@@ -115,9 +121,24 @@ def encoded(incident: Incident) -> bytes:
     return body
 
 
+def unknown(incident_id: str, known: Iterable[str]) -> IncidentError:
+    """Return what to say of an incident that there is not."""
+    hint = did_you_mean(incident_id, known)
+    return IncidentError(shown(f"there is no incident {incident_id!r}{hint}"))
+
+
 def words(text: str, option: str, what: str) -> str:
-    """Return what a human wrote; raises `IncidentError` if it is nothing, with what to write."""
-    if not text.strip():
+    """Return what a human wrote; raises `IncidentError` if it is nothing, with what to write.
+
+    Nothing is also what nobody can see.  What would act on a terminal is refused.
+    """
+    acts = acting(text.strip())
+    if acts is not None:
+        raise IncidentError(
+            f"{option}: holds the control character {acts}, which would act on a terminal; write "
+            "it as plain text on one line"
+        )
+    if not is_visible(text):
         raise IncidentError(f"{option}: is empty; {what}")
     return text.strip()
 
@@ -126,166 +147,69 @@ def write(file: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or nothing, durably."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
-    with part.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
+    try:
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-class IncidentWatch:
-    """The clocks of every open incident.  Owned by the pipeline's thread.
+@contextmanager
+def held(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Keep others from changing the incidents of a folder meanwhile.
 
-    `look` costs one listing of a small folder while nothing is open.
+    Gives whether that is so: without `wait`, false if somebody else is at it.  Raises OSError.
     """
-
-    def __init__(
-        self,
-        store: Store,
-        folder: Path,
-        clocks: Mapping[str, Sequence[Clock]],
-        metrics: AgentMetrics,
-        open_clocks: OpenClocks | None = None,
-        responses: Responses | None = None,
-    ) -> None:
-        self._open_clocks = OpenClocks() if open_clocks is None else open_clocks
-        self._folder = folder
-        self._clocks = clocks
-        self._metrics = metrics
-        self._seen: frozenset[tuple[str, int, int]] = frozenset()
-        self._told: dict[tuple[str, str], tuple[ClockState, int | None, int]] = {}
-        self._open: dict[str, Incident] = {
-            key: msgspec.json.decode(body, type=Incident)
-            for system in clocks
-            for key, body in store.documents(system, _KIND).items()
-        }
-        self._alerts = ClockAlerts(store, clocks)
-        self._responses = responses
-        if responses is not None:
-            for incident in self._open.values():
-                responses.take(incident)
-        self._problems: list[str] = []
-        # What was closed before this start has been recorded.
-        self._done = {key for key, incident in self._open.items() if incident.closed is not None}
-
-    def look(self, now: float) -> Announced:
-        """Take in what humans stated since, and return what to record of it."""
-        announced = Announced()
-        for incident in self._stated():
-            if incident.system in self._clocks and self._open.get(incident.id) != incident:
-                self._open[incident.id] = incident
-                self._done.discard(incident.id)
-                if self._responses is not None:
-                    self._responses.take(incident)
-                body = msgspec.json.encode(incident)
-                announced.documents.append(Document(incident.system, _KIND, incident.id, body))
-        clocks = self._ticking(now)
-        announced.add(self._record(clocks, now))
-        announced.add(self._alerts.look(clocks, now))
-        self._tell(clocks)
-        if self._responses is not None:
-            self._responses.look(self._open.values(), clocks)
-        return announced
-
-    def _stated(self) -> list[Incident]:
-        """Return the incidents of the folder if a file in it changed since the last look."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
         try:
-            with os.scandir(self._folder) as entries:
-                seen = frozenset(
-                    (entry.name, entry.inode(), entry.stat().st_mtime_ns)
-                    for entry in entries
-                    if entry.name.endswith(".json")
-                )
-            if seen == self._seen:
-                return []
-            found, problems = read_all(self._folder)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            found, problems, seen = [], [f"{self._folder}: {error}"], self._seen
-        self._seen = seen
-        for problem in problems:
-            if problem not in self._problems:
-                _log.warning("incident_unreadable", problem=problem)
-        self._problems = problems
-        return found
-
-    def _ticking(self, now: float) -> list[tuple[Incident, Ticking]]:
-        """Return every clock of every incident, but of those closed before this start."""
-        return [
-            (incident, one)
-            for incident in self._open.values()
-            if incident.id not in self._done
-            for one in ticking(self._clocks.get(incident.system, ()), incident, now)
-        ]
-
-    def _record(self, clocks: Sequence[tuple[Incident, Ticking]], now: float) -> Announced:
-        """Return a record of each clock whose state changed."""
-        announced = Announced()
-        for incident, one in clocks:
-            key = (incident.id, one.clock.id)
-            told = (one.state, one.due, len(incident.former(one.clock.starts)))
-            if self._told.get(key) != told:
-                self._told[key] = told
-                announced.items.append(_notice(incident, one, int(now)))
-        return announced
-
-    def _tell(self, clocks: Sequence[tuple[Incident, Ticking]]) -> None:
-        """Tell the metrics and the alerts how the clocks stand."""
-        least: dict[tuple[str, str], float] = {}
-        counts: dict[tuple[str, str, str], int] = {
-            (system, clock.id, stage): 0
-            for system, all_of_it in self._clocks.items()
-            for clock in all_of_it
-            for stage in STAGES
-        }
-        still_open: dict[str, list[OpenClock]] = {}
-        for incident, one in clocks:
-            stage = stage_of(one)
-            if stage is not None:
-                counts[incident.system, one.clock.id, stage] += 1
-                clock = OpenClock(
-                    incident.id, one.clock.title, one.clock.starts, one.due, key_of(incident, one)
-                )
-                still_open.setdefault(incident.system, []).append(clock)
-            if one.left is not None:
-                series = (incident.system, one.clock.id)
-                least[series] = min(one.left, least.get(series, one.left))
-        self._metrics.incident_clocks(least, counts)
-        self._open_clocks.set(still_open)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
-def _notice(incident: Incident, one: Ticking, now: int) -> Notice:
-    """Return the record of a clock's state; `id` says it once, however often the agent starts."""
-    started = None if one.started is None else rfc3339(one.started)
-    due = None if one.due is None else rfc3339(one.due)
-    closed = None if one.closed is None else rfc3339(one.closed)
-    who = one.closed_by if one.state == "closed" else incident.by.get(one.clock.starts)
-    data: dict[str, object] = {
-        "incident": incident.id,
-        "event": incident.event,
-        "clock": one.clock.id,
-        "state": one.state,
-        "starts": one.clock.starts,
-        "source": one.clock.source,
-        "verified_on": one.clock.verified_on,
-        "confidence": one.clock.confidence,
-    }
-    data |= {
-        key: value
-        for key, value in (("started", started), ("due", due), ("closed", closed), ("by", who))
-        if value is not None
-    }
-    former = incident.former(one.clock.starts)
-    if former:
-        data["earlier"] = [
-            {"started": rfc3339(said.at), "by": said.by} for said in former[-EARLIER_NAMED:]
-        ]
-    again = f"/{len(former)}" if former else ""
-    return Notice(
-        name="incident.clock",
-        id=f"incident.clock/{incident.id}/{one.clock.id}/{one.state}/{due or ''}{again}",
-        time=now,
-        system=incident.system,
-        data=data,
-    )
+def _content(file: Path) -> bytes:
+    """Return what a file holds; a pipe or a device in its place would keep the reader for good."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise IncidentError("is no file")
+        with open(descriptor, "rb", closefd=False) as stream:
+            content = stream.read(MAX_FILE + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > MAX_FILE:
+        raise IncidentError(f"is larger than {MAX_FILE} bytes")
+    return content
+
+
+def _times(incident: Incident) -> Iterator[tuple[str, int]]:
+    """Give every time in an incident, and what it is of."""
+    yield from incident.moments.items()
+    yield from ((f"{one.moment}, as it was stated before", one.at) for one in incident.earlier)
+    yield from (("the end of a clock", one.at) for one in incident.ended.values())
+    if incident.closed is not None:
+        yield "the end of the incident", incident.closed
+
+
+def _check_clock(clock: Clock) -> None:
+    """Refuse a kept clock that no policy can have had."""
+    texts = (clock.title, clock.recipient, clock.source)
+    if not (
+        _CLOCK_ID.fullmatch(clock.id)
+        and len(clock.id) <= MOST_ID
+        and clock.event in EVENTS
+        and clock.starts in MOMENTS
+        and 0 < clock.seconds <= LONGEST_CLOCK
+        and all(_WORD.fullmatch(word) for word in (clock.verified_on, clock.confidence))
+        and all(len(text) <= MOST_TEXT for text in texts)
+    ):
+        raise IncidentError(f"the clock {clock.id!r} in it is none of a policy")

@@ -17,7 +17,7 @@ import structlog
 from agent import degraded, measured, silence, starts
 from agent.clock import Clock
 from agent.commits import Commits
-from agent.incidents import IncidentWatch
+from agent.incident_watch import IncidentWatch
 from agent.layout import LayoutError
 from agent.notices import Announced
 from agent.plan import Plan

@@ -33,7 +33,8 @@ from agent.evidence.folder import Folder, evidence_folder
 from agent.evidence.from_file import drawn_once
 from agent.evidence.keeper import Keeper
 from agent.incident_responses import Responses
-from agent.incidents import FOLDER, IncidentWatch
+from agent.incident_watch import IncidentWatch
+from agent.incidents import FOLDER
 from agent.inputs import CollectorThread, build_inputs
 from agent.inventory import inventory_of
 from agent.notices import Announced, Boot, change, started, stopped

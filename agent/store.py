@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,10 @@ CREATE TABLE IF NOT EXISTS quarantine (
 
 class StoreError(Exception):
     """The store cannot be used; the message says which file, why, and what to do."""
+
+
+class StoreBusy(StoreError):
+    """Another process has the store."""
 
 
 class Document(NamedTuple):
@@ -247,6 +252,27 @@ class Store:
             "DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - ?",
             (self._quarantine_rows,),
         )
+
+
+def peek(folder: Path, kind: str) -> list[Document]:
+    """Return every document of a kind as of the last transaction, and leave the store as it is.
+
+    Empty where there is no store.  Raises `StoreBusy` beside a running agent, else `StoreError`.
+    """
+    path = folder / "pantau.sqlite"
+    try:
+        if not path.exists():
+            return []
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=0.2)) as connection:
+            rows = connection.execute(
+                "SELECT system, kind, key, body FROM document WHERE kind = ? ORDER BY system, key",
+                (kind,),
+            )
+            return [Document(system, kind, key, bytes(body)) for system, kind, key, body in rows]
+    except (OSError, sqlite3.Error) as error:
+        busy = "locked" in str(error).lower()
+        raise (StoreBusy if busy else StoreError)(f"store {path}: {error}") from error
 
 
 def _advice(error: Exception) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from shlex import quote
 
 from policies.alert_changes import Stands
-from policies.clocks import Incident, Stage, Ticking, stage_of
+from policies.clocks import DEFINITION_WORDS, Incident, Stage, Ticking, stage_of
 from policies.model import ALL_VERSIONS, PRINCIPLES, Severity, rfc3339
 
 CLOCK = "PantauIncidentClock"
@@ -78,6 +78,12 @@ def _texts(incident: Incident, one: Ticking, stage: Stage) -> dict[str, str]:
         f"{clock.source}, looked up on {clock.verified_on}, confidence {clock.confidence}: check "
         "it before relying on it."
     )
+    if not clock.calendar:
+        texts["description"] += f" It has {clock.length}."
+    note = DEFINITION_WORDS[one.definition]
+    if note:
+        texts["note"] = note
+        texts["description"] += f" Note: {note}."
     return texts
 
 

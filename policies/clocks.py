@@ -13,6 +13,8 @@ import msgspec
 
 from policies.effective import Clock
 from policies.model import rfc3339
+from policies.regime import LONGEST_CLOCK
+from policies.visible import shown
 
 ClockState = Literal["waiting", "running", "overdue", "closed"]
 Stage = Literal["waiting", "running", "due_soon", "overdue"]
@@ -34,6 +36,18 @@ EVENTS = tuple(EVENT_WORDS)
 _IN_DAYS = 4 * 1_440
 """Minutes from which time is told in days: the clocks of law mostly run for 72 hours."""
 MOMENTS = ("detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at")
+EARLIEST = 0
+LATEST = 253_402_300_799 - LONGEST_CLOCK
+"""Where a moment may lie (epoch seconds), so that the longest clock ends in time as well."""
+Definition = Literal["in_force", "other", "gone"]
+"""Whether the policy in force has a clock as the incident has it, otherwise, or no longer."""
+DEFINITION_WORDS: dict[Definition, str] = {
+    "in_force": "",
+    "other": "the policy in force gives this clock another length or start than it had when the "
+    "incident was stated: what is due first counts",
+    "gone": "the policy in force no longer has this clock: it goes on as it was when the incident "
+    "was stated, until a human closes it",
+}
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +72,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `moments`: when what happened; `by`: who said so, by moment; `earlier`: what was said of them
     before, oldest first.  `closed`: when somebody ended all
     clocks, for a reason (told, not notifiable, false alarm: theirs to say); `ended`: single clocks
-    that were ended before, by their ids.
+    that were ended before, by their ids.  `clocks`: those of the policy when the incident was
+    stated, so that no change of the policy ends one.
     """
 
     id: str
@@ -71,6 +86,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reason: str | None = None
     ended: dict[str, Ended] = {}
     earlier: tuple[Statement, ...] = ()
+    clocks: tuple[Clock, ...] = ()
 
     def former(self, moment: str) -> list[Statement]:
         """Return what was said of a moment before, oldest first."""
@@ -91,11 +107,27 @@ class Ticking(msgspec.Struct, frozen=True, kw_only=True):
     left: float | None = None
     closed: int | None = None
     closed_by: str | None = None
+    definition: Definition = "in_force"
 
 
 def ticking(clocks: Sequence[Clock], incident: Incident, now: float) -> list[Ticking]:
-    """Return the clocks that this kind of incident has, as they stand at `now`."""
-    return [_one(clock, incident, now) for clock in clocks if clock.event == incident.event]
+    """Return the clocks that this kind of incident has, as they stand at `now`.
+
+    `clocks`: those of the policy in force.  Those that the incident was stated with go on without
+    it; of two definitions of one clock that which is due first counts.
+    """
+    in_force = [clock for clock in clocks if clock.event == incident.event]
+    kept = {clock.id: clock for clock in incident.clocks if clock.event == incident.event}
+    found = [_first_due(clock, kept.pop(clock.id, clock), incident, now) for clock in in_force]
+    gone = (_one(clock, incident, now) for clock in kept.values())
+    return found + [msgspec.structs.replace(one, definition="gone") for one in gone]
+
+
+def with_clocks(incident: Incident, clocks: Sequence[Clock]) -> Incident:
+    """Return the incident with the definitions of its clocks that it has not kept yet."""
+    known = {clock.id for clock in incident.clocks}
+    more = tuple(c for c in clocks if c.event == incident.event and c.id not in known)
+    return msgspec.structs.replace(incident, clocks=incident.clocks + more) if more else incident
 
 
 def stated(incident: Incident, moments: Mapping[str, int], by: str) -> Incident:
@@ -186,6 +218,20 @@ def draft(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) -
     return "\n".join(_lines(incident, clocks, facts)) + "\n"
 
 
+def _first_due(now_is: Clock, was: Clock, incident: Incident, now: float) -> Ticking:
+    """Return a clock by the definition in force, or by the kept one if that is due earlier."""
+    current = _one(now_is, incident, now)
+    if _runs(was) == _runs(now_is):
+        return current
+    former = _one(was, incident, now)
+    earlier = former.due is not None and (current.due is None or former.due < current.due)
+    return msgspec.structs.replace(former if earlier else current, definition="other")
+
+
+def _runs(clock: Clock) -> tuple[str, int]:
+    return clock.starts, clock.seconds
+
+
 def _one(clock: Clock, incident: Incident, now: float) -> Ticking:
     started = incident.moments.get(clock.starts)
     due = None if started is None else started + clock.seconds
@@ -215,10 +261,11 @@ def _lines(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) 
     yield "## What is known"
     for moment, at in sorted(incident.moments.items(), key=lambda item: item[1]):
         before = "".join(
-            f"; before: {rfc3339(one.at)}, stated by {one.by}"
+            f"; before: {rfc3339(one.at)}, stated by {shown(one.by)}"
             for one in reversed(incident.former(moment))
         )
-        yield f"- {moment}: {rfc3339(at)}, stated by {incident.by.get(moment, 'unknown')}{before}"
+        who = shown(incident.by.get(moment, "unknown"))
+        yield f"- {moment}: {rfc3339(at)}, stated by {who}{before}"
     yield from (f"- CHECK: {problem}" for problem in out_of_order(incident))
     yield from (f"- {fact}" for fact in facts)
     yield ""
@@ -227,10 +274,13 @@ def _lines(incident: Incident, clocks: Sequence[Ticking], facts: Sequence[str]) 
         clock = one.clock
         due = f"due {rfc3339(one.due)}" if one.due is not None else f"starts with {clock.starts}"
         yield f"- {clock.title} ({clock.id}): {one.state}, {due}; to {clock.recipient}"
+        yield f"  {clock.length} from {clock.starts}"
         yield (
             f"  source {clock.source}, verified {clock.verified_on}, confidence "
             f"{clock.confidence}; check it before relying on it"
         )
+        if DEFINITION_WORDS[one.definition]:
+            yield f"  {DEFINITION_WORDS[one.definition]}"
     if not clocks:
         yield "- none in the policy of this system for this kind of event"
     yield ""

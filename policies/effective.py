@@ -14,6 +14,7 @@ from policies.frameworks import frameworks
 from policies.model import NO_LIMIT, Operator, Severity, Threshold
 from policies.pack import Pack
 from policies.part import MATURITY, OVERSIGHT, Evidence, Maturity, Origin, Oversight
+from policies.regime import length_words
 from policies.rule_spec import Escalation, Limits
 from policies.subjects import KnownSignals
 from policies.table import PACKS
@@ -78,6 +79,11 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     verified_on: str
     confidence: str
+
+    @property
+    def length(self) -> str:
+        """How long the clock runs, in words."""
+        return length_words(self.seconds, calendar=self.calendar)
 
 
 class Waiving(msgspec.Struct, frozen=True, kw_only=True):

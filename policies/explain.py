@@ -12,6 +12,7 @@ from policies.frameworks import frameworks
 from policies.model import PRINCIPLES
 from policies.pack import Pack
 from policies.part import MATURITY, Maturity, Oversight, after_words
+from policies.regime import length_words
 from policies.rule_spec import RuleSpec
 
 
@@ -192,9 +193,9 @@ def _line(document: dict[str, Any]) -> str:
         named = ", ".join(document["categories"])
         return f"{document['processing']}: {named}{setter}: {document['reason']}"
     if kind == "clock":
-        hours = document["seconds"] // 3_600
+        length = length_words(document["seconds"], calendar=document["calendar"])
         return (
-            f"{document['id']}: {hours} h from {document['starts']}, to {document['recipient']} "
+            f"{document['id']}: {length} from {document['starts']}, to {document['recipient']} "
             f"({document['source']}, verified {document['verified_on']}, confidence "
             f"{document['confidence']}){setter}"
         )

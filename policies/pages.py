@@ -89,6 +89,8 @@ def _from(pack: Pack, rule: RuleSpec) -> str:
 
 
 def _length(clock: ClockSpec) -> str:
+    if not clock.calendar:
+        return clock.length
     if clock.seconds % DAY == 0 and clock.hours is None:
         return f"{clock.seconds // DAY} calendar days"
     return f"{clock.seconds // HOUR} hours"

@@ -32,8 +32,26 @@ Category = Literal[
 Starts = Literal["detected_at", "aware_at", "confirmed_at", "assessed_notifiable_at"]
 """When a clock starts.  `detected_at` is the agent's; the others are a human's to state."""
 
-Positive = Annotated[int, Strict(), Field(ge=1, le=36_500)]
+MOST = 36_500
+Positive = Annotated[int, Strict(), Field(ge=1, le=MOST)]
 HOUR, DAY = 3_600, 86_400
+LONGEST_CLOCK = MOST * DAY
+"""Seconds of the longest clock that a pack may have."""
+MOST_ID, MOST_TEXT = 100, 500
+"""Most characters of a clock's id and of its texts, which go where alerts and records go."""
+ClockId = Annotated[PackId, Field(max_length=MOST_ID)]
+ClockText = Annotated[Text, Field(max_length=MOST_TEXT)]
+
+
+def length_words(seconds: int, *, calendar: bool) -> str:
+    """Return how long a clock runs, and how working days are counted."""
+    hours = f"{seconds // HOUR} h"
+    if calendar:
+        return hours
+    return (
+        f"{seconds // DAY} working days (counted as {hours}, so never too late: weekends and "
+        "holidays are not known)"
+    )
 
 
 class Cited(Verified):
@@ -70,25 +88,33 @@ class ClockSpec(Cited):
     calendar days, which is never too late.
     """
 
-    id: PackId
-    title: Text
+    id: ClockId
+    title: ClockText
     event: Literal["ai_incident", "data_breach"]
     starts: Starts
     hours: Positive | None = None
     days: Positive | None = None
     calendar: bool = True
-    recipient: Text
+    recipient: ClockText
+    source: ClockText
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if (self.hours is None) == (self.days is None):
             raise ValueError("needs exactly one of `hours` and `days`")
+        if self.hours is not None and not self.calendar:
+            raise ValueError("`calendar: false` is of `days`: an hour is no working day")
         return self
 
     @property
     def seconds(self) -> int:
         """How long the clock runs."""
         return self.hours * HOUR if self.hours is not None else (self.days or 0) * DAY
+
+    @property
+    def length(self) -> str:
+        """How long the clock runs, in words."""
+        return length_words(self.seconds, calendar=self.calendar)
 
 
 IN_THE_LOG = ("events", "alerts", "breach_records", "evidence")

@@ -78,7 +78,7 @@ def _attribute(rule: AttributeRule) -> Iterator[str]:
 
 
 def _clock(clock: ClockSpec) -> Iterator[str]:
-    length = f"{clock.hours} h" if clock.hours is not None else f"{clock.days} days"
+    length = f"{clock.days} days" if clock.calendar and clock.days else clock.length
     yield f"{clock.id}: {length} from {clock.starts} ({clock.event}), to {clock.recipient}"
     yield f"  {clock.title}"
     yield from _cited(clock)

@@ -119,7 +119,7 @@ def _clocks(policy: Policy, rule: Rule) -> str:
     return "; ".join(
         f"if this is {EVENT_WORDS[kind]}: "
         + "; ".join(
-            f"{clock.title}: {clock.seconds // 3_600} h from {clock.starts}, to {clock.recipient}"
+            f"{clock.title}: {clock.length} from {clock.starts}, to {clock.recipient}"
             for clock in clocks
         )
         for kind, clocks in found.items()

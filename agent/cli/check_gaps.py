@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from agent.cli.check_incidents import incident_gaps
 from agent.cli.check_kept import kept_elsewhere
 from agent.cli.check_plan import Planned, stream_of
 from agent.cli.rejected_text import rejected_words
@@ -53,6 +54,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
     yield from _card(plan)
     yield from kept_elsewhere(config, plan.policy)
     yield from _without_packs(config, system)
+    yield from incident_gaps(config, system, plan.policy)
     yield from _optional_fields(system)
     yield from _decisions_apart(config, plan)
     if system.versions is None:

@@ -11,6 +11,8 @@ import typer
 from agent.cli.options import ConfigFile, Output, OutputForm, SystemId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.config.model import Config
     from agent.config.system import System
     from policies.clocks import Ended, Incident, Ticking
@@ -64,7 +66,8 @@ def clock_state(
     """
     from agent.cli.systems import choose_system
     from agent.config.load import load
-    from agent.incidents import IncidentError, check, path_of, read
+    from agent.incidents import IncidentError, check, held, path_of
+    from agent.incidents_known import find
     from policies.clocks import Incident as Stated
     from policies.clocks import stated
 
@@ -72,20 +75,24 @@ def clock_state(
     loaded = load(config)
     chosen = choose_system(loaded, system)
     file = path_of(_folder(loaded), incident)
-    known = read(file) if file.exists() else None
-    if known is not None and (known.system, known.event) != (chosen.id, event):
-        raise IncidentError(
-            f"the incident {incident} is a {known.event} of {known.system}; give another id"
-        )
-    if known is not None and known.closed is not None:
-        raise IncidentError(f"the incident {incident} is closed; give another id")
     moments = _moments(at)
+    fresh = Stated(id=incident, system=chosen.id, event=event, moments={}, by={})
+    check(stated(fresh, moments, by))
+    with held(file.parent):
+        known = find(loaded.store.path, incident)
+        if known is not None and (known.system, known.event) != (chosen.id, event):
+            raise IncidentError(
+                f"the incident {incident} is a {known.event} of {known.system}; give another id"
+            )
+        if known is not None and known.closed is not None:
+            raise IncidentError(f"the incident {incident} is closed; give another id")
+        before = known or fresh
+        now = check(stated(before, moments, by))
+        tell = _keep(loaded, chosen, now, file, output)
     _warn_of_the_future(moments)
-    before = known or Stated(id=incident, system=chosen.id, event=event, moments={}, by={})
-    now = check(stated(before, moments, by))
-    result = _keep(loaded, chosen, now, file, output)
+    tell()
     _tell_what_changed(before, now)
-    return result
+    return 0
 
 
 def clock_close(
@@ -103,23 +110,27 @@ def clock_close(
     """
     from agent.cli.systems import choose_system
     from agent.config.load import load
-    from agent.incidents import IncidentError, check, path_of, read, words
+    from agent.incidents import IncidentError, check, held, path_of, words
+    from agent.incidents_known import require
     from agent.policy_of import policy_of
     from policies.clocks import Ended
+    from policies.visible import shown
 
     by = _who(by)
     reason = words(reason, "--reason", "say why the clocks end, such as: told, receipt 118")
     loaded = load(config)
     file = path_of(_folder(loaded), incident)
-    known = read(file)
-    if known.closed is not None:
-        raise IncidentError(
-            f"the incident {incident} was closed by {known.closed_by}: {known.reason}"
-        )
-    chosen = choose_system(loaded, known.system)
-    ended = Ended(at=_ended(known, at), by=by, reason=reason)
-    closed = _with_end(known, ended, clock, policy_of(loaded, chosen))
-    return _keep(loaded, chosen, check(closed), file, output)
+    with held(file.parent):
+        known = require(loaded.store.path, incident)
+        if known.closed is not None:
+            said = f"the incident {incident} was closed by {known.closed_by}: {known.reason}"
+            raise IncidentError(shown(said))
+        chosen = choose_system(loaded, known.system)
+        ended = Ended(at=_ended(known, at), by=by, reason=reason)
+        closed = _with_end(known, ended, clock, policy_of(loaded, chosen))
+        tell = _keep(loaded, chosen, check(closed), file, output)
+    tell()
+    return 0
 
 
 def clock_list(
@@ -128,17 +139,17 @@ def clock_list(
     """List a system's incident clocks, and how long is left of those that run."""
     from agent.cli.systems import choose_system
     from agent.config.load import load
-    from agent.incidents import read_all
+    from agent.incidents_known import known
     from agent.policy_of import policy_of
 
     loaded = load(config)
     chosen = choose_system(loaded, system)
     policy = policy_of(loaded, chosen)
     rows: list[dict[str, Any]] = []
-    incidents, problems = read_all(_folder(loaded))
-    for problem in problems:
+    found = known(loaded.store.path)
+    for problem in found.problems:
         print(problem, file=sys.stderr)
-    for one in incidents:
+    for one in found.incidents.values():
         if one.system == chosen.id:
             rows += _rows(one, _ticking(policy, one))
     _print(policy, rows, output)
@@ -155,11 +166,12 @@ def _tell_what_changed(before: Incident, now: Incident) -> None:
     """Say which moments were stated before, and which cannot be as they are stated."""
     from policies.clocks import out_of_order
     from policies.model import rfc3339
+    from policies.visible import shown
 
     for former in now.earlier[len(before.earlier) :]:
         moment = former.moment
         print(
-            f"{moment} was stated before: {rfc3339(former.at)} by {former.by} -> "
+            f"{moment} was stated before: {rfc3339(former.at)} by {shown(former.by)} -> "
             f"{rfc3339(now.moments[moment])} by {now.by[moment]}; clocks run from the new one, the "
             "former is kept",
             file=sys.stderr,
@@ -199,15 +211,15 @@ def _with_end(incident: Incident, ended: Ended, clock: str | None, policy: Polic
 
     from agent.incidents import IncidentError
     from policies.nearest import did_you_mean
+    from policies.visible import shown
 
-    clocks = [one.id for one in policy.clocks if one.event == incident.event]
+    clocks = [one.clock.id for one in _ticking(policy, incident)]
     if clock is not None and clock not in clocks:
         hint = did_you_mean(clock, clocks)
         raise IncidentError(f"{clock!r} is no clock of the incident {incident.id}{hint}")
     if clock is not None and (before := incident.ended.get(clock)) is not None:
-        raise IncidentError(
-            f"the clock {clock} of {incident.id} was ended by {before.by}: {before.reason}"
-        )
+        said = f"the clock {clock} of {incident.id} was ended by {before.by}: {before.reason}"
+        raise IncidentError(shown(said))
     by_clock = incident.ended if clock is None else {**incident.ended, clock: ended}
     if clock is not None and not set(clocks) <= by_clock.keys():
         return msgspec.structs.replace(incident, ended=by_clock)
@@ -231,9 +243,13 @@ def _instant(text: str, said: str | None = None) -> int:
 
 
 def _moments(given: list[str]) -> dict[str, int]:
-    moments = {}
+    from agent.incidents import IncidentError
+
+    moments: dict[str, int] = {}
     for text in given:
         name, _, at = text.partition("=")
+        if name in moments:
+            raise IncidentError(f"--at {text}: {name} is given twice; state each moment once")
         moments[name] = _instant(at, text)
     return moments
 
@@ -252,26 +268,38 @@ def _warn_of_the_future(moments: dict[str, int]) -> None:
             )
 
 
-def _keep(config: Config, system: System, incident: Incident, file: Path, output: Output) -> int:
-    from agent.incidents import encoded, write
+def _keep(
+    config: Config, system: System, incident: Incident, file: Path, output: Output
+) -> Callable[[], None]:
+    """Write an incident and its draft, and return what prints how its clocks stand.
+
+    Nothing is written before all that is made of it could be made.
+    """
+    from agent.incidents import check, encoded, write
     from agent.policy_of import policy_of
-    from policies.clocks import draft
+    from policies.clocks import draft, with_clocks
 
     policy = policy_of(config, system)
+    if incident.closed is None:
+        incident = check(with_clocks(incident, policy.clocks))
     clocks = _ticking(policy, incident)
-    write(file, encoded(incident))
     facts = [
         f"system {system.id}, owner {system.owner or 'not named'}",
         f"country {system.country or 'not named'}, sector {system.sector or 'not named'}",
         f"human involvement {system.oversight}",
         f"policy {policy.digest}",
     ]
-    text = draft(incident, clocks, facts)
-    write(file.with_suffix(".draft.md"), text.encode())
-    _print(policy, _rows(incident, clocks), output)
-    if output is Output.table:
-        print(f"draft: {file.with_suffix('.draft.md')}")
-    return 0
+    content, text = encoded(incident), draft(incident, clocks, facts).encode()
+    rows = _rows(incident, clocks)
+    write(file, content)
+    write(file.with_suffix(".draft.md"), text)
+
+    def tell() -> None:
+        _print(policy, rows, output)
+        if output is Output.table:
+            print(f"draft: {file.with_suffix('.draft.md')}")
+
+    return tell
 
 
 def _ticking(policy: Policy, incident: Incident) -> list[Ticking]:
@@ -298,6 +326,8 @@ def _rows(incident: Incident, clocks: list[Ticking]) -> list[dict[str, Any]]:
             "source": one.clock.source,
             "verified_on": one.clock.verified_on,
             "confidence": one.clock.confidence,
+            "length": one.clock.length,
+            "definition": one.definition,
         }
         for one in clocks
     ]
@@ -305,6 +335,8 @@ def _rows(incident: Incident, clocks: list[Ticking]) -> list[dict[str, Any]]:
 
 def _print(policy: Policy, rows: list[dict[str, Any]], output: Output) -> None:
     from agent.cli.output import print_json, print_table
+    from policies.clocks import DEFINITION_WORDS
+    from policies.visible import shown
 
     if output is Output.json:
         for row in rows:
@@ -313,8 +345,8 @@ def _print(policy: Policy, rows: list[dict[str, Any]], output: Output) -> None:
     if not policy.clocks:
         print("the policy of this system has no incident clocks")
     for clock in policy.clocks:
-        hours = clock.seconds // 3_600
-        print(f"{clock.id}: {hours} h from {clock.starts} ({clock.event}), to {clock.recipient}")
+        where = f"from {clock.starts} ({clock.event}), to {clock.recipient}"
+        print(f"{clock.id}: {clock.length} {where}")
         print(
             f"  {clock.source}, verified {clock.verified_on}, confidence {clock.confidence}; check "
             "it before relying on it"
@@ -323,6 +355,9 @@ def _print(policy: Policy, rows: list[dict[str, Any]], output: Output) -> None:
         names = ("incident", "clock", "state", "started", "due")
         cells = [[*(str(row[name] or "-") for name in names), _left(row)] for row in rows]
         print_table([*(name.upper() for name in names), "LEFT"], cells)
+    for row in rows:
+        if row["state"] != "closed" and (why := DEFINITION_WORDS[row["definition"]]):
+            print(shown(f"{row['incident']}, {row['clock']}: {why} ({row['source']})"))
     print("Whether something must be notified is for a human to decide; nothing is sent.")
 
 

@@ -46,7 +46,7 @@ class Policies(Section):
         description="Whether the packs of a system's `sector` and `country` apply as well, where "
         "there are such packs; `pantau check` and `pantau policy explain` print which do. With "
         "false their rules, incident clocks and retention do not; what they forbid and require of "
-        "a system always does.",
+        "a system always does, and clocks of incidents that are open go on.",
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.incidents import IncidentWatch, write
+from agent.incident_watch import IncidentWatch
+from agent.incidents import write
 from agent.standing import standing
 from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
@@ -177,12 +178,83 @@ def test_incidents_with_the_same_clock_have_alerts_of_their_own(watched: Watched
     ]
 
 
-def test_a_clock_that_the_policy_no_longer_has_is_closed_and_says_why(watched: Watched) -> None:
+def without(name: str) -> tuple[Clock, ...]:
+    return tuple(clock for clock in CLOCKS if clock.id != name)
+
+
+def test_a_clock_that_the_policy_no_longer_has_goes_on_until_a_human_closes_it(
+    watched: Watched,
+) -> None:
     watched.state(STATED)
     watched.look(AT)
-    watched.restart(tuple(c for c in CLOCKS if c.id != "my-data-breach"))
-    assert watched.look(AT + HOUR) == [("closed", AUTHORITY, "ticket")]
-    assert "no longer has this clock" in watched.handed_on[-1].annotations["resolution"]
+    watched.restart(without("my-data-breach"))
+    assert watched.look(AT + HOUR) == [("updated", AUTHORITY, "ticket")]
+    note = watched.handed_on[-1].annotations["note"]
+    assert note.startswith("the policy in force no longer has this clock: it goes on")
+    assert note in watched.handed_on[-1].annotations["description"]
+    series = 'pantau_incident_clocks_open{clock="my-data-breach",state="running",system="loan"} 1.0'
+    assert series in watched.metrics.exposition().decode()
+    # Neither a lost file nor one of an older build takes the definition away.
+    for file in (watched.folder / "incidents").glob("*.json"):
+        file.unlink()
+    watched.restart(())
+    assert watched.look(AT + HOUR) == [("updated", PERSONS, "ticket")]
+    watched.state(STATED)
+    assert watched.look(AT + 73 * HOUR) == [
+        ("raised", AUTHORITY, "overdue"),
+        ("closed", AUTHORITY, "ticket"),
+    ]
+    watched.restart(CLOCKS)
+    assert watched.look(AT + 74 * HOUR) == [
+        ("updated", PERSONS, "ticket"),
+        ("updated", AUTHORITY, "overdue"),
+    ]
+    assert "note" not in watched.handed_on[-1].annotations
+    watched.restart(())
+    watched.look(AT + 75 * HOUR)
+    watched.state(closed(STATED))
+    assert watched.look(AT + 76 * HOUR) == [
+        ("closed", PERSONS, "ticket"),
+        ("closed", AUTHORITY, "overdue"),
+    ]
+    assert watched.handed_on[-1].annotations["resolution"] == "a human closed it"
+
+
+def test_a_clock_that_waits_is_not_ended_by_the_policy_either(watched: Watched) -> None:
+    watched.state(msgspec.structs.replace(STATED, moments={}, by={}))
+    watched.look(AT)
+    watched.restart(())
+    assert [change for change, _, _ in watched.look(AT + HOUR)] == ["updated", "updated"]
+    assert watched.handed_on[-1].annotations["state"] == "waiting"
+
+
+def test_a_clock_that_the_policy_changed_is_due_by_whichever_is_first(watched: Watched) -> None:
+    def clocks(**fields: object) -> tuple[Clock, ...]:
+        return tuple(
+            msgspec.structs.replace(clock, **fields) if clock.id == "my-data-breach" else clock
+            for clock in CLOCKS
+        )
+
+    def due() -> str:
+        return watched.handed_on[-1].annotations["due"]
+
+    watched.state(STATED)
+    watched.look(AT)
+    before = due()
+    watched.restart(clocks(seconds=720 * HOUR))
+    assert watched.look(AT) == [("updated", AUTHORITY, "ticket")]
+    assert due() == before == "2026-11-25T08:00:00Z"
+    assert "gives this clock another length" in watched.handed_on[-1].annotations["note"]
+    watched.restart(clocks(seconds=24 * HOUR))
+    watched.look(AT)
+    assert due() == "2026-11-23T08:00:00Z"
+    watched.restart(clocks(starts="confirmed_at"))
+    watched.look(AT)
+    assert due() == before
+    # Other words are no other clock.
+    watched.restart(clocks(title="Breach, to the Commissioner"))
+    watched.look(AT)
+    assert "note" not in watched.handed_on[-1].annotations
 
 
 def test_the_record_of_an_alert_is_of_its_type_and_names_nobody(watched: Watched) -> None:

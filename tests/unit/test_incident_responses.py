@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from agent.incident_responses import Responses
-from agent.incidents import IncidentWatch, write
+from agent.incident_watch import IncidentWatch
+from agent.incidents import write
 from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
 from exporters.programme_metrics import ProgrammeMetrics

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from agent.cli.main import main
-from agent.incidents import MAX_FILE, IncidentWatch, read_all, write
+from agent.incident_watch import IncidentWatch
+from agent.incidents import MAX_FILE, read_all, write
 from agent.store import Changes, Store
 from exporters.agent_metrics import AgentMetrics
 from exporters.audit.people import People
@@ -414,8 +415,8 @@ def test_the_log_holds_each_word_on_when_a_clock_starts(
 ) -> None:
     watched = watch(store, tmp_path)
     ids, told = [], []
-    for more in ([], LATER, []):
-        assert main([*STATE, *CONFIRMED, *more, "-c", str(config)]) == 0
+    for said in (CONFIRMED, LATER, CONFIRMED):
+        assert main([*STATE, *said, "-c", str(config)]) == 0
         (notice,) = [i for i in watched.look(AT).items if isinstance(i, Notice)]
         _, data = recorded(notice, tmp_path)
         ids.append(notice.id)

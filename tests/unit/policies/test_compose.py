@@ -335,6 +335,18 @@ ALONE = {
         ),
         "needs exactly one of `hours` and `days`",
     ),
+    "an hour that is a working day": (
+        a_clock("c").replace("hours: 720", "hours: 720, calendar: false"),
+        "`calendar: false` is of `days`: an hour is no working day",
+    ),
+    "a clock whose id fits into no label": (
+        a_clock("c" * 101),
+        "should have at most 100 characters",
+    ),
+    "a clock whose source fits into no record": (
+        a_clock("c", "s" * 501),
+        "should have at most 500 characters",
+    ),
     "an unknown start": (
         (
             "clocks:\n  - {id: c, title: C, event: data_breach, starts: awear_at, hours: 1, "
