@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from policies.load import pack_files
 from policies.nearest import did_you_mean
@@ -69,10 +69,34 @@ def country_pack(country: str | None, known: Iterable[str]) -> str | None:
     return name if name in known else None
 
 
+def unknown(
+    sector: str | None, country: str | None, *, beside: Iterable[str]
+) -> tuple[Literal["sector", "country"], str] | None:
+    """Return which of the two no pack is for, and that in words with the nearest; None if none.
+
+    `beside`: names of packs that are there besides the known ones.
+    """
+    names = {*pack_files(), *beside}
+    if sector is not None and sector_pack(sector, names) is None:
+        return "sector", _no_pack("sector", sector, _endings(names, SECTOR))
+    if country is not None and country_pack(country, names) is None:
+        codes = [ending.upper() for ending in _endings(names, COUNTRY)]
+        return "country", _no_pack("country", country, codes)
+    return None
+
+
 def unknown_sector(sector: str | None) -> str | None:
     """Return a note about a sector without a pack, with the nearest sector; None if it has one."""
     names = pack_files()
-    sectors = [name.removeprefix(SECTOR) for name in names if name.startswith(SECTOR)]
+    sectors = _endings(names, SECTOR)
     if sector is None or not sectors or sector_pack(sector, names) is not None:
         return None
-    return f"no pack is for the sector {sector!r}{did_you_mean(sector, sectors)}"
+    return _no_pack("sector", sector, sectors)
+
+
+def _endings(names: Iterable[str], prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _no_pack(what: str, name: str, known: Iterable[str]) -> str:
+    return f"no pack is for the {what} {name!r}{did_you_mean(name, known)}"

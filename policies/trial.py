@@ -34,7 +34,7 @@ from policies.model import (
 from policies.nearest import did_you_mean
 from policies.part import Maturity, Number, Oversight, Part, RuleId, SignalName, Text
 from policies.read_file import read_model_and_lines
-from policies.select import choose
+from policies.select import choose, unknown
 from policies.subjects import SUBJECT_KEYS, KnownSignals, group_of, subject_kind
 from policies.yaml_lines import Document
 
@@ -132,6 +132,10 @@ def try_file(file: Path, *, signals: KnownSignals | None = None) -> list[Tried]:
     names = [str(file.parent / name) if is_path(name) else name for name in spec.packs]
     chosen = choose(names, sector=spec.sector, country=spec.country)
     packs = load_packs([pack.name for pack in chosen])
+    whose = unknown(spec.sector, spec.country, beside=[pack.id for pack in packs])
+    if whose is not None:
+        key, why = whose
+        raise PackError(f"{file.name}:{document.line((key,))}: {why}: its rules would not be tried")
     policies: dict[tuple[Oversight, Maturity], Policy] = {}
     tried: list[Tried] = []
     for i, case in enumerate(spec.tests):

@@ -182,3 +182,40 @@ def test_a_misspelt_signal_of_a_teams_pack_is_refused(tmp_path: Path) -> None:
     assert try_file(file)[0].failures == ()
     with pytest.raises(PackError, match=r"no signal is called 'drift\.psi'"):
         try_file(file, signals={"drift.psy": frozenset()})
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "says"),
+    [
+        ("sector: helth\n", 2, "no pack is for the sector 'helth'; did you mean 'healthcare'?"),
+        ("country: XX\n", 2, "no pack is for the country 'XX'; one of: BN, ID, KH"),
+        ("sector: health\ncountry: VM\n", 3, "no pack is for the country 'VM'; "),
+    ],
+)
+def test_a_country_or_sector_without_a_pack_is_refused(
+    head: str, line: int, says: str, tmp_path: Path
+) -> None:
+    body = f"""
+  - name: a gap
+    signals: [{GAP}low: 0.11, high: 0.13}}]
+    expect: [{{rule: FA-1, state: breach}}]
+"""
+    with pytest.raises(PackError) as raised:
+        tried(tmp_path, body, head)
+    assert str(raised.value).startswith(f"gap.yaml:{line}: {says}")
+
+
+def test_a_country_whose_pack_the_file_names_itself_is_none_unknown(tmp_path: Path) -> None:
+    own = "id: country-jp\nkind: country\ncountry: JP\ntitle: Japan\nversion: 1.0.0\n"
+    own += "disclaimer: no advice\nsources: [{id: own, title: Own}]\n"
+    (tmp_path / "japan.yaml").write_text(own, encoding="utf-8")
+    body = f"""
+  - name: a gap
+    signals: [{GAP}low: 0.11, high: 0.13}}]
+    expect: [{{rule: FA-1, state: breach}}]
+"""
+    (tmp_path / "jp.yaml").write_text(
+        f"packs: [asean-guide, ./japan.yaml]\ncountry: JP\nsector: Banking\ntests:\n{body}"
+    )
+    (only,) = try_file(tmp_path / "jp.yaml")
+    assert only.failures == ()
