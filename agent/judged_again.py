@@ -7,7 +7,7 @@ waits for labels and which windows share a look at the alerts are the agent's ow
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,12 +55,18 @@ Untold = tuple[str, str]
 
 @dataclass(slots=True)
 class Outcome:
-    """The states of a window's verdicts, logged and new, as its last revision has them."""
+    """The states of a window's verdicts, logged and new, as its last revision has them.
+
+    `left_out`: verdicts that are in neither, because they could not be made again.  `policy`: the
+    digest of the logged policy, None where the log does not say.
+    """
 
     final: bool = False
     complete: bool = True
     logged: dict[Name, str] = field(default_factory=dict)
     new: dict[Name, str] = field(default_factory=dict)
+    left_out: frozenset[Name] = frozenset()
+    policy: str | None = None
 
 
 class _Turn(NamedTuple):
@@ -108,7 +114,7 @@ class JudgedAgain:
         if why is not None:
             self.left_out[EVERY_RULE, report.window.length, why] += 1
             return
-        self._judge(report, self._judging(report), logged_policy == self._policy.digest)
+        self._judge(report, self._judging(report), logged_policy)
 
     def settle(self) -> None:
         """Look at what alerts stand: the windows that end together are all there."""
@@ -133,7 +139,8 @@ class JudgedAgain:
             self._longest = report.window.length
         return judging
 
-    def _judge(self, report: LoggedReport, judging: Judging, same_policy: bool) -> None:
+    def _judge(self, report: LoggedReport, judging: Judging, logged_policy: str | None) -> None:
+        same_policy = logged_policy == self._policy.digest
         gates = _gates(judging)
         withheld = self._seals.open(report.seals, report.signals)
         evaluation = evaluate(
@@ -163,7 +170,8 @@ class JudgedAgain:
             unseen_ |= _on_alerts(self._policy, evaluation.verdicts)
         self._leave_out(report.window, unseen_)
         self._watched(judging)
-        self._compare(report, gates, evaluation.verdicts, unseen_)
+        outcome = self._compare(report, gates, evaluation.verdicts, unseen_)
+        outcome.policy = logged_policy
 
     def _signals(self, report: LoggedReport) -> list[Signal]:
         """Return the signals with those replaced that hang on the packs themselves."""
@@ -205,11 +213,11 @@ class JudgedAgain:
         gates: _Gates,
         verdicts: Iterable[Verdict],
         unseen_: Mapping[Name, str],
-    ) -> None:
+    ) -> Outcome:
         place = (report.version, report.window.length, report.window.start)
         before = self.windows.get(place)
         new = _states(verdicts, unseen_)
-        logged = _states(report.verdicts, unseen_)
+        left_out = frozenset(unseen_)
         held = [gate for gate in gates if gate is not None]
         if any(gate.only for gate in held):
             # A window judged again for what is joined to it keeps its other verdicts.
@@ -217,11 +225,18 @@ class JudgedAgain:
             awaited = {rule.id for rule in self._policy.rules if rule.signal in signals}
             kept = {} if before is None else before.new
             new |= {name: state for name, state in kept.items() if name[0] not in awaited}
+            if before is not None:
+                left_out |= {name for name in before.left_out if name[0] not in awaited}
+            logged = _states(report.verdicts, left_out)
             if before is None:
                 logged = {name: state for name, state in logged.items() if name[0] in awaited}
             elif before.complete and not report.coverage.complete:
                 new |= {name: "not_assessable" for name in kept if name[0] not in awaited}
-        self.windows[place] = Outcome(report.final, report.coverage.complete, logged, new)
+        else:
+            logged = _states(report.verdicts, left_out)
+        outcome = Outcome(report.final, report.coverage.complete, logged, new, left_out)
+        self.windows[place] = outcome
+        return outcome
 
     def _forget(self, versions: set[str]) -> None:
         """Forget model versions that are gone, as the agent does."""
@@ -264,7 +279,7 @@ def _on_alerts(policy: Policy, verdicts: Iterable[Verdict]) -> dict[Name, str]:
     return {name_of(verdict): OF_ALERTS for verdict in verdicts if verdict.rule in rules}
 
 
-def _states(verdicts: Iterable[Verdict], unseen_: Mapping[Name, str]) -> dict[Name, str]:
+def _states(verdicts: Iterable[Verdict], unseen_: Container[Name]) -> dict[Name, str]:
     """Return the states of the verdicts that are made, and that could be made."""
     return {
         name_of(verdict): verdict.state

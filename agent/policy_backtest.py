@@ -23,6 +23,9 @@ from policies.alerts import BREACH, COVERAGE_RULE, NOT_ASSESSABLE, cause_key
 from policies.effective import Policy, Rule
 from policies.model import rfc3339
 
+UNKNOWN = "unknown"
+"""Stands for the digest of a policy that the log does not name."""
+
 SAME_RULE = "it is the same in both policies, and so are its alerts"
 
 
@@ -66,7 +69,8 @@ class LeftOut(NamedTuple):
 class Compared:
     """The outcome; of the `windows` judged, `not_final` may still change by labels or late events.
 
-    `old` and `new`: digests by system.
+    `old`: by system the digest of each logged policy, oldest first, and the windows judged by it;
+    `new`: by system the digest of the new one.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -74,7 +78,7 @@ class Compared:
     left_out: list[LeftOut] = field(default_factory=list)
     windows: int = 0
     not_final: int = 0
-    old: dict[str, str] = field(default_factory=dict)
+    old: dict[str, dict[str, int]] = field(default_factory=dict)
     new: dict[str, str] = field(default_factory=dict)
 
 
@@ -110,9 +114,8 @@ def compare(
     compared = Compared()
     for system, policy in sorted(policies.items()):
         compared.new[system] = policy.digest
-        if log.digest(system) is not None:
-            compared.old[system] = log.digest(system) or ""
         again[system].settle()
+        compared.old[system] = dict.fromkeys(log.digests(system), 0)
         _conclude(compared, log, again[system], system, policy)
     return compared
 
@@ -125,7 +128,7 @@ class _Log:
         self.raised: list[dict[str, str]] = []
         self.alerted: str | None = None
         self._blob_text = blob_text
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, list[str]] = {}
         self._rules: dict[str, list[dict[str, Rule] | None]] = {}
 
     def take(self, envelope: types.Envelope, data: Any) -> LoggedReport | None:
@@ -142,13 +145,17 @@ class _Log:
         elif name == "policy.change":
             policy = policy_of(data, self._blob_text)
             rules = None if isinstance(policy, str) else {r.id: r for r in policy.rules}
-            self._digests[data.system or ""] = data.digest
+            self._digests.setdefault(data.system or "", []).append(data.digest)
             self._rules.setdefault(data.system or "", []).append(rules)
         return self.reports.take(envelope, data, "")
 
     def digest(self, system: str) -> str | None:
         """Return the digest of the policy that is in force for a system."""
-        return self._digests.get(system, self._digests.get(""))
+        return next(reversed(self.digests(system)), None)
+
+    def digests(self, system: str) -> list[str]:
+        """Return the digests of all policies that were in force for a system, oldest first."""
+        return self._digests.get(system) or self._digests.get("") or []
 
     def always_had(self, system: str, rule: Rule | None) -> bool:
         """Tell whether the rule was in force as it is in every logged policy of a system."""
@@ -173,6 +180,10 @@ def _conclude(
 ) -> None:
     windows = again.windows.values()
     compared.windows += len(windows)
+    for window in windows:
+        policies = compared.old[system]
+        name = window.policy or UNKNOWN
+        policies[name] = policies.get(name, 0) + 1
     compared.not_final += sum(not window.final for window in windows)
     compared.rows += _rows(log, again, system, policy)
     compared.left_out += [

@@ -92,9 +92,11 @@ def _print_json(compared: Compared) -> None:
 def _print_text(compared: Compared, system: str) -> None:
     from agent.cli.output import print_table
     from agent.judged_again import EVERY_RULE
+    from agent.policy_backtest import UNKNOWN
 
     print(f"{system}: {compared.windows} windows of the log, judged again")
-    print(f"  logged policy {compared.old.get(system, 'unknown')}")
+    for digest, windows in compared.old[system].items() or ((UNKNOWN, 0),):
+        print(f"  logged policy {digest} ({windows} windows)")
     print(f"  new policy    {compared.new[system]}")
     if compared.not_final:
         print(f"  {compared.not_final} of them may still change: labels or late events may come")

@@ -166,3 +166,14 @@ def test_what_cannot_be_seen_is_never_said_to_be_the_same(tmp_path: Path) -> Non
     opened = judged_by(folder, wider, read_keys(tmp_path / "audit.state"))
     assert {row.would_fire for row in opened.rows if row.rule == "FA-1"} == {0}
     assert {row.rule for row in differing(opened)} == {"FA-1"}
+
+
+def test_both_sides_count_the_verdicts_of_the_same_windows(tmp_path: Path) -> None:
+    scenario = past(36 * HOUR)
+    folder = write(tmp_path, scenario)
+    wider = changed(scenario.plan.policy, "FA-1", Threshold("abs>", 0.8, 0.9))
+    compared = judged_by(folder, wider, read_keys(tmp_path / "audit.state"))
+    left_out = {one.rule for one in compared.left_out}
+    assert {"AC-1", "HO-2"} <= left_out
+    for states in compared.states:
+        assert sum(states.logged.values()) == sum(states.new.values()), states

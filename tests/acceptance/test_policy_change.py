@@ -131,7 +131,10 @@ def test_a_logged_past_is_judged_by_a_new_policy(
 
     assert main([*command, str(tmp_path / "strict.yaml")]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0]["logged"] != lines[0]["new"]
+    (logged_policies,) = lines[0]["logged"].values()
+    (new_policy,) = lines[0]["new"].values()
+    assert list(logged_policies.values()) == [20]
+    assert new_policy not in logged_policies
     differing = {
         line["rule"]: line
         for line in lines
@@ -145,6 +148,34 @@ def test_a_logged_past_is_judged_by_a_new_policy(
     table = ["backtest", "-c", str(tmp_path / "pantau.yaml"), "--policy", "asean-guide"]
     assert main([*table, "--fail-on", "never"]) == 0
     assert "20 windows of the log, judged again" in capsys.readouterr().out
+
+
+def test_each_policy_that_a_log_was_made_under_is_named_with_its_windows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_over(tmp_path, "4", range(6))
+    run_over(tmp_path, "4.5", range(6, 10))
+    command = ["backtest", "-c", str(tmp_path / "pantau.yaml"), "--fail-on", "never"]
+    command += ["--policy", str(tmp_path / "bank.yaml")]
+    capsys.readouterr()
+    assert main([*command, "--output", "json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (logged_policies,) = lines[0]["logged"].values()
+    (newest,) = lines[0]["new"].values()
+    # What is configured now is the second of them.
+    assert list(logged_policies)[1] == newest
+    assert sum(logged_policies.values()) == lines[0]["windows"] == 20
+    assert min(logged_policies.values()) > 0
+    for states in lines:
+        if states["kind"] == "verdicts":
+            assert sum(states["logged"].values()) == sum(states["new"].values()), states
+    assert main(command) == 0
+    out = capsys.readouterr().out.splitlines()
+    told = [line for line in out if line.startswith("  logged policy ")]
+    assert told == [
+        f"  logged policy {digest} ({windows} windows)"
+        for digest, windows in logged_policies.items()
+    ]
 
 
 def test_a_folder_that_is_no_log_is_said_to_be_none(
