@@ -46,7 +46,7 @@ $(EVIDENTLY)/.complete: benchmarks/evidently.lock | $(BIN)/python
 
 .PHONY: test
 test: lint ## Everything that is quick: lint, types, import rules, unit to integration tests
-	@$(BIN)/python -m tests.real.prepare kafka otlp evidently
+	@$(BIN)/python -m tests.real.prepare reader kafka otlp evidently
 	$(PYTEST) -m "not slow"
 
 .PHONY: test-long
@@ -97,8 +97,8 @@ $(BIN)/python:
 $(RUNTIME): requirements.lock pyproject.toml hatch_build.py $(wildcard native/Cargo.toml native/src/*.rs) | $(BIN)/python
 	@echo "Installing Pantau into $(VENV) (once; a minute or so) ..." >&2
 	@$(PIP) install --require-hashes -r requirements.lock
-	@command -v cargo >/dev/null || echo "No cargo (Rust): the JSON reader is not compiled, Python's takes its place." >&2
 	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@$(BIN)/python hatch_build.py
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUNTIME) | $(BIN)/python

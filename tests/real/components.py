@@ -17,9 +17,12 @@ from typing import NoReturn
 import pytest
 
 from collectors.decoders.native import AVAILABLE
+from hatch_build import why_missing
 
 SKIPPED = "real component missing: "
 """How the reason of every such skip begins; the closing summary looks for it."""
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 _INSTALL = {
     "java": "apt-get install default-jre-headless",
@@ -63,4 +66,4 @@ def require_module(name: str) -> ModuleType:
 def require_compiled_reader() -> None:
     """End the test as `missing` does where the JSON reader of `native/` is not compiled."""
     if not AVAILABLE:
-        missing("the compiled JSON reader", "install Rust's cargo, then make clean setup")
+        missing("the compiled JSON reader", why_missing(_ROOT) or "it was compiled just now")

@@ -13,12 +13,14 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.real.components import require_compiled_reader
 from tests.real.evidently import require_evidently
 from tests.real.fixtures import require_kafka
 from tests.real.otlp_receiver import require_receiver
 from tests.real.verifiers import require_programs
 
 PARTS: dict[str, Callable[[], object]] = {
+    "reader": require_compiled_reader,
     "kafka": require_kafka,
     "otlp": require_receiver,
     "evidently": require_evidently,

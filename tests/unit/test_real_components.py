@@ -50,4 +50,4 @@ def test_preparing_a_part_that_does_not_exist_says_which_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert prepare.main(["kafak"]) == 2
-    assert "no such part: kafak; there are kafka," in capsys.readouterr().err
+    assert "no such part: kafak; there are reader," in capsys.readouterr().err
