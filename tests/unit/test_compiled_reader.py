@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,24 @@ def test_a_skip_for_want_of_it_says_why(tree: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(components, "_ROOT", tree)
     with pytest.raises(pytest.skip.Exception, match=r"JSON reader \(cargo failed: error"):
         components.require_compiled_reader()
+
+
+def test_every_crate_that_is_compiled_is_pinned() -> None:
+    lock = ROOT / "native" / "Cargo.lock"
+    if not lock.exists():
+        components.missing("native/Cargo.lock", "compile the JSON reader: make clean setup")
+    manifest = tomllib.loads((ROOT / "native" / "Cargo.toml").read_text())
+    beside = manifest["target"]["cfg(any())"]["dependencies"]
+    pinned = {
+        (name, spec) if isinstance(spec, str) else (spec.get("package", name), spec["version"])
+        for name, spec in (*manifest["dependencies"].items(), *beside.items())
+    }
+    taken = {
+        (one["name"], "=" + one["version"].partition("+")[0])
+        for one in tomllib.loads(lock.read_text())["package"]
+        if "source" in one
+    }
+    assert taken == pinned
 
 
 def test_what_was_wrong_is_forgotten_once_it_is_mended(
