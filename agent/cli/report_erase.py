@@ -10,7 +10,7 @@ from agent.cli.options import ConfigFile, SystemId
 
 Digest = Annotated[
     str | None,
-    typer.Argument(metavar="[DIGEST]", help="One sample and its report.", show_default=False),
+    typer.Argument(metavar="DIGEST", help="One sample and its report.", show_default=False),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every sample and report.")]
 

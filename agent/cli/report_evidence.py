@@ -11,7 +11,7 @@ from agent.cli.options import ConfigFile, Output, OutputForm, SystemId
 Wanted = Annotated[
     str | None,
     typer.Argument(
-        metavar="[DIGEST]",
+        metavar="DIGEST",
         help="Only what a verdict names as `evidence`; its beginning is enough.",
         show_default=False,
     ),
