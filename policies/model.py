@@ -81,7 +81,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what happened this report saw (contract C11).
 
     `incomplete_because` names why `complete` is false (`state_lost`, `partial_assignment`,
-    `offset_gap`, `rejected`, `late`), and is None when it is true.
+    `rejected`, `late`, `audit_unavailable`), and is None when it is true.
     """
 
     events: int

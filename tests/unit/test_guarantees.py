@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from agent import report
+from collectors.decoders.base import REASONS
 from exporters.agent_metrics import AgentMetrics
 from exporters.programme_metrics import ProgrammeMetrics
 from exporters.signal_series import FAMILIES
@@ -96,7 +100,31 @@ def test_the_rules_of_the_example_use_metrics_that_exist() -> None:
     assert len(expressions) > 5
 
 
-def test_every_reason_is_explained() -> None:
-    code = "\n".join(path.read_text() for path in SOURCES)
-    for reason in named("Why records are rejected") | named("`incomplete_because`"):
-        assert f'"{reason}"' in code or reason == "audit_unavailable", reason
+def literal_reasons() -> set[object]:
+    """Return the reasons that stand in the code where a record is rejected."""
+    found: set[object] = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and node.args:
+                reason, made = node.args[0], ast.unparse(node.func)
+                if made in ("Rejected", "rejected.setdefault") and isinstance(reason, ast.Constant):
+                    found.add(reason.value)
+    return found
+
+
+def test_every_reason_for_a_rejection_is_explained() -> None:
+    literal = literal_reasons()
+    assert literal == {"truncated", "empty_record", "corrupt_batch", "future"}
+    assert named("Why records are rejected") == {*REASONS, *literal}
+
+
+def test_every_reason_of_an_incomplete_window_is_explained() -> None:
+    # The audit log is the only exporter whose failure degrades verdicts.
+    assert named("`incomplete_because`") == {*returned(report._incomplete), "audit_unavailable"}
+
+
+def returned(function: Callable[..., object]) -> set[str]:
+    """Return the constant texts that a function returns."""
+    nodes = ast.walk(ast.parse(inspect.getsource(function)))
+    values = [n.value for n in nodes if isinstance(n, ast.Return)]
+    return {v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)}
