@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from exporters.health import Health
 from policies.model import Notice, Outgoing
 from tests.real.processes import free_port
 from tests.support.unclosed import open_files
+from tests.unit.exporters.audit.logs import names
 from tests.unit.exporters.samples import START, alert, psi, report, too_few, verdict
 
 SMALLEST: dict[str, Callable[[], dict[str, Any]]] = {
@@ -29,6 +32,39 @@ SMALLEST: dict[str, Callable[[], dict[str, Any]]] = {
     "alertmanager": lambda: {"url": f"http://127.0.0.1:{free_port()}", "timeout": "1s"},
 }
 """The least that each type can be configured with here; a new exporter adds its line."""
+
+
+def serves_the_newest_window(exporter: Any, base: Path) -> None:
+    end = REPORTS[2].window.end
+    series = re.findall(
+        r"^pantau_signal_window_end_timestamp_seconds\{.*\} (\S+)$",
+        exporter.metrics_page().decode(),
+        re.MULTILINE,
+    )
+    assert {float(value) for value in series} == {float(end)}
+
+
+def recorded_each_item_once(exporter: Any, base: Path) -> None:
+    assert Counter(names(base / "audit")) == {
+        "log.genesis": 1,
+        "agent.start": 1,
+        "window.signals": 3,
+        "policy.verdict": 3,
+        "alert.raised": 1,
+        "alert.closed": 1,
+    }
+
+
+def holds_no_closed_alert_for_firing(exporter: Any, base: Path) -> None:
+    assert exporter.firing() == 0
+
+
+TAKEN: dict[str, Callable[[Any, Path], None]] = {
+    "prometheus": serves_the_newest_window,
+    "audit": recorded_each_item_once,
+    "alertmanager": holds_no_closed_alert_for_firing,
+}
+"""What shows that each type has taken all of `ITEMS`; a new exporter adds its line."""
 
 NOTHING = Standing((), ())
 REPORTS = tuple(report([psi("income"), too_few("age")], [verdict()], index=i) for i in range(3))
@@ -118,7 +154,8 @@ def test_start_and_stop_twice(exporter: Exporter) -> None:
     exporter.stop(5.0)
 
 
-def test_a_whole_life(exporter: Exporter) -> None:
+def test_a_whole_life(kind: str, exporter: Exporter, context: Context) -> None:
+    assert kind in TAKEN, f"say in TAKEN what shows that exporter {kind!r} has taken its items"
     exporter.start(Standing(REPORTS[:1], (alert(),)))
     exporter.export([])
     exporter.export(ITEMS[:3])
@@ -126,6 +163,7 @@ def test_a_whole_life(exporter: Exporter) -> None:
     exporter.export(ITEMS[3:])
     exporter.export(ITEMS[3:])  # at least once: after a crash the same items come again
     attempt(lambda: exporter.tick(START + 201.0))
+    TAKEN[kind](exporter, context.base)
     attempt(lambda: exporter.stop(2.0))
     attempt(lambda: exporter.stop(2.0))
 

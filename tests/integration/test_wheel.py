@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agent", "exporters", "policies", "collectors")
-RESOURCES = {".yaml", ".yml", ".json", ".typed", ".html", ".css", ".js", ".sql"}
+RESOURCES = {".yaml", ".yml", ".json", ".typed", ".pyi", ".html", ".css", ".js", ".sql"}
+COMPILED = "collectors/decoders/_columns.abi3.so"
+"""Only where the machine that built the wheel could compile it."""
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +30,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_module_and_resource_and_nothing_else(wheel: Path) -> None:
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.suffix in RESOURCES | {".py"}
     }
-    assert expected - names == set()
-    assert {name.split("/")[0] for name in names} == set(PACKAGES)
+    assert names - {COMPILED} == expected
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
 
 

@@ -96,7 +96,7 @@ def remove_and_count(documents: Documents) -> Documents:
     return documents[:place] + documents[place + 2 :]
 
 
-# What verdicts hang on.
+# What verdicts hang on.  In the last window, where it matters to no later one.
 
 
 def remove_verdict(documents: Documents) -> Documents:
@@ -105,20 +105,20 @@ def remove_verdict(documents: Documents) -> Documents:
 
 
 def shorten(documents: Documents) -> Documents:
-    """Leave out a window's signals, and say that the disk was full."""
-    data = documents[window_at(documents, 10)]["data"]
+    """Leave out the last window's signals, and say that the disk was full."""
+    data = documents[window_at(documents, -1)]["data"]
     data |= {"shortened": True, "signals": []}
     return documents
 
 
 def remove_judging(documents: Documents) -> Documents:
-    del verdicts_at(documents, 10)["judging"]
+    del verdicts_at(documents, -1)["judging"]
     return documents
 
 
 def call_judged_again(documents: Documents) -> Documents:
     """Say of verdicts that they were kept from a judgement that the log does not have."""
-    verdicts_at(documents, 10)["judging"]["labels"] = {
+    verdicts_at(documents, -1)["judging"]["labels"] = {
         "signals": [],
         "mature": True,
         "coverage": 1.0,

@@ -262,6 +262,8 @@ def test_the_record_of_an_alert_is_of_its_type_and_names_nobody(watched: Watched
     watched.look(AT)
     watched.state(closed(STATED))
     watched.look(AT + HOUR)
+    changes = [alert.change for alert in watched.handed_on]
+    assert changes == ["raised", "raised", "closed", "closed"]
     for alert in watched.handed_on:
         (draft,) = drafts(alert)
         author = Author("example.org/log", "boot", "1", "sha256:" + "0" * 64)

@@ -311,6 +311,7 @@ def test_undecided_for_long_is_a_ticket_with_its_interval() -> None:
 def test_state_survives_json() -> None:
     watch = Watch(rule(), fairness_rule())
     watch.alert(0, psi(*BREACH), gap(-0.3, -0.2), without(HISPANIC))
+    assert len(watch.standing) == 2
     for key, cause in watch.standing.items():
         assert key == cause_key(cause.alert.labels)
         assert msgspec.json.decode(msgspec.json.encode(cause), type=Cause) == cause

@@ -232,10 +232,10 @@ def test_memory_survives_json() -> None:
     watch = Watch(rule())
     for i, letter in enumerate("B-?O"):
         watch.judge(i, _signal(letter))
-    for entry in watch.memory.values():
-        assert msgspec.json.decode(msgspec.json.encode(entry), type=Memory) == entry
-        assert entry.before is not None
-        assert entry.before.before is None
+    (entry,) = watch.memory.values()
+    assert msgspec.json.decode(msgspec.json.encode(entry), type=Memory) == entry
+    assert entry.before is not None
+    assert entry.before.before is None
 
 
 def test_keys_keep_versions_and_lengths_apart_whatever_a_version_is_called() -> None:

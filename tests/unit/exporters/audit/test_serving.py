@@ -55,10 +55,12 @@ def client(lab: Lab) -> Iterator[Client]:
 
 
 def test_every_published_file_is_served_as_it_is(client: Client, lab: Lab) -> None:
-    for path in lab.log.rglob("*"):
-        if path.is_file():
-            answer = client.get(f"/audit/{path.relative_to(lab.log)}")
-            assert (answer.status_code, answer.content) == (200, path.read_bytes()), path
+    paths = [path for path in lab.log.rglob("*") if path.is_file()]
+    kinds = {path.relative_to(lab.log).parts[0] for path in paths}
+    assert kinds == {"checkpoint", "checkpoints", "tile", "blobs", "log.json"}
+    for path in paths:
+        answer = client.get(f"/audit/{path.relative_to(lab.log)}")
+        assert (answer.status_code, answer.content) == (200, path.read_bytes()), path
 
 
 def test_what_changes_is_not_kept_and_what_does_not_is_for_ever(client: Client, lab: Lab) -> None:
