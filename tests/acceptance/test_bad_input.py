@@ -213,6 +213,24 @@ def test_a_value_that_is_absent_everywhere_is_never_ok(
     assert whole["DQ-1-missing"] == "breach"
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_predictions_that_do_not_come_are_a_breach(
+    every: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = decisions(2_000, start=START, every=10, seed=2)
+    for row in rows[::every]:
+        row["approve"] = None
+    write_lines(folder / "live.jsonl", as_lines(rows))
+    code, reports = backtest(folder, capsys)
+    assert code == 1
+    (prediction,) = [
+        verdict
+        for verdict in reports[-1]["verdicts"]
+        if verdict["rule"] == "DQ-1-missing" and verdict["subject"] == {"output": "prediction"}
+    ]
+    assert prediction["state"] == "breach"
+
+
 @pytest.mark.parametrize("name", ["empty.jsonl", "empty.csv", "empty.jsonl.gz"])
 def test_an_empty_file_is_an_error_that_names_it(
     name: str, folder: Path, capsys: pytest.CaptureFixture[str]
