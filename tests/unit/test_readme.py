@@ -18,12 +18,30 @@ def test_the_configuration_in_the_readme_is_the_example() -> None:
     assert block[1] == (ROOT / "examples/kafka/pantau.yaml").read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def links(page: Path) -> list[Path]:
+    """Return the files and folders of the repository that a page links to."""
     prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     targets = re.findall(r"\]\(([^)#\s]+)", prose)
-    local = [target for target in targets if "://" not in target]
-    assert [target for target in local if not (page.parent / target).exists()] == []
+    return [(page.parent / target).resolve() for target in targets if "://" not in target]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    assert [target for target in links(page) if not target.exists()] == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """By links from page to page; a link to a folder leads to the pages in it."""
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            for target in links(page):
+                found = sorted(target.glob("*.md")) if target.is_dir() else [target]
+                waiting += [one for one in found if one.suffix == ".md"]
+    assert len(PAGES) > 40
+    assert [str(p.relative_to(ROOT)) for p in PAGES if p not in reached] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
