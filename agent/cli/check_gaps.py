@@ -112,6 +112,7 @@ def _to_come(system: System, today: dt.date) -> Iterator[str]:
         ("impact assessment", "impact_assessment.date", assessment.date if assessment else None),
         ("last governance review", "review.last", system.review.last),
         ("last drill", "oversight_drill.last", drill.last if drill else None),
+        *((f"mitigation of {one.rule}", "mitigations", one.date) for one in system.mitigations),
     ):
         if day is not None and day > today:
             yield (

@@ -546,6 +546,34 @@ def test_a_card_that_has_run_out_or_has_too_little_oversight_is_told(
     assert not [n for n in _notes(config, capsys) if "expired" in n]
 
 
+def test_what_is_dated_ahead_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stream.write(tmp_path)
+    config = tmp_path / "card.yaml"
+    card = """\
+systems:
+  - id: loan
+    risk: {probability: high, severity: high}
+    impact_assessment: {date: DAY, reference: A-1, expires: 2199-06-30}
+    review: {last: DAY, cadence_days: 90}
+    oversight_drill: {last: DAY, reference: D-1}
+    mitigations: [{date: DAY, rule: DR-1}, {date: 2020-01-01, rule: FA-1}]
+collectors: [{type: file, path: live.csv}]
+"""
+
+    def ahead(day: str) -> list[str]:
+        config.write_text(card.replace("DAY", day), encoding="utf-8")
+        notes = [n for n in _notes(config, capsys) if "still to come" in n]
+        return [re.split(" is dated|; correct ", n)[i] for n in notes for i in (0, 2)]
+
+    assert ahead("2020-02-03") == []
+    assert ahead("2199-01-31") == [
+        *("the impact assessment", "`impact_assessment.date`"),
+        *("the last governance review", "`review.last`"),
+        *("the last drill", "`oversight_drill.last`"),
+        *("the mitigation of DR-1", "`mitigations`"),
+    ]
+
+
 def test_an_expired_waiver_is_marked_where_the_policy_is_explained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
