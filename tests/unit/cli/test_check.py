@@ -546,7 +546,9 @@ def test_a_card_that_has_run_out_or_has_too_little_oversight_is_told(
     assert not [n for n in _notes(config, capsys) if "expired" in n]
 
 
-def test_what_is_dated_ahead_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_date_of_the_card_that_lies_ahead_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stream.write(tmp_path)
     config = tmp_path / "card.yaml"
     card = """\

@@ -103,6 +103,33 @@ def test_evidence_of_a_rule_is_no_more_than_the_question_allows() -> None:
             assert kind == kinds[question], (name, question)
 
 
+DIFFERS = PAGE.split("## Where the packs differ from that list")[1].split("\n## ")[0]
+SPLIT = {
+    "HO-4": ("HO-4-appeals", {"FEAT:11", "EUAIA:Art26(11)"}),
+    "AC-1-correction": ("AC-1", {"ISO42001:A.8.3"}),
+}
+"""Rule of a control that is several -> the rule that has these references of it instead."""
+
+
+@pytest.mark.parametrize("rule", SPLIT)
+def test_what_a_rule_does_not_refer_to_is_with_another_of_its_control_and_explained(
+    rule: str,
+) -> None:
+    crosswalks = {one.id: set(one.crosswalk) for one in BASE.rules}
+    other, references = SPLIT[rule]
+    assert references <= crosswalks[other]
+    assert not references & crosswalks[rule]
+    assert f"`{rule}`" in DIFFERS
+    assert f"`{other}`" in DIFFERS
+
+
+def test_that_manufacturing_judges_fairness_where_there_are_people_is_explained() -> None:
+    disabled = [one.rule for one in load_pack("sector-manufacturing").changes if one.disable]
+    assert disabled == []
+    assert "`sector-manufacturing` does not switch fairness off" in DIFFERS
+    assert "`DR-3` counts every feature alike" in DIFFERS
+
+
 def test_links_lead_to_something() -> None:
     for target in re.findall(r"\]\(([^)#]+)", PAGE):
         assert (DOCS / target).exists(), target

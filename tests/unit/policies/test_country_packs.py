@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from policies.coverage_of import framework_called
 from policies.effective import effective
 from policies.load import load_pack, load_packs
 from policies.pack import Pack
@@ -75,6 +76,13 @@ LAWS = {
 @pytest.mark.parametrize("country", LAWS)
 def test_each_law_and_guideline_has_an_entry_of_its_own(country: str) -> None:
     assert {law.id for law in pack_of(country).laws} >= LAWS[country]
+
+
+def test_guidelines_on_ai_of_which_less_is_sure_than_of_the_data_law_say_so() -> None:
+    sure = {law.id: law.confidence for country in ("ID", "MY") for law in pack_of(country).laws}
+    assert (sure["id-pdp"], sure["id-se-9-2023"]) == ("high", "medium")
+    assert (sure["my-pdpa"], sure["my-aige"]) == ("high", "medium")
+    assert framework_called("my-ai-guidelines").confidence == "medium"
 
 
 def test_in_laos_protected_attributes_are_off() -> None:
