@@ -55,7 +55,8 @@ class Commits:
     """What the next commit takes along, and what waits for exporters since the last ones.
 
     Used by the pipeline's thread alone.  `number` is that of the newest item handed on, `problem`
-    says why the store cannot be written.  `is_over` tells when to stop trying.
+    says why the store cannot be written.  `is_over` tells when to stop trying.  `abandoned`: the
+    systems' states are committed no more.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Commits:
         self._committed_at = clock.monotonic()
         self.number = 0
         self.problem: str | None = None
+        self.abandoned = False
 
     # What the next commit takes along.
 
@@ -117,6 +119,16 @@ class Commits:
 
     # Committing.
 
+    def abandon(self) -> None:
+        """Drop all since the last commit, and commit the states no more: a step broke off in them.
+
+        It may have counted a window as reported whose report nobody has.  The next start goes on
+        from the last commit, and comes to the same point again.
+        """
+        self.abandoned = True
+        self._changes, self._items, self._refs, self._offsets = Changes(), [], {}, {}
+        self._store.forget_labels()
+
     def is_due(self) -> bool:
         """Tell whether it is time for the next commit."""
         return self._clock.monotonic() - self._committed_at >= self._interval
@@ -127,7 +139,7 @@ class Commits:
         changes, self._changes = self._changes, Changes()
         items, self._items = self._items, []
         refs, self._refs = self._refs, {}
-        for running in self._systems:
+        for running in self._systems if not self.abandoned else ():
             if running.plan is not None and running.state is not None:
                 collect(running.system, running.plan.layout, running.state, changes)
         changes.outbox += [outbox.encode(item) for item in items]

@@ -21,7 +21,7 @@ from agent.evidence.folder import Folder, evidence_folder
 from agent.evidence.from_file import sample_of_file, write_sample
 from agent.reference.from_file import build_from_file
 from agent.reference.profile import encode
-from agent.run import Parts, RunError, assemble, finished, start, stop
+from agent.run import Parts, RunError, assemble, close_store, finished, start, stop
 from exporters.audit import place
 from exporters.deadline import Deadline
 from exporters.log import configure
@@ -155,7 +155,7 @@ def _run(config: Config, watcher: Watcher, console: Console, rows: int) -> Parts
         stop(parts, "end of input")
         (config.folder / "metrics.txt").write_bytes(metrics)
     finally:
-        parts.store.close()
+        close_store(parts)
     return parts
 
 

@@ -158,6 +158,8 @@ class Pipeline:
     def run(self) -> None:
         """Work until stopped or done; see the class."""
         try:
+            # Whatever comes of the input, the log has under what it was read.
+            self._commits.commit()
             while not self._is_done():
                 took = self._take_one()
                 self._pass_time()
@@ -171,15 +173,22 @@ class Pipeline:
             if self._stopping is None and self.failure is None:
                 # The input has ended; if not where it should, somebody must know.
                 self.failure = self.input_problem
-        except (StoreError, LayoutError, LoadError, BuildError, PackError) as error:
+        except (LayoutError, LoadError, BuildError, PackError) as error:
             # What a person must mend, found when the first event told what the stream holds.
             self.failure = str(error)
+        except StoreError as error:
+            self._commits.abandon()
+            self.failure = str(error)
         except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
+            self._commits.abandon()
             _log.exception("pipeline_failed")
             self.failure = f"the pipeline failed: {type(error).__name__}: {error}"
 
     def close(self, deadline: Deadline, last: Announced) -> None:
-        """After `run`: commit `last`, wait for the required exporters, forget what they have."""
+        """After `run`: commit `last`, wait for the required exporters, forget what they have.
+
+        Only once `run` has returned: the state in the middle of a step must not be committed.
+        """
         try:
             self._gather(all_of_it=True)
             self.announce(last)
@@ -192,7 +201,8 @@ class Pipeline:
 
     def _gather(self, *, all_of_it: bool = False) -> None:
         """Take what others have to tell the audit log; `all_of_it`: also what could wait."""
-        self._commits.add(self._quarantine.due(self._clock.now(), all_of_it=all_of_it))
+        if not self._commits.abandoned:
+            self._commits.add(self._quarantine.due(self._clock.now(), all_of_it=all_of_it))
         while self._announced:
             self._commits.add([self._announced.popleft()])
         if self._keeper is not None:

@@ -66,6 +66,13 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("agent.run")
 
 
+LAST_COMMIT = 2.0
+"""Seconds for the pipeline's last commit, even where collectors took all the time to stop.
+
+More than `agent.commits.STORE_RETRY`, so that one that waits to try again notices that time is up.
+"""
+
+
 class RunError(Exception):
     """The agent ended because something failed; the message says what and what to do."""
 
@@ -111,7 +118,7 @@ def run(config: Config) -> None:
         stop(parts, reason)
     finally:
         restore_handlers()
-        parts.store.close()
+        close_store(parts)
         if parts.telemetry is not None:
             # After a stop there is nothing left to do; after a failed start the log is sent.
             parts.telemetry.stop(Deadline(config.agent.stop_timeout))
@@ -358,7 +365,11 @@ def finished(parts: Parts) -> bool:
 
 
 def stop(parts: Parts, reason: str) -> None:
-    """Drain and stop everything within `agent.stop_timeout`; raises `RunError` on a failure."""
+    """Drain and stop everything within `agent.stop_timeout`; raises `RunError` on a failure.
+
+    So it does when the pipeline is still at work by then: its thread goes on until the process
+    ends, and nothing is committed on its behalf.
+    """
     deadline = Deadline(parts.config.agent.stop_timeout)
     _log.info("agent_stopping", reason=reason)
     for collector in parts.collectors:
@@ -369,10 +380,18 @@ def stop(parts: Parts, reason: str) -> None:
         parts.keeper.stop(deadline)
     parts.pipeline.stop(deadline)
     if parts.thread is not None:
-        parts.thread.join(deadline.remaining())
+        parts.thread.join(max(deadline.remaining(), LAST_COMMIT))
     failure = next((c.failure for c in parts.collectors if c.failure), parts.pipeline.failure)
-    last = stopped(parts.boot, parts.clock, failure or reason, clean=failure is None)
-    parts.pipeline.close(deadline, Announced([last]))
+    if _is_at_work(parts):
+        _log.error("pipeline_stop_timed_out")
+        failure = failure or (
+            "the pipeline was still at work after agent.stop_timeout"
+            f" ({parts.config.agent.stop_timeout:g} s): nothing is lost, the next start goes on"
+            " from the last commit; set it higher if this repeats"
+        )
+    else:
+        last = stopped(parts.boot, parts.clock, failure or reason, clean=failure is None)
+        parts.pipeline.close(deadline, Announced([last]))
     complete = stop_all(parts.deliveries, deadline)
     if parts.api is not None:
         parts.api.stop(deadline.remaining())
@@ -382,6 +401,16 @@ def stop(parts: Parts, reason: str) -> None:
         parts.telemetry.stop(deadline)
     if failure is not None:
         raise RunError(failure)
+
+
+def close_store(parts: Parts) -> None:
+    """Close the store, unless the pipeline is still at work on it: then the process's end does."""
+    if not _is_at_work(parts):
+        parts.store.close()
+
+
+def _is_at_work(parts: Parts) -> bool:
+    return parts.thread is not None and parts.thread.is_alive()
 
 
 def configuration_in_force(parts: Parts) -> Announced:

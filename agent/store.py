@@ -144,6 +144,11 @@ class Store:
             self._labels.written()
         return numbers
 
+    def forget_labels(self) -> None:
+        """Let no commit write any more what was put into the tables of labels since the last."""
+        if self._labels is not None:
+            self._labels.forget()
+
     def documents(self, system: str, kind: str) -> dict[str, bytes]:
         """Return all documents of a kind by key."""
         rows = self._connection.execute(

@@ -298,6 +298,11 @@ class LabelTable:
         self._dirty = False
         self._later = []
 
+    def forget(self) -> None:
+        """Let the next `write` write nothing of what has come since the last one."""
+        self._dirty = False
+        self._later = []
+
     def close(self) -> None:
         """Close a temporary table."""
         if self._direct:

@@ -127,3 +127,15 @@ def test_the_file_with_the_key_of_the_ids_is_private(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     assert store.path.stat().st_mode & 0o077 == 0
     store.close()
+
+
+def test_labels_that_are_forgotten_are_not_committed_with_what_follows(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    number = store.labels.system("loans")
+    store.labels.add("orphan", [(number, 100, 1)])
+    store.labels.later("INSERT INTO main.orphan VALUES (?, ?, ?)", number, 100, 2)
+    store.forget_labels()
+    store.commit(Changes(outbox=[("notice", b"1")]))
+    store.close()
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("SELECT count(*) FROM orphan").fetchone() == (0,)
