@@ -15,7 +15,7 @@ from policies.frameworks import Framework
 from policies.loosening import loosened
 from policies.nearest import did_you_mean
 from policies.pack import Pack, Place
-from policies.pack_problems import limit_problems
+from policies.pack_problems import limit_problems, unsourced
 from policies.part import KINDS, OVERSIGHT
 from policies.references import reference_problems
 from policies.rule_spec import (
@@ -290,6 +290,7 @@ def _limits_now(spec: RuleSpec, change: Change, at: Place) -> list[tuple[Place, 
         touched = change.thresholds is not None and getattr(change.thresholds, level) is not None
         if limits is not None and touched:
             found += list(limit_problems(spec.op, limits, (*at, "thresholds", level)))
+            found += list(unsourced(spec, limits, (*at, "thresholds", level)))
     return found
 
 

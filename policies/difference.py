@@ -14,6 +14,7 @@ from policies.model import NO_LIMIT
 from policies.renamed import other_names, renamed
 from policies.side import Side, documents
 from policies.subjects import KnownSignals
+from policies.visible import shown
 
 _NAMED_BY = {
     "rules": ("id",),
@@ -78,15 +79,18 @@ def differences(old: Side, new: Side, *, signals: KnownSignals | None = None) ->
 
 
 def difference_text(differences: list[Difference]) -> Iterator[str]:
-    """Give the differences as lines; a whole entry that comes or goes is one line."""
+    """Give the differences as lines; a whole entry that comes or goes is one line.
+
+    What a terminal would obey is escaped: a kept text may come from anybody.
+    """
     said: set[str] = set()
     for found in differences:
         head, _, rest = found.part.partition(" ")
         if not found.entry:
-            yield _shown(f"~ {head} {rest}: {_word(found.old)} -> {_word(found.new)}")
+            yield shown(f"~ {head} {rest}: {_word(found.old)} -> {_word(found.new)}")
         elif head not in said:
             said.add(head)
-            yield _shown(f"- {head}" if found.new is None else f"+ {head}")
+            yield shown(f"- {head}" if found.new is None else f"+ {head}")
 
 
 def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
@@ -159,8 +163,3 @@ def _word(value: Any) -> str:
     if isinstance(value, float) and abs(value) >= NO_LIMIT:
         return "never"
     return "(none)" if value is None else str(value)
-
-
-def _shown(line: str) -> str:
-    """Return a line without what a terminal would obey: a kept text may come from anybody."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

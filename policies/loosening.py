@@ -1,7 +1,8 @@
 """When a changed rule asks for less than before; each way is named, so that a waiver can answer.
 
 Looser is: a limit farther out, a level without limits, a lower severity, a later stage, more
-windows before a finding is raised, fewer before it clears, and a chain that reaches people later.
+windows before a finding is raised, fewer before it clears, and a chain that reaches somebody
+later or no more.
 """
 
 from __future__ import annotations
@@ -74,13 +75,24 @@ def _alone(rule: RuleSpec, defaults: Defaults, stage: Maturity) -> bool:
 def _escalation(before: RuleSpec, after: RuleSpec, defaults: Defaults) -> Iterator[str]:
     for level in OVERSIGHT:
         old, new = (
-            _chain(rule.escalation or defaults.escalation, level) for rule in (before, after)
+            _told(rule.escalation or defaults.escalation, level) for rule in (before, after)
         )
-        if len(new) < len(old):
-            yield f"escalation at {level} from {len(old)} to {len(new)} steps"
-        for was, now in zip(old, new, strict=False):
-            if now.seconds > was.seconds:
-                yield f"escalation at {level} from {was.after} to {now.after}"
+        for role, times in old.items():
+            now = new.get(role, [])
+            if len(now) < len(times):
+                how = f"only {len(now)} of {len(times)} times" if now else "no longer"
+                yield f"escalation at {level}: {role} is told {how}"
+            for was, then in zip(times, now, strict=False):
+                if then.seconds > was.seconds:
+                    yield f"escalation at {level}: {role} from {was.after} to {then.after}"
+
+
+def _told(escalation: Escalation | None, level: str) -> dict[str, list[Step]]:
+    """Return the steps of a chain by role, the soonest first."""
+    found: dict[str, list[Step]] = {}
+    for step in sorted(_chain(escalation, level), key=lambda step: step.seconds):
+        found.setdefault(step.role, []).append(step)
+    return found
 
 
 def _chain(escalation: Escalation | None, level: str) -> tuple[Step, ...]:

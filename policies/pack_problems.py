@@ -59,7 +59,7 @@ def rule_problems(rule: RuleSpec, at: Place) -> Problems:
         limits: Limits | None = getattr(rule.thresholds, level)
         if limits is not None:
             yield from limit_problems(rule.op, limits, (*at, "thresholds", level))
-            yield from _unsourced(rule, limits, (*at, "thresholds", level))
+            yield from unsourced(rule, limits, (*at, "thresholds", level))
     if rule.persistence is not None:
         yield from persistence_problems(rule.persistence, (*at, "persistence"))
     for j, reference in enumerate(rule.crosswalk):
@@ -182,7 +182,8 @@ _SAYS = (
 )
 
 
-def _unsourced(rule: RuleSpec, limits: Limits, at: Place) -> Problems:
+def unsourced(rule: RuleSpec, limits: Limits, at: Place) -> Problems:
+    """Give that limits of a rule are borrowed, and that nothing tells from where."""
     borrowed = {limit.origin for limit in limits.given} != {"ours"}
     if borrowed and not rule.sources:
         yield at, "a limit that is not 'ours' needs `sources` to tell where it comes from"

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+)
+
+from policies.visible import unsaid
 
 Oversight = Literal["human_in_the_loop", "human_over_the_loop", "human_out_of_the_loop"]
 Maturity = Literal["baseline", "intermediate", "advanced"]
@@ -33,6 +44,7 @@ MATURITY: tuple[Maturity, ...] = ("baseline", "intermediate", "advanced")
 KINDS: tuple[Kind, ...] = ("base", "sector", "country", "topic", "team")
 """Kinds of pack in order of precedence: what a later one says holds."""
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -52,16 +64,23 @@ def after_words(seconds: int) -> str:
 
 
 def _day(value: object) -> object:
-    if isinstance(value, str):
+    if isinstance(value, str) and _DAY.fullmatch(value):
         return dt.date.fromisoformat(value)
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
     raise ValueError("needs a day, YYYY-MM-DD")
 
 
+def _said(text: str) -> str:
+    wrong = unsaid(text)
+    if wrong is not None:
+        raise ValueError(wrong)
+    return text
+
+
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Count = Annotated[int, Strict(), Field(ge=1, le=100)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_said)]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$")]
 SignalName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(_[a-z]+)*\.[a-z0-9_]+$")]
 PackId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]

@@ -25,3 +25,11 @@ def shown(text: str) -> str:
 def is_visible(text: str) -> bool:
     """Tell whether there is anything to see: a letter, a digit, a sign."""
     return any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in text)
+
+
+def unsaid(text: str) -> str | None:
+    """Return what is wrong with a text as somebody's words, lines and tabs aside; else None."""
+    acts = acting(text.replace("\n", " ").replace("\t", " "))
+    if acts is not None:
+        return f"holds the control character {acts}; take it out"
+    return None if is_visible(text) else "needs at least one character that can be seen"

@@ -5,13 +5,26 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agent.config.values import Day, Section, Typed, refuse, refuse_at
 from policies.regime import Category
 from policies.rule_spec import MOST_WAIVED
+from policies.visible import unsaid
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=512)]
+
+def _said(text: str) -> str:
+    wrong = unsaid(text)
+    if wrong is not None:
+        raise refuse(wrong)
+    return text
+
+
+Words = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=512),
+    AfterValidator(_said),
+]
 NAMES: dict[str, Category] = {
     "age": "age",
     "age_group": "age",

@@ -67,6 +67,23 @@ def test_a_waiver_on_the_card_answers_for_it(tmp_path: Path) -> None:
     assert load(card(tmp_path, "ethnicity", waiver)).systems[0].audit_attributes["ethnicity"].waiver
 
 
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [
+        (r"\u200b", "needs at least one character that can be seen"),
+        (r"\u2800\u3164", "needs at least one character that can be seen"),
+        (r"ann\e[2J", "holds the control character U+001B; take it out"),
+    ],
+)
+def test_somebody_who_can_be_named_answers_for_a_waiver(by: str, says: str, tmp_path: Path) -> None:
+    waiver = f', waiver: {{by: "{by}", reason: advice, expires: 2027-01-31}}'
+    told = refusal(card(tmp_path, "ethnicity", waiver))
+    assert "ethnicity.waiver.by" in told
+    assert says in told
+    spaced = waiver.replace(by, r"\u17a2\u200b\u178e")
+    assert load(card(tmp_path, "ethnicity", spaced)).systems[0].audit_attributes["ethnicity"].waiver
+
+
 def test_a_waiver_on_the_card_ends_within_two_years(tmp_path: Path) -> None:
     day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=733)
     told = refusal(card(tmp_path, "ethnicity", f", waiver: {{by: a, reason: b, expires: {day}}}"))

@@ -256,7 +256,7 @@ def test_a_source_may_refer_to_the_packs_own_texts() -> None:
 
 def test_a_chain_that_reaches_people_later_asks_for_less() -> None:
     def chain(after: str) -> str:
-        steps = [("owner", "0m"), ("deputy", "1h"), ("board", after)]
+        steps = [("system-owner", "0m"), ("deputy-owner", "1h"), ("risk-committee", after)]
         told = ", ".join(f"{{role: {role}, after: {when}}}" for role, when in steps)
         levels = ", ".join(f"{level}: [{told}]" for level in OVERSIGHT)
         return f"escalation: {{{levels}, origin: ours}}"
@@ -267,11 +267,61 @@ def test_a_chain_that_reaches_people_later_asks_for_less() -> None:
     rule = policy(first, overlay(change("FA-1", chain("90m")), "team", "two")).rule("FA-1")
     assert rule is not None
     assert [(step.role, step.after) for step in rule.escalation] == [
-        ("owner", 0),
-        ("deputy", 3600),
-        ("board", 5400),
+        ("system-owner", 0),
+        ("deputy-owner", 3600),
+        ("risk-committee", 5400),
     ]
     assert rule.set_by["escalation"] == "two"
+
+
+TOLD = [("system-owner", "0m"), ("deputy-owner", "1h"), ("risk-committee", "4h")]
+CHAINS: dict[str, tuple[list[tuple[str, str]], str | None]] = {
+    "somebody else": (
+        [("nobody", after) for _, after in TOLD],
+        "system-owner is told no longer; ",
+    ),
+    "one fewer": (TOLD[:2], "risk-committee is told no longer"),
+    "later, at the same hours": (
+        [("deputy-owner", "0m"), ("risk-committee", "1h"), ("system-owner", "4h")],
+        "system-owner from 0m to 4h",
+    ),
+    "one more": ([*TOLD, ("board", "8h")], None),
+    "in another order": (TOLD[::-1], None),
+    "sooner": ([(role, "0m") for role, _ in TOLD], None),
+}
+
+
+@pytest.mark.parametrize("way", CHAINS)
+def test_a_chain_asks_for_less_when_somebody_in_it_is_told_later_or_no_more(way: str) -> None:
+    steps, says = CHAINS[way]
+    told = ", ".join(f"{{role: {role}, after: {after}}}" for role, after in steps)
+    # At the other levels the base's own chain is sooner than this one nowhere.
+    levels = (
+        f"{HITL}: [{told}], human_over_the_loop: [{SOONEST}], human_out_of_the_loop: [{SOONEST}]"
+    )
+    pack = change("FA-1", f"escalation: {{{levels}, origin: ours}}")
+    if says is None:
+        assert not policy(overlay(pack)).waivers
+    else:
+        assert f"(escalation at {HITL}: {says}" in refusal(overlay(pack))
+        assert policy(overlay(pack + WAIVER)).waivers
+
+
+def test_a_role_that_is_told_twice_is_not_told_once_without_a_waiver() -> None:
+    def chain(*hours: int) -> str:
+        steps = [("system-owner", "0m"), ("deputy-owner", "0m"), ("risk-committee", "0m")]
+        steps += [("system-owner", f"{after}h") for after in hours]
+        told = ", ".join(f"{{role: {role}, after: {after}}}" for role, after in steps)
+        levels = ", ".join(f"{level}: [{told}]" for level in OVERSIGHT)
+        return change("FA-1", f"escalation: {{{levels}, origin: ours}}")
+
+    first = overlay(chain(1, 2), "sector", "one")
+    says = f"escalation at {HITL}: system-owner is told only 2 of 3 times"
+    assert says in refusal(first, overlay(chain(1), "team", "two"))
+    assert "system-owner from 2h to 3h" in refusal(first, overlay(chain(1, 3), "team", "two"))
+
+
+SOONEST = ", ".join(f"{{role: {role}, after: 0m}}" for role, _ in TOLD)
 
 
 def test_a_rule_that_is_off_is_gone_and_cannot_be_changed_later() -> None:
@@ -311,7 +361,26 @@ REFUSED = {
         change("FA-2", "sources: [aif36]"),
         "'aif36' is not among this pack's sources; did you mean 'aif360'?",
     ),
+    "a borrowed limit without a source": (
+        change("DQ-2", f"thresholds: {{{HITL}: {{warn: {{at: 170, origin: law_elsewhere}}}}}}"),
+        "mine.yaml:9: rule DQ-2: a limit that is not 'ours' needs `sources` to tell where it comes",
+    ),
+    "a borrowed limit of a new level": (
+        change(
+            "HO-1",
+            "thresholds: {human_out_of_the_loop: {warn: {at: 0.1, origin: ours}, breach: {at: 0.2, "
+            "origin: convention}}}",
+        ),
+        "mine.yaml:9: rule HO-1: a limit that is not 'ours' needs `sources`",
+    ),
 }
+
+
+def test_a_borrowed_limit_may_name_its_source_in_the_change() -> None:
+    borrowed = f"thresholds: {{{HITL}: {{warn: {{at: 170, origin: law_elsewhere}}}}}}"
+    rule = policy(overlay(change("DQ-2", borrowed + "\n    sources: [s]"))).rule("DQ-2")
+    assert rule is not None
+    assert rule.origin["warn"] == "law_elsewhere"
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -373,6 +442,22 @@ ALONE = {
     "a day that is none": (
         change("FA-2", "disable: true", "    waiver: {by: ann, reason: r, expires: soon}\n"),
         "rule FA-2: waiver.expires:",
+    ),
+    "a week for a day": (
+        change("FA-2", "disable: true", WAIVER.replace("2026-01-31", "'2027-W10-1'")),
+        "mine.yaml:11: rule FA-2: waiver.expires: needs a day, YYYY-MM-DD (found '2027-W10-1')",
+    ),
+    "a day without dashes": (
+        change("FA-2", "disable: true", WAIVER.replace("2026-01-31", "'20270630'")),
+        "waiver.expires: needs a day, YYYY-MM-DD (found '20270630')",
+    ),
+    "an approver that nobody can see": (
+        change("FA-2", "disable: true", WAIVER.replace("ann", '"\\u200b"')),
+        "mine.yaml:11: rule FA-2: waiver.by: needs at least one character that can be seen",
+    ),
+    "a reason that nobody can see": (
+        change("FA-2", "disable: true").replace("because", '"\\u3164\\u2060"'),
+        "mine.yaml:10: rule FA-2: reason: needs at least one character that can be seen",
     ),
 }
 
