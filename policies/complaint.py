@@ -60,6 +60,9 @@ def describe(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         wanted = _LOOKS.get(place[-1] if isinstance(place[-1], str) else "", error["msg"])
         return f"{name}: {shortened(error['input'])} should look like {wanted}"
     says = error["msg"].removeprefix("Value error, ")
+    if kind == "too_long" and isinstance(error["input"], str):
+        # Behind a validator of our own pydantic no longer knows that it counts characters.
+        says = f"string should have at most {error['ctx']['max_length']} characters"
     return f"{name}: {says[0].lower()}{says[1:]} (found {shortened(error['input'])})"
 
 
