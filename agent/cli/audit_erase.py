@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import LogFolder
+from agent.cli.audit_options import LogFolder, with_state
 
 Actor = Annotated[
     str | None, typer.Option("--actor", metavar="ACCOUNT", help="Whose keys to destroy.")
@@ -41,15 +41,11 @@ def audit_erase(
     On the agent's machine only.  The log stays as it is and every proof stays valid; the agent
     records what was destroyed (`privacy.erasure`), at once or at its next start.
     """
-    from exporters.audit import place, requests, vault
+    from exporters.audit import requests, vault
 
     if sum(given is not None for given in (actor, blob, replay_key)) != 1:
         raise typer.BadParameter("give one of --actor, --blob and --replay-key")
-    at = place.find(log)
-    if not place.is_state(at.state):
-        raise typer.BadParameter(
-            f"{at.state}, the private part of {log}, is not on this machine", param_hint="DIR"
-        )
+    at = with_state(log)
     reference = _reference(request)
     found: list[tuple[vault.Target, dict[str, str]]]
     if actor is not None:

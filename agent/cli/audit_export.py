@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import RECORDED, LogFolder, Out
+from agent.cli.audit_options import RECORDED, LogFolder, Out, led_astray
 
 
 class Form(enum.StrEnum):
@@ -43,10 +43,10 @@ def audit_export(log: LogFolder, form: FormOption, output: Out) -> int:
             "parquet needs pyarrow: pip install 'pantau[parquet]'", param_hint="--format"
         ) from error
     print(f"wrote {made.records} records to {output} ({made.digest})", file=sys.stderr)
-    state = place.find(log).state
-    if place.is_state(state):
-        requests.ask(state, "export.made", time.time(), record_of(made, form.value))
+    at = place.find(log)
+    if place.is_state(at.state):
+        requests.ask(at.state, "export.made", time.time(), record_of(made, form.value))
         print(RECORDED, file=sys.stderr)
     else:
-        print("not recorded in the log: this is a copy", file=sys.stderr)
+        print(f"not recorded in the log: {led_astray(log) or 'this is a copy'}", file=sys.stderr)
     return 0

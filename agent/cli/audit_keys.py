@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import RECORDED, LogFolder
+from agent.cli.audit_options import RECORDED, LogFolder, with_state
 
 Rotate = Annotated[
     bool,
@@ -71,10 +71,9 @@ def audit_keys(
 
 
 def _hand_out(log: Path, output: Path) -> int:
-    from exporters.audit import place
     from exporters.audit.read.unseal import hand_out
 
-    at = place.find(log)
+    at = with_state(log)
     if output.absolute().resolve().is_relative_to(at.public.resolve()):
         text = f"{output} would be published with the log"
         raise typer.BadParameter(text, param_hint="--output")
@@ -85,14 +84,8 @@ def _hand_out(log: Path, output: Path) -> int:
 
 
 def _rotate(log: Path) -> int:
-    from exporters.audit import place
     from exporters.audit.signer import request_rotation
 
-    state = place.find(log).state
-    if not state.is_dir():
-        raise typer.BadParameter(
-            f"{state}, the private part of {log}, is not on this machine", param_hint="--rotate"
-        )
-    request_rotation(state)
+    request_rotation(with_state(log, "--rotate").state)
     print("asked for: the agent signs with a new key from its next checkpoint, or its next start")
     return 0

@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from exporters.audit.place import Place
 
 LogPlace = Annotated[
     str,
@@ -91,6 +94,30 @@ def pull_into(
     for problem in pulled.problems:
         print(f"{problem.code} at {problem.where}: {problem.detail}", file=sys.stderr)
     return not pulled.problems
+
+
+def with_state(log: Path, option: str = "DIR") -> Place:
+    """Return the place of a log whose private part is here. Raises `typer.BadParameter`."""
+    from exporters.audit import place
+
+    at = place.find(log)
+    if not place.is_state(at.state):
+        here = f"{at.state}, the private part of {log}, is not on this machine"
+        raise typer.BadParameter(led_astray(log) or here, param_hint=option)
+    return at
+
+
+def led_astray(log: Path) -> str | None:
+    """Say that a log leads to a private part that is not its own; None if it does not."""
+    from exporters.audit import place
+
+    foreign = place.foreign(log)
+    if foreign is None:
+        return None
+    return (
+        f"{log} is taken for a copy: {foreign}, to which it leads as its private part, holds no "
+        "key that signed it, or cannot be read"
+    )
 
 
 RECORDED = "the agent records this in the log, at once or at its next start"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.audit_options import RECORDED, LogFolder
+from agent.cli.audit_options import RECORDED, LogFolder, with_state
 
 Digest = Annotated[
     str,
@@ -22,14 +22,9 @@ def audit_unseal(log: LogFolder, digest: Digest) -> int:
     On the agent's machine only, where the keys are.  The agent records that it was read
     (`privacy.disclosure`), at once or at its next start.
     """
-    from exporters.audit import place
     from exporters.audit.read.unseal import read_text
 
-    at = place.find(log)
-    if not place.is_state(at.state):
-        raise typer.BadParameter(
-            f"{at.state}, the private part of {log}, is not on this machine", param_hint="DIR"
-        )
+    at = with_state(log)
     text = read_text(at, digest, time.time())
     # What was typed could steer a terminal.
     shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -22,7 +22,9 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from exporters.audit import disk
+from exporters.audit.format import checkpoint, note
 from exporters.audit.frames import HEADER_SIZE, Good, scan
+from exporters.audit.signer import KeyFileDamaged, Signer
 from exporters.audit.types import ChangeData
 from exporters.audit.wal import segments
 
@@ -31,6 +33,8 @@ HINT_SCHEMA = "pantau.audit/1"
 HEAD = "head.json"
 NOTE = "writer.json"
 EPOCHS = "epochs"
+_NOWHERE = Path(os.devnull)
+"""No directory, and no way for anybody to make one there."""
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -92,13 +96,45 @@ def find(directory: Path) -> Place:
     """Return the place that `directory` belongs to: a published directory, or a state directory.
 
     A published directory names its state in `log.json`, if that is not `<directory>.state`.
+    Anybody may have written that, or made a link: it counts only where the state holds a key that
+    signed the log.  Otherwise the directory is a copy: the place's state is nowhere.
     """
     directory = directory.absolute()
     if is_state(directory):
         stem = directory.name.removesuffix(".state")
         return Place(directory.with_name(stem) if stem != directory.name else directory, directory)
+    elsewhere = _led_to(directory)
+    if elsewhere is None or _signs(elsewhere, directory):
+        return locate(directory, elsewhere)
+    return Place(directory, _NOWHERE / f"{directory.name}.state")
+
+
+def foreign(directory: Path) -> Path | None:
+    """Return the state that a published directory leads to, if that is not known to be its own."""
+    directory = directory.absolute()
+    elsewhere = None if is_state(directory) else _led_to(directory)
+    return None if elsewhere is None or _signs(elsewhere, directory) else elsewhere
+
+
+def _led_to(directory: Path) -> Path | None:
+    """Return where the state is said to be, None if it can only be beside."""
     named = read_hint(directory).get("state")
-    return locate(directory, directory / named if isinstance(named, str) else None)
+    if isinstance(named, str):
+        return directory / named
+    beside = locate(directory).state
+    return beside if beside.is_symlink() else None
+
+
+def _signs(state: Path, public: Path) -> bool:
+    """Tell whether a key in a private directory signed the newest checkpoint of a published one."""
+    try:
+        signed = (public / "checkpoint").read_bytes()
+        origin = checkpoint.parse(note.split(signed)[0]).origin
+        signer = Signer.load(state, origin)
+        keys = [note.parse_vkey(vkey) for vkey in signer.vkeys] if signer else []
+        return bool(note.open(signed, keys).verified)
+    except (OSError, ValueError, KeyFileDamaged):
+        return False
 
 
 def is_state(directory: Path) -> bool:
