@@ -14,7 +14,7 @@ import structlog
 
 from agent.incidents import IncidentError, encoded, files_in, held, path_of, read, write
 from policies.clocks import Incident
-from policies.incident_merge import merged
+from policies.incident_merge import accounted
 from policies.visible import shown
 
 _log = structlog.get_logger("agent.incidents")
@@ -55,10 +55,12 @@ class IncidentFiles:
         return list(self._found.values())
 
     def leave(self, incident: Incident, why: str) -> None:
-        """Leave an incident's file to people, and say why."""
+        """Leave an incident's file to people, and say why if it is open."""
         self._strange.add(incident.id)
         self._found.pop(incident.id, None)
-        self._complain([*self._problems, f"{path_of(self._folder, incident.id)}: {why}"])
+        if incident.closed is None:
+            problem = shown(f"{path_of(self._folder, incident.id)}: {why}")
+            self._complain([*self._problems, problem])
 
     def put_back(self, incidents: Iterable[Incident]) -> None:
         """Write the files that are lost and needed, and those that say less than is known."""
@@ -75,10 +77,9 @@ class IncidentFiles:
                 # Who holds it may be stating something of this incident: the next look sees it.
                 if not alone or file.exists() != (incident.id in self._found):
                     return
-                now = read(file) if file.exists() else incident
-                if (now.system, now.event) != (incident.system, incident.event):
+                wanted = accounted(incident, read(file)) if file.exists() else incident
+                if wanted is None:
                     return
-                wanted = merged(incident, now)
                 write(file, encoded(wanted))
         except (OSError, IncidentError) as error:
             problem = shown(f"{file}: cannot be written: {error}")

@@ -19,7 +19,7 @@ from exporters.open_clocks import OpenClock, OpenClocks
 from policies.clock_alerts import key_of
 from policies.clocks import STAGES, ClockState, Incident, Ticking, stage_of, ticking, with_clocks
 from policies.effective import Clock
-from policies.incident_merge import merged
+from policies.incident_merge import accounted, by_id
 from policies.model import Notice, rfc3339
 from policies.visible import shown
 
@@ -50,7 +50,7 @@ class IncidentWatch:
         self._metrics = metrics
         self._told: dict[tuple[str, str], tuple[ClockState, int | None, int]] = {}
         self._lost: set[str] = set()
-        self._open = {one.id: one for one in self._kept(store)}
+        self._open = by_id(self._kept(store))
         self._alerts = ClockAlerts(store, clocks)
         self._responses = responses
         if responses is not None:
@@ -64,11 +64,14 @@ class IncidentWatch:
         announced = Announced()
         for told in self._files.changed():
             known = self._open.get(told.id)
-            why = self._not_taken(told, known)
-            if why is None:
-                announced.add(self._take(told if known is None else merged(known, told)))
-            elif told.closed is None:
+            now_is = told if known is None else accounted(known, told)
+            if told.system not in self._clocks:
+                why = f"no system is called {told.system!r}, so none of its clocks runs here"
                 self._files.leave(told, why)
+            elif now_is is not None:
+                announced.add(self._take(now_is))
+            elif known is not None:
+                self._files.leave(told, _other(known))
         for incident in [one for one in self._open.values() if one.closed is None]:
             announced.add(self._take(incident))
         clocks = self._ticking(now)
@@ -90,17 +93,6 @@ class IncidentWatch:
                     self._lost.add(key)
                     problem = shown(f"{store.path}: the incident {key}: {error}")
                     _log.warning("incident_unreadable", problem=problem)
-
-    def _not_taken(self, told: Incident, known: Incident | None) -> str | None:
-        """Return why a file is no account of an incident that is watched, None if it is one."""
-        if told.system not in self._clocks:
-            return f"no system is called {told.system!r}, so none of its clocks runs here"
-        if known is not None and (known.system, known.event) != (told.system, told.event):
-            return (
-                f"the agent knows {known.id} as a {known.event} of {known.system!r}, whose clocks "
-                "go on; give this one another id"
-            )
-        return None
 
     def _take(self, incident: Incident) -> Announced:
         """Take an incident as it stands now, with the definitions of its clocks."""
@@ -148,10 +140,11 @@ class IncidentWatch:
         }
         still_open: dict[str, list[OpenClock]] = {}
         for incident, one in clocks:
+            # Also of a clock that the policy no longer has it is told when none is open any more.
+            for each in STAGES:
+                counts.setdefault((incident.system, one.clock.id, each), 0)
             stage = stage_of(one)
             if stage is not None:
-                for each in STAGES:
-                    counts.setdefault((incident.system, one.clock.id, each), 0)
                 counts[incident.system, one.clock.id, stage] += 1
                 clock = OpenClock(
                     incident.id, one.clock.title, one.clock.starts, one.due, key_of(incident, one)
@@ -162,6 +155,13 @@ class IncidentWatch:
                 least[series] = min(one.left, least.get(series, one.left))
         self._metrics.incident_clocks(least, counts)
         self._open_clocks.set(still_open)
+
+
+def _other(known: Incident) -> str:
+    return (
+        f"the agent knows {known.id} as {known.event} of {known.system!r}, whose clocks go on; "
+        "give this one another id"
+    )
 
 
 def _notice(incident: Incident, one: Ticking, now: int) -> Notice:

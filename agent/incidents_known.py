@@ -12,7 +12,7 @@ import msgspec
 from agent.incidents import FOLDER, KIND, IncidentError, decoded, path_of, read, read_all, unknown
 from agent.store import StoreBusy, StoreError, peek
 from policies.clocks import Incident
-from policies.incident_merge import merged
+from policies.incident_merge import accounted, by_id
 from policies.visible import shown
 
 
@@ -28,14 +28,13 @@ def known(store: Path) -> Known:
     """Return the incidents of a store's folder.  Writes nothing."""
     told, problems = read_all(store / FOLDER)
     held, more, busy = _held(store)
-    found = {one.id: one for one in held}
+    found = by_id(held)
     for one in told:
         before = found.get(one.id)
-        if before is None:
-            found[one.id] = one
-        elif _is_same(before, one):
-            found[one.id] = merged(before, one)
-        else:
+        now = one if before is None else accounted(before, one)
+        if now is not None:
+            found[one.id] = now
+        elif before is not None:
             more.append(_conflict(before, path_of(store / FOLDER, one.id)))
     return Known(dict(sorted(found.items())), problems + more, busy)
 
@@ -47,12 +46,13 @@ def find(store: Path, incident_id: str) -> Incident | None:
     """
     file = path_of(store / FOLDER, incident_id)
     told = read(file) if file.exists() else None
-    held = next((one for one in _held(store)[0] if one.id == incident_id), None)
+    held = by_id(_held(store)[0]).get(incident_id)
     if told is None or held is None:
         return told or held
-    if not _is_same(held, told):
+    now = accounted(held, told)
+    if now is None:
         raise IncidentError(_conflict(held, file))
-    return merged(held, told)
+    return now
 
 
 def require(store: Path, incident_id: str) -> Incident:
@@ -85,12 +85,8 @@ def _held(store: Path) -> tuple[list[Incident], list[str], bool]:
     return found, problems, False
 
 
-def _is_same(one: Incident, other: Incident) -> bool:
-    return (one.system, one.event) == (other.system, other.event)
-
-
 def _conflict(held: Incident, file: Path) -> str:
-    return (
-        f"{file}: the agent knows {held.id} as a {held.event} of {held.system}, which this file is "
+    return shown(
+        f"{file}: the agent knows {held.id} as {held.event} of {held.system}, which this file is "
         "not; move it away and give the new incident another id"
     )

@@ -37,6 +37,26 @@ def merged(held: Incident, told: Incident) -> Incident:
     )
 
 
+def accounted(held: Incident, told: Incident) -> Incident | None:
+    """Return what is to hold under an id that both have, None if they are two open incidents.
+
+    An id whose incident is closed may be given to another one.
+    """
+    if (held.system, held.event) == (told.system, told.event):
+        return merged(held, told)
+    return None if held.closed is None else told
+
+
+def by_id(incidents: Iterable[Incident]) -> dict[str, Incident]:
+    """Return incidents by id; of two that share one, that which is open."""
+    found: dict[str, Incident] = {}
+    for one in incidents:
+        before = found.get(one.id)
+        if before is None or before.closed is not None:
+            found[one.id] = one
+    return found
+
+
 def _joined(held: Incident, told: Incident) -> Incident:
     """Return the incident with every statement of both."""
     moments, by = {**told.moments, **held.moments}, {**told.by, **held.by}

@@ -70,6 +70,7 @@ def clock_state(
     from agent.incidents_known import find
     from policies.clocks import Incident as Stated
     from policies.clocks import stated
+    from policies.visible import shown
 
     by = _who(by)
     loaded = load(config)
@@ -81,9 +82,8 @@ def clock_state(
     with held(file.parent):
         known = find(loaded.store.path, incident)
         if known is not None and (known.system, known.event) != (chosen.id, event):
-            raise IncidentError(
-                f"the incident {incident} is a {known.event} of {known.system}; give another id"
-            )
+            whose = shown(f"the incident {incident} is {known.event} of {known.system}")
+            raise IncidentError(f"{whose}; give another id")
         if known is not None and known.closed is not None:
             raise IncidentError(f"the incident {incident} is closed; give another id")
         before = known or fresh

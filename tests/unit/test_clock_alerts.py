@@ -218,6 +218,8 @@ def test_a_clock_that_the_policy_no_longer_has_goes_on_until_a_human_closes_it(
         ("closed", AUTHORITY, "overdue"),
     ]
     assert watched.handed_on[-1].annotations["resolution"] == "a human closed it"
+    series = 'pantau_incident_clocks_open{clock="my-data-breach",state="overdue",system="loan"} 0.0'
+    assert series in watched.metrics.exposition().decode()
 
 
 def test_a_clock_that_waits_is_not_ended_by_the_policy_either(watched: Watched) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 
 from agent.cli.main import main
 from agent.incident_watch import IncidentWatch
-from agent.incidents import write
+from agent.incidents import held, write
 from agent.store import Changes, Document, Store
 from exporters.agent_metrics import AgentMetrics
 from policies.clocks import LATEST, Incident
@@ -177,8 +178,29 @@ def test_an_id_that_another_system_uses_takes_no_clock_away(store: Store, folder
     write(folder / "A.json", msgspec.json.encode(other))
     with capture_logs() as logged:
         assert told(watched, AT + 73 * HOUR) == [("A", "overdue")]
-    assert "the agent knows A as a ai_incident of 'loan'" in logged[0]["problem"]
+    assert "the agent knows A as ai_incident of 'loan'" in logged[0]["problem"]
     assert msgspec.json.decode((folder / "A.json").read_bytes(), type=Incident) == other
+
+
+def test_the_id_of_a_closed_incident_may_be_given_to_another(store: Store, folder: Path) -> None:
+    clocks = {"loan": CLOCKS, "card": CLOCKS}
+
+    def begun() -> IncidentWatch:
+        return IncidentWatch(store, folder, clocks, AgentMetrics("1"))
+
+    watched = begun()
+    closed = msgspec.structs.replace(GOOD, closed=AT + 1, closed_by="Lan", reason="told")
+    write(folder / "A.json", msgspec.json.encode(closed))
+    store.commit(Changes(put=watched.look(AT + 1).documents))
+    write(folder / "A.json", msgspec.json.encode(msgspec.structs.replace(GOOD, system="card")))
+    announced = watched.look(AT + 2)
+    (notice,) = [item for item in announced.items if isinstance(item, Notice)]
+    assert (notice.system, notice.data["state"]) == ("card", "running")
+    store.commit(Changes(put=announced.documents))
+    (folder / "A.json").unlink()
+    assert told(begun(), AT + 73 * HOUR) == [("A", "overdue")]
+    again = msgspec.json.decode((folder / "A.json").read_bytes(), type=Incident)
+    assert (again.system, again.closed) == ("card", None)
 
 
 def test_a_lost_file_is_written_again_while_its_incident_is_open(
@@ -215,6 +237,43 @@ def test_a_file_that_says_less_than_is_known_takes_no_clock_back(
     assert kept.moments == {"confirmed_at": AT, "detected_at": AT - HOUR}
     assert kept.by == {"confirmed_at": "Lan", "detected_at": "Minh"}
     assert told(watched, AT + 73 * HOUR) == [("A", "overdue")]
+
+
+def test_the_agent_writes_over_nothing_that_a_command_is_at(store: Store, folder: Path) -> None:
+    watched = watch(store, folder)
+    watched.look(AT)
+    (folder / "A.json").unlink()
+    with held(folder):
+        watched.look(AT + 1)
+        assert not (folder / "A.json").exists()
+    watched.look(AT + 2)
+    assert (folder / "A.json").exists()
+
+
+def test_commands_wait_for_one_another(config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "incidents"
+    codes: list[int] = []
+    arguments = [*STATE, "--at", "confirmed_at=2026-11-22T08:00:00Z", "-c", str(config)]
+    waiting = threading.Thread(target=lambda: codes.append(main(arguments)))
+    with held(folder):
+        waiting.start()
+        waiting.join(0.5)
+        assert codes == []
+        assert not (folder / "INC-1.json").exists()
+    waiting.join()
+    assert codes == [0]
+
+
+def test_a_file_that_could_not_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "A.json", b"{}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_written_again_is_said_once(store: Store, folder: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_lost_file_takes_no_running_clock_back_to_waiting(lab: Lab) -> None:
     assert (former.at, former.by) == (AT, "Lan")
     lab.lose()
     assert lab.state(*CONFIRMED, "--event", "data_breach") == 2
-    assert "the incident INC-1 is a ai_incident of loan" in lab.err
+    assert "the incident INC-1 is ai_incident of loan" in lab.err
 
 
 def test_beside_an_agent_the_files_are_what_is_known(lab: Lab) -> None:
