@@ -105,6 +105,8 @@ class AuditExporter:
         due = self._liveness.due()
         try:
             self._reopen()
+            # What was left out is told before a heartbeat that counts from there.
+            self._writer.look_for_room()
             self._say(due)
             if self._monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
                 self._write_note(clean=False)
@@ -199,7 +201,6 @@ class AuditExporter:
 
     def _look_after(self) -> None:
         now, log, publisher = self._context.clock(), self._writer.opened(), self._publisher
-        self._writer.look_for_room()
         changed = upkeep.replace_key(self._place, self._options, self._writer, now)
         published = 0 if publisher is None else publisher.size
         if changed or upkeep.forget_old_keys(log, published, now):

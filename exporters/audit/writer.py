@@ -57,6 +57,8 @@ class Batch:
     refused: Counter[str] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
     size: int = 0
+    told: bool = False
+    """What was missing before is told of."""
 
 
 class LogWriter:
@@ -111,8 +113,9 @@ class LogWriter:
             self._append(batch)
 
     def add(self, records: Sequence[Draft]) -> None:
-        """Write records of the log itself."""
+        """Write records of the log itself, behind a note of those that are missing before them."""
         batch = Batch()
+        self._tell_missed(batch)
         for draft in records:
             self._seal(batch, draft)
         with self._giving_way():
@@ -335,12 +338,18 @@ class LogWriter:
         if record_id is not None:
             batch.ids.add(record_id)
 
+    def _tell_missed(self, batch: Batch) -> None:
+        """Put a note of what is missing into the batch, unless it is there."""
+        missing = batch.refused if batch.told else self.missed + batch.refused
+        if missing:
+            data = {"reason": "not written: refused, or no room", "counts": dict(missing)}
+            self._seal(batch, Draft(name="log.gap", id=None, data=data, sev="warning"))
+            batch.refused.clear()
+            batch.told = True
+
     def _append(self, batch: Batch) -> None:
         """Make the batch durable, and with it a note of what is missing."""
-        missed = self.missed + batch.refused
-        if missed:
-            data = {"reason": "not written: refused, or no room", "counts": dict(missed)}
-            self._seal(batch, Draft(name="log.gap", id=None, data=data, sev="warning"))
+        self._tell_missed(batch)
         if batch.payloads:
             self._write(batch)
         self.missed.clear()

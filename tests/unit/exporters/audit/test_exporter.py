@@ -14,6 +14,8 @@ import pytest
 from exporters.audit import place
 from exporters.audit.exporter import build, default_origin
 from exporters.audit.options import AuditOptions
+from exporters.audit.read.evidence import Evidence
+from exporters.audit.read.verify import verify_published
 from exporters.audit.verify import verify
 from exporters.base import ExportError
 from exporters.context import SystemInfo
@@ -225,6 +227,27 @@ def test_a_heartbeat_that_found_no_room_is_noted_afterwards(
     assert gap["type"] == "io.pantau.audit.log.gap.v1"
     assert gap["data"]["counts"] == {"heartbeat": 1}
     assert verify(tmp_path / "audit").result == "UNKNOWN"
+
+
+def test_room_that_comes_back_as_a_heartbeat_is_due_leaves_a_log_that_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    exporter = writer(tmp_path, hands)
+    exporter.start(NOTHING)
+    monkeypatch.setattr(os, "pwrite", failing(os.pwrite, errno.ENOSPC, times=4))
+    for _ in range(4):
+        hands.pass_time(61)
+        with pytest.raises(ExportError, match="full"):
+            exporter.tick(hands.wall)
+    hands.pass_time(61)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    log = tmp_path / "audit"
+    assert names(log) == ["log.genesis", "log.gap", "heartbeat"]
+    assert records(log)[1]["data"]["counts"] == {"heartbeat": 4}
+    found = {finding.code for finding in verify_published(log, Evidence()).findings}
+    assert found == {"gap_recorded", "no_external_checkpoint"}
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
