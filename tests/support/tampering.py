@@ -530,6 +530,8 @@ def table() -> list[Tampering]:
         line("nothing; the checkpoint that was kept elsewhere is a stranger's", "both",
               f"checkpoint_unverified {NO_MEMORY}", forge_memory),
         line("the same", "checkpoint", "fork", forge_memory),
+        line("the holder of the key signs a longer log than there is", "key",
+              f"bundle_missing tile_missing {NO_MEMORY}", claim_more),
         line("the holder of the key lets a change name another text", "key",
               f"blob_altered {NO_MEMORY}", name_another_text),
         line("the holder of the key flips a verdict", "checkpoint", "fork",
@@ -615,6 +617,12 @@ def _held(
 ) -> Tampering:
     named = f"the holder of the key {what}"
     return line(named, given, f"{codes} {NO_MEMORY}", lambda lab: lab.resign(change))
+
+
+def claim_more(lab: Lab) -> None:
+    """Sign a checkpoint over some thousand bundles, of which there are two."""
+    text = checkpoint.text(lab.origin, 3_000 * tiles.WIDTH, bytes(32))
+    lab.put("checkpoint", note.sign(text, [(lab.origin, lab.key)]))
 
 
 def number_wrongly(lab: Lab) -> None:

@@ -78,8 +78,8 @@ def check_tree(
         walk.take(tile)
         advance(tile.width)
         if walk.missing == MOST_MISSING:
-            detail = f"nor are the {MOST_MISSING - 1} before it; no later one was looked for"
-            findings.add("bundle_missing", tile.path, detail)
+            detail = f"nor are the {MOST_MISSING - 1} before it there; no later one was looked for"
+            findings.add("bundle_missing", tile.path, detail, "UNKNOWN")
             break
     return walk.conclude()
 

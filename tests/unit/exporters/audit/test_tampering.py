@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from exporters.audit import read
-from exporters.audit.findings import PUBLISHED, REPLAY, Verification, exit_code
+from exporters.audit.findings import MOST_PER_CODE, PUBLISHED, REPLAY, Verification, exit_code
 from exporters.audit.format.note import Vkey
 from exporters.audit.read.evidence import Evidence, read_checkpoint
 from exporters.audit.read.unseal import read_keys
 from exporters.audit.read.verify import verify_published
 from tests.support import tampering_epochs
-from tests.support.tampering import Given, Lab, Tampering, table, write_clean
+from tests.support.tampering import Given, Lab, Tampering, claim_more, table, write_clean
 
 TABLE = [*table(), *tampering_epochs.table()]
 UNKNOWN = {
@@ -116,6 +116,16 @@ def test_a_clean_log_of_two_epochs_has_no_finding(labs: dict[int, Lab]) -> None:
     kept = read_checkpoint(str(lab.base / "kept"))
     for key in (lab.vkey, lab.first_key):
         assert verify_published(lab.log, Evidence((key,), (kept,))).findings == ()
+
+
+def test_that_no_more_of_a_long_hole_was_looked_for_is_told(lab: Lab) -> None:
+    claim_more(lab)
+    found = verify_published(lab.log, Evidence((lab.vkey,))).findings
+    (last,) = (f for f in found if f.code == "bundle_missing" and f.result == "UNKNOWN")
+    # Of the log's two bundles the first is whole.
+    assert last.where == "tile/entries/x001/000"
+    assert "no later one was looked for" in last.detail
+    assert sum(f.code == "bundle_missing" for f in found) == MOST_PER_CODE + 2
 
 
 def test_the_table_has_every_code_of_the_checks() -> None:
