@@ -1,8 +1,9 @@
 """Every signal there is: its name and the function that computes it.
 
 To add one: write a function `(SignalContext) -> list[Signal]` in its family's file and a line here;
-one in `agent/signals/subjects.py` if it is not about the system alone; and a line in
-`tests/unit/statistics/referees.py`, which says who referees its values.
+one in `agent/signals/subjects.py` if it is not about the system alone; one in
+`agent/cli/check_kinds.py` if a shipped rule judges it, for what `check` says that it takes; and a
+line in `tests/unit/statistics/referees.py`, which says who referees its values.
 A package outside gives an entry point of the group `pantau.signals` under the signal's name.
 """
 
