@@ -135,7 +135,7 @@ def try_file(file: Path, *, signals: KnownSignals | None = None) -> list[Tried]:
     whose = unknown(spec.sector, spec.country, beside=[pack.id for pack in packs])
     if whose is not None:
         key, why = whose
-        raise PackError(f"{file.name}:{document.line((key,))}: {why}: its rules would not be tried")
+        raise PackError(f"{file.name}:{document.line((key,))}: {why} (no such pack is tried)")
     policies: dict[tuple[Oversight, Maturity], Policy] = {}
     tried: list[Tried] = []
     for i, case in enumerate(spec.tests):
