@@ -120,5 +120,7 @@ def led_astray(log: Path) -> str | None:
     )
 
 
+OWN_WORD = "whose log it is, only the log itself says: give the operator's public key with --key"
+"""Said where no key was given, and none was kept."""
 RECORDED = "the agent records this in the log, at once or at its next start"
 """Said by each command that leaves a request for a record."""

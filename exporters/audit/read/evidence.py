@@ -131,6 +131,14 @@ def with_memory(evidence: Evidence, copy: Path) -> Evidence:
     return Evidence(evidence.keys, remembered, pinned_in(folder) or ())
 
 
+def trusted(keys: tuple[Vkey, ...], copy: Path) -> tuple[Vkey, ...]:
+    """Return the keys that were given; if none was, those that earlier pulls of a copy pinned.
+
+    Raises `EvidenceError`.
+    """
+    return keys or pinned_in(memory_of(copy.absolute())) or ()
+
+
 def signed_by(content: bytes, keys: Collection[Vkey]) -> bool:
     """Tell whether one of the keys signed a checkpoint, and none of them wrongly."""
     try:
