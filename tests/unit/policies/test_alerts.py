@@ -372,6 +372,15 @@ def test_clocks_in_an_alert_say_what_they_are_about_and_are_of_its_kind() -> Non
     assert _clocks("P5") == _clocks("P7", ("P5",)) == _clocks("P3") == both + data
 
 
+def test_working_days_in_an_alert_are_called_so() -> None:
+    (law,) = (clock for clock in LAWS if clock.event == "ai_incident")
+    five = msgspec.structs.replace(law, seconds=5 * DAY, calendar=False)
+    watch = Watch(rule())
+    watch.policy = msgspec.structs.replace(watch.policy, clocks=(five,))
+    (alert,) = watch.alert(0, psi(*BREACH))
+    assert ": 5 working days (counted as 120 h, " in alert.annotations["incident_clocks"]
+
+
 def test_an_alert_of_another_kind_than_every_clock_names_none() -> None:
     laws = load_packs(["country-my"])
     watch = Watch(rule())

@@ -29,6 +29,16 @@ INCIDENT = Incident(
 )
 
 
+def test_a_clock_of_working_days_says_how_they_are_counted() -> None:
+    clock = msgspec.structs.replace(CLOCKS["vn-ai-serious-incident"], seconds=5 * DAY)
+    says = "It has 5 working days (counted as 120 h, so never too late: weekends and holidays"
+    for calendar in (True, False):
+        one = ticking([msgspec.structs.replace(clock, calendar=calendar)], INCIDENT, AT)[0]
+        found = clock_alert(INCIDENT, one)
+        assert found is not None
+        assert (says in found.annotations["description"]) is not calendar
+
+
 def stands(incident: Incident, clock: str, now: float) -> dict[str, str]:
     """Return labels and annotations of the alert that should stand, in one mapping."""
     (one,) = ticking([CLOCKS[clock]], incident, now)
