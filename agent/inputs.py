@@ -20,6 +20,7 @@ from collectors import table
 from collectors.base import Channel, Collector, CollectorError, EndOfInput, Resume
 from collectors.schema import EventSchema
 from exporters.deadline import Deadline
+from exporters.defects import calls, kind_and_place
 
 _log = structlog.get_logger("agent.inputs")
 
@@ -67,8 +68,14 @@ class CollectorThread:
             self.failure = str(error)
             _log.error("collector_failed", collector=self.input.source, error=str(error))
         except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
-            self.failure = f"collector {self.input.source}: {type(error).__name__}: {error}"
-            _log.exception("collector_failed", collector=self.input.source)
+            what = kind_and_place(error)
+            self.failure = f"collector {self.input.source} failed: {what}; please report it"
+            _log.error(
+                "collector_failed",
+                collector=self.input.source,
+                error=what,
+                exception=calls(error),
+            )
         if self.failure is not None:
             self.input.channel.put(EndOfInput(self.input.source, self.failure))
 

@@ -36,6 +36,7 @@ from collectors.schema import EventSchema
 from exporters.agent_metrics import AgentMetrics
 from exporters.base import Numbered
 from exporters.deadline import Deadline
+from exporters.defects import calls, kind_and_place
 from exporters.delivery import Delivery
 from exporters.tracing import TraceRef, in_log_lines
 from policies.complaint import PackError
@@ -181,8 +182,9 @@ class Pipeline:
             self.failure = str(error)
         except Exception as error:  # noqa: BLE001 - a defect must end the agent loudly
             self._commits.abandon()
-            _log.exception("pipeline_failed")
-            self.failure = f"the pipeline failed: {type(error).__name__}: {error}"
+            what = kind_and_place(error)
+            _log.error("pipeline_failed", error=what, exception=calls(error))
+            self.failure = f"the pipeline failed: {what}; please report it"
 
     def close(self, deadline: Deadline, last: Announced) -> None:
         """After `run`: commit `last`, wait for the required exporters, forget what they have.

@@ -24,6 +24,7 @@ from itertools import islice
 from exporters.agent_metrics import AgentMetrics
 from exporters.base import Exporter, ExportError, Numbered, Standing
 from exporters.deadline import Deadline
+from exporters.defects import calls, kind_and_place
 from exporters.log import RateLimited, clean_text, get_logger
 from exporters.traced import delivering
 from exporters.tracing import Tracer
@@ -340,8 +341,13 @@ class Delivery:
         if self._on_delivered is not None:
             try:
                 self._on_delivered()
-            except Exception:  # a caller's mistake must not stop deliveries
-                _logger.exception("delivery_callback_failed", exporter=self.name)
+            except Exception as error:  # noqa: BLE001 - a caller's mistake; deliveries go on
+                _logger.error(
+                    "delivery_callback_failed",
+                    exporter=self.name,
+                    error=kind_and_place(error),
+                    exception=calls(error),
+                )
 
     def _tick(self) -> None:
         delay = self._tick_every
@@ -425,5 +431,4 @@ def stop_all(deliveries: Iterable[Delivery], deadline: Deadline) -> bool:
 
 
 def _message(error: Exception) -> str:
-    text = str(error) if isinstance(error, ExportError) else f"{type(error).__name__}: {error}"
-    return clean_text(text)
+    return clean_text(str(error)) if isinstance(error, ExportError) else kind_and_place(error)

@@ -2,7 +2,8 @@
 
 Event names are past-tense snake case (`window_closed`, `delivery_failed`); what varies goes into
 keys.  One line per window or per minute, never one per event.  Secrets and the credentials in
-addresses are blanked; personal data is never passed in.  This is not the audit log.
+addresses are blanked; personal data is never passed in, and of an exception the calls are told
+without its message.  This is not the audit log.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from exporters.defects import render
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -53,7 +56,7 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(render),
         redact,
     ]
     handler = logging.StreamHandler(target)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-import traceback
+
+from exporters.defects import calls
 
 FINE = 0
 FINDING = 1
@@ -41,14 +42,15 @@ def report(error: Exception) -> int:
     """Say on standard error what happened and return the exit code for it.
 
     An error that is a message for a person is printed as it is; any other is a defect of this
-    program, printed with its traceback, and must not be taken for a finding (exit code 1).
+    program, printed with the calls that led to it but without its message, which may quote a value
+    of the input, and must not be taken for a finding (exit code 1).
     """
     for kind in type(error).__mro__:
         code = _CODES.get(f"{kind.__module__}.{kind.__qualname__}")
         if code is not None:
             print(f"pantau: {_text(error)}" if code == RUNTIME else error, file=sys.stderr)
             return code
-    traceback.print_exception(error)
+    print(calls(error), file=sys.stderr)
     print("pantau: this is a defect of pantau itself; please report it", file=sys.stderr)
     return RUNTIME
 

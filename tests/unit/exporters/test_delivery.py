@@ -281,7 +281,7 @@ def test_a_failing_tick_is_visible(start: Callable[..., Delivery]) -> None:
     ("error", "text"),
     [
         (ExportError("port 9464 is in use"), "port 9464 is in use"),
-        (OSError("no such directory"), "scripted cannot start: OSError: no such directory"),
+        (OSError(28, "canary"), r"scripted cannot start: OSError \(No space left on device\) at "),
     ],
 )
 def test_a_failing_start_is_the_callers_to_know(

@@ -99,17 +99,19 @@ def test_secrets_are_blanked_wherever_they_stand(lines: Lines) -> None:
     assert "mechanism=PLAIN" in text
 
 
-def test_an_exception_has_its_traceback_but_no_local_values(lines: Lines) -> None:
-    applicant = "canary-local-value"
+@pytest.mark.parametrize("name", ["agent.pipeline", "kafka.conn"])
+def test_of_an_exception_the_calls_are_told_but_no_value(lines: Lines, name: str) -> None:
+    applicant = "Siti binti Ahmad"
     try:
-        assert applicant
-        raise RuntimeError("store gone")
-    except RuntimeError:
-        get_logger("x").exception("commit_failed")
-    (line,) = lines()
-    assert "RuntimeError: store gone" in line["exception"]
-    assert "Traceback" in line["exception"]
-    assert "canary-local-value" not in line["exception"]
+        raise KeyError(applicant)
+    except KeyError:
+        logging.getLogger(name).exception("lookup failed")
+        get_logger(name).exception("lookup_failed")
+    for line in lines():
+        called, kind = line["exception"].splitlines()
+        assert called.startswith("tests.unit.exporters.test_log:")
+        assert kind == "KeyError"
+        assert "Siti" not in json.dumps(line)
 
 
 def test_console_is_for_people(stream: io.StringIO) -> None:
