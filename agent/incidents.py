@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from exporters.audit import disk
 from policies.clocks import EARLIEST, EVENTS, LATEST, MOMENTS, Incident
 from policies.effective import Clock
 from policies.model import rfc3339
@@ -145,7 +146,7 @@ def words(text: str, option: str, what: str) -> str:
 
 def write(file: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or nothing, durably."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_directory(file.parent)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with part.open("wb") as stream:
@@ -155,6 +156,7 @@ def write(file: Path, content: bytes) -> None:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+    disk.sync_directory(file.parent)
 
 
 @contextmanager

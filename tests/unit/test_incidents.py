@@ -26,6 +26,7 @@ from policies.clocks import Incident, Statement
 from policies.effective import effective
 from policies.load import load_packs
 from policies.model import Notice
+from tests.support.file_calls import FileCalls
 
 CLOCKS = effective(
     load_packs(["country-vn"]), oversight="human_in_the_loop", maturity="baseline"
@@ -463,3 +464,11 @@ def test_an_incident_is_never_written_larger_than_it_is_read(
     assert main([*arguments, "y" * 500]) == 2
     assert "has been stated again too often" in capsys.readouterr().err
     assert read_all(file.parent) == ([known], [])
+
+
+def test_what_was_stated_is_durable_under_its_name(tmp_path: Path) -> None:
+    with FileCalls().installed() as calls:
+        write(tmp_path / "new" / "A.json", b"{}")
+    told = [call for call in calls.seen if call in ("mkdir", "fsync", "rename")]
+    # The folder's own entry, the content, the file's entry.
+    assert told == ["mkdir", "fsync", "fsync", "rename", "fsync"]
