@@ -11,7 +11,9 @@ import pytest
 from exporters.audit.findings import Findings, document, exit_code, render
 from exporters.audit.frames import encode_frame
 from exporters.audit.verify import NotALog, verify
+from exporters.base import Numbered
 from tests.unit.exporters.audit.logs import (
+    NOTHING,
     POLICY,
     edited,
     judged,
@@ -21,6 +23,7 @@ from tests.unit.exporters.audit.logs import (
     segment_paths,
     usual_items,
     write_log,
+    writer,
 )
 from tests.unit.exporters.samples import alert
 
@@ -161,6 +164,23 @@ def test_a_tampering_gives_its_finding(tmp_path: Path, what: str) -> None:
         {"window_unknown"} if what in FOLLOWING | {"a schema of another type"} else set()
     )
     assert codes <= found <= allowed
+
+
+def test_a_segment_that_is_gone_from_between_is_missed(tmp_path: Path) -> None:
+    exporter = writer(tmp_path)
+    exporter.start(NOTHING)
+    exporter._writer.opened().wal._segment_bytes = 1
+    for place, item in enumerate(usual_items()):
+        exporter.export([Numbered(place, item)])
+    exporter.stop(1.0)
+    log = tmp_path / "audit"
+    _, second, third, *_ = segment_paths(log)
+    assert verify(log).findings == ()
+    second.unlink()
+    (found,) = (f for f in verify(log).findings if f.code == "record_missing")
+    assert found.where.endswith(third.name)
+    gone = f"{int(second.stem)} to {int(third.stem) - 1}"
+    assert found.detail == f"records {gone} are missing before it"
 
 
 def test_a_record_rewritten_with_its_checksum_is_not_found_and_the_note_says_so(
