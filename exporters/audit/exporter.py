@@ -70,7 +70,6 @@ class AuditExporter:
         """Take the lock, find the end of the log, and say in it how the last run ended."""
         del standing
         try:
-            disk.make_directory(self._place.public / blobs.FOLDER)
             disk.make_directory(self._place.state, 0o700)
             disk.make_directory(self._place.wal, 0o700)
             self._lock = place.lock(self._place)
@@ -133,6 +132,7 @@ class AuditExporter:
     # Opening and closing an epoch.
 
     def _open(self, broken: str | None = None) -> None:
+        disk.make_directory(self._place.public / blobs.FOLDER)
         terms = Terms(
             origin=self._options.origin,
             default=default_origin(self._context),

@@ -50,7 +50,7 @@ class Publisher:
         self.chore: Callable[[Callable[[], bool]], object] | None = None
         self._at, self._log, self._cosign, self._told = at, log, cosign, told
         self._ahead: Callable[[bytes], str | None] | None = ahead
-        self._tree = log.tree
+        self._tree, self._shown = log.tree, False
         self._reader = WalReader(log.wal.directory)
         self._working = threading.Lock()
         self._woken = threading.Event()
@@ -134,8 +134,11 @@ class Publisher:
         if self._ahead is not None:
             self._ask_others()
         log, start = self._log, self._tree.size
+        log.files.require_right_edge(start)
+        if self._shown and log.files.checkpoint() is None:
+            raise TreeDamaged("checkpoint is missing")
         end = min(log.wal.size, start + MOST_AT_ONCE)
         grown = self._tree.grow(self._reader.read(start, end))
         content = publish(self._at, log.files, log.origin, grown, log.signer, self._cosign)
-        self._tree = grown
+        self._tree, self._shown = grown, True
         self._told(grown, content)

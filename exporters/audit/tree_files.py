@@ -169,6 +169,16 @@ class TreeFiles:
             if not (self.root / name).is_file():
                 raise TreeDamaged(f"{name} is missing")
 
+    def require_right_edge(self, size: int) -> None:
+        """Raise `TreeDamaged` if what the tree of `size` entries goes on from was taken away.
+
+        A few names are looked at; `require_whole` looks at all.
+        """
+        full = size // WIDTH
+        name = tiles.entries_path(full - 1, WIDTH) if full else TILES
+        if size and not (self.root / name).exists():
+            raise TreeDamaged(f"{name} is missing")
+
     def _hashes(self, level: int, index: int, width: int) -> list[bytes]:
         name = tiles.tile_path(level, index, width)
         try:

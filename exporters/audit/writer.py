@@ -315,11 +315,12 @@ class LogWriter:
         same = data.get("digest") == old
         retold = data.pop("retold", False) and same
         record_id = change_id(draft.id or "", "retold" if retold else old)
-        if (same and not retold) or record_id in batch.ids or record_id in self.seen:
-            return None
         if text is not None:
+            # Also of what is in the log already: whoever took the text away gets it back.
             content = text if isinstance(text, bytes) else str(text).encode()
             data |= {"blob": blobs.put(self._at.public, content), "bytes": len(content)}
+        if (same and not retold) or record_id in batch.ids or record_id in self.seen:
+            return None
         data |= {k: v for k, v in (("old", old), ("system", system)) if v is not None}
         batch.digests[key] = str(data.get("digest"))
         return self._without_people(msgspec.structs.replace(draft, id=record_id, data=data))
