@@ -117,10 +117,11 @@ class AuditExporter:
 
     def stop(self, timeout: float) -> None:
         """Publish what is durable, note that the writer stopped in order, give the lock back."""
+        complete = self._writer.finish()
         self._stop_publishing(timeout, finish=True)
         with suppress(OSError):
             if self._writer.log is not None:
-                self._write_note(clean=True)
+                self._write_note(clean=complete)
         self._close()
         self._outlets.close(timeout)
         fd, self._lock = self._lock, None

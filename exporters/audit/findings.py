@@ -86,7 +86,7 @@ PUBLISHED: Checks = {
     ),
     "sequence": (
         "every record has the number of its place",
-        ("seq_mismatch", "gap_recorded"),
+        ("seq_mismatch", "gap_recorded", "record_after_close"),
     ),
     **_RECORDS,
     "windows": (
@@ -95,7 +95,13 @@ PUBLISHED: Checks = {
     ),
     "continuity": (
         "heartbeats come in time and count the records between them",
-        ("heartbeat_missing", "count_mismatch", "restart_untold"),
+        (
+            "heartbeat_missing",
+            "heartbeat_late",
+            "count_mismatch",
+            "restart_untold",
+            "stop_missing",
+        ),
     ),
     "time": (
         "the wall clock agrees with the monotonic clock, or a step was told",

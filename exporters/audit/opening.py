@@ -26,6 +26,7 @@ from exporters.audit.closing import (
     key_draft,
     last_records,
 )
+from exporters.audit.liveness import CLOCK_STEP_SECONDS
 from exporters.audit.log_tree import LogTree
 from exporters.audit.place import Place
 from exporters.audit.publishing import encoded
@@ -309,6 +310,7 @@ def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: 
     first = [Draft(name="log.genesis", id=None, data=genesis, sev="notice")]
     if lost is not None:
         first.append(Draft(name="log.gap", id=None, data=msgspec.to_builtins(lost), sev="warning"))
+    first += _stepped(before, terms)
     # A run that begins says by itself what it puts in force, and more of it.
     going_on = lost is None or terms.broken is not None
     standing = _standing(before) if going_on else {}
@@ -399,6 +401,18 @@ def _unclosed(at: Place, files: TreeFiles, found: _Found) -> tuple[types.Previou
     return previous, previous.size or 0
 
 
+def _stepped(before: _Found | None, terms: Terms) -> list[Draft]:
+    """Return the record that the wall clock stands before the last record there is, if it does.
+
+    It moved while nobody watched it: by so much at least.
+    """
+    last = terms.now if before is None or before.last_time is None else before.last_time
+    if terms.now - last >= -CLOCK_STEP_SECONDS:
+        return []
+    data = {"step_ms": round((terms.now - last) * 1000)}
+    return [Draft(name="clock.step", id=None, data=data, sev="warning")]
+
+
 def _continued(at: Place, found: _Found, tree: LogTree, terms: Terms) -> Opened:
     size, cut = found.recovered.size, found.recovered.cut_bytes
     noted = place.read_note(at)
@@ -413,7 +427,7 @@ def _continued(at: Place, found: _Found, tree: LogTree, terms: Terms) -> Opened:
         "downtime_seconds": down,
     }
     signer = Signer.create(at.state, found.origin, terms.now)
-    first = [Draft(name="log.resume", id=None, data=data, sev="notice")]
+    first = [Draft(name="log.resume", id=None, data=data, sev="notice"), *_stepped(found, terms)]
     recorded = found.digests.get(KEY)
     if recorded != signer.vkeys[0]:
         why = "the log had no key before" if recorded is None else "the key was replaced"

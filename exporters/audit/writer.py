@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -33,6 +33,7 @@ from exporters.audit.record import (
 )
 from exporters.audit.room import FULL, Room
 from exporters.audit.seen import Seen
+from exporters.audit.wal import WalError
 from exporters.base import Numbered
 from exporters.context import Context
 from exporters.log import clean_text, get_logger
@@ -204,18 +205,30 @@ class LogWriter:
             return
         if self._withheld and not (self._room.low() and not self.short_of_room):
             self.short_of_room = False
-            now = self._context.clock()
-            since = self._withheld_since if self._withheld_since is not None else now
-            data = {
-                "reason": "the disk was full: what matters least was left out",
-                "counts": dict(self._withheld),
-                "since": rfc3339(int(since)),
-                "until": rfc3339(int(now)),
-            }
-            self.add([Draft(name="log.gap", id=None, data=data, sev="warning")])
-            self._withheld.clear()
-            self._withheld_since = None
+            self._say_withheld()
         self.short_of_room = False
+
+    def finish(self) -> bool:
+        """Say at the end of a run what was left out of the log; tell whether that is in it."""
+        with suppress(OSError, WalError):
+            if self._withheld:
+                self._say_withheld()
+            elif self.missed:
+                self.add(())
+        return not self._withheld and not self.missed
+
+    def _say_withheld(self) -> None:
+        now = self._context.clock()
+        since = self._withheld_since if self._withheld_since is not None else now
+        data = {
+            "reason": "the disk was full: what matters least was left out",
+            "counts": dict(self._withheld),
+            "since": rfc3339(int(since)),
+            "until": rfc3339(int(now)),
+        }
+        self.add([Draft(name="log.gap", id=None, data=data, sev="warning")])
+        self._withheld.clear()
+        self._withheld_since = None
 
     @contextmanager
     def _giving_way(self) -> Iterator[None]:

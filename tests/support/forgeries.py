@@ -43,10 +43,12 @@ def with_its_id(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def count_again(documents: Documents) -> Documents:
-    """Let every heartbeat count what is there."""
+    """Let every heartbeat and restart count what is there."""
     counts = {"records": 0, "reports": 0, "alerts": 0}
     boot = ""
-    for document in documents:
+    for place, document in enumerate(documents):
+        if named(document, "log.resume"):
+            document["data"]["size"] = place
         if document["bootid"] != boot:
             boot, counts = document["bootid"], dict.fromkeys(counts, 0)
         if named(document, "heartbeat"):
@@ -89,8 +91,104 @@ def shift_window(documents: Documents) -> Documents:
     return documents
 
 
+def without_heartbeats(documents: Documents) -> Documents:
+    kept = [d for d in documents if not named(d, "heartbeat")]
+    return count_again(kept)
+
+
+def widen_heartbeat(documents: Documents) -> Documents:
+    """Remove a heartbeat, and let the next one speak of two minutes."""
+    first, second = places(documents, "heartbeat")[:2]
+    documents[second]["data"]["interval_seconds"] = 120.0
+    return count_again(documents[:first] + documents[first + 1 :])
+
+
+def stop_in_silence(documents: Documents) -> Documents:
+    """Leave of the last run its beginning and its end, an hour later."""
+    first = places(documents, "log.resume")[0]
+    stop = _notice(documents[first], "agent.stop", {"clean": True})
+    stop["mono"] = str(int(stop["mono"]) + 3_600 * 10**9)
+    stop["time"] = _later(stop["time"], 3_600)
+    return [*documents[: first + 31], stop]
+
+
+def remove_stop(documents: Documents) -> Documents:
+    """Let the first run start, not stop, and the next one say that it did."""
+    start = _notice(documents[0], "agent.start", {})
+    return count_again([documents[0], start, *documents[1:]])
+
+
+def resume_elsewhere(documents: Documents) -> Documents:
+    documents[places(documents, "log.resume")[0]]["data"]["size"] = 9_999
+    return documents
+
+
+def replace_alert(documents: Documents) -> Documents:
+    """Put a record that says nothing into the place of an alert."""
+    place = places(documents, "alert.raised")[0]
+    documents[place] = _notice(documents[place], "quarantine.summary", {"total": 0})
+    return documents
+
+
+def close_early(documents: Documents) -> Documents:
+    """Say halfway that the epoch ends there."""
+    middle = places(documents, "heartbeat")[0] + 1
+    close = _notice(documents[middle], "log.close", {"reason": "its time is over", "size": middle})
+    close["id"] = f"{close['bootid']}-{close['seq']}"
+    return count_again([*documents[:middle], close, *documents[middle:]])
+
+
+def tell_no_step(documents: Documents) -> Documents:
+    """Date what is left of the first run ten hours back, and tell of a step by nothing."""
+    middle, end = places(documents, "heartbeat")[0] + 1, places(documents, "log.resume")[0]
+    step = _notice(documents[middle], "clock.step", {"step_ms": 0})
+    documents.insert(middle, step)
+    return count_again(_dated(documents, middle, end + 1, -36_000))
+
+
+def date_run_back(documents: Documents) -> Documents:
+    """Date the second run 300 days before the first."""
+    return _dated(documents, places(documents, "log.resume")[0], len(documents), -300 * 86_400)
+
+
+def _dated(documents: Documents, first: int, end: int, seconds: float) -> Documents:
+    for document in documents[first:end]:
+        document["time"] = _later(document["time"], seconds)
+    return documents
+
+
+def _later(moment: str, seconds: float) -> str:
+    later = dt.datetime.fromisoformat(moment) + dt.timedelta(seconds=seconds)
+    return f"{later:%Y-%m-%dT%H:%M:%S}.{later.microsecond // 1000:03d}Z"
+
+
+def _notice(beside: dict[str, Any], name: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return another record by the same run, at the same time."""
+    taken = {key: beside[key] for key in ("source", "bootid", "seq", "time", "mono", "agent")}
+    return taken | {
+        "specversion": "1.0",
+        "id": f"{name}/{beside['bootid']}",
+        "type": f"{types.PREFIX}{name}{types.SUFFIX}",
+        "datacontenttype": "application/json",
+        "dataschema": types.dataschema(name),
+        "sev": "info",
+        "actor": {"type": "agent", "id": "pantau"},
+        "corr": {},
+        "data": data,
+    }
+
+
 FORGERIES = [
     Forgery("dates a record on a day that there is not", "schema_violation", date_nowhere),
     Forgery("lets one window stand for eleven", "window_span", stretch_window),
     Forgery("reports a window that is not aligned", "window_missing window_span", shift_window),
+    Forgery("removes all heartbeats", "heartbeat_missing", without_heartbeats),
+    Forgery("lets a heartbeat speak for two", "heartbeat_late", widen_heartbeat),
+    Forgery("removes a run but its beginning and end", "heartbeat_missing", stop_in_silence),
+    Forgery("removes the record of a stop", "stop_missing", remove_stop),
+    Forgery("lets a restart go on elsewhere", "count_mismatch", resume_elsewhere),
+    Forgery("puts another record in the place of an alert", "count_mismatch", replace_alert),
+    Forgery("ends an epoch and goes on", "record_after_close", close_early),
+    Forgery("dates records back and tells of a step by nothing", "clock_unexplained", tell_no_step),
+    Forgery("dates a run before the one before it", "clock_unexplained", date_run_back),
 ]

@@ -88,11 +88,12 @@ def turn_clock_back(documents: Documents) -> Documents:
 
 
 def remove_and_count(documents: Documents) -> Documents:
-    """Remove a window and its verdicts, and let the next heartbeat count without them."""
+    """Remove a window and its verdicts, and let heartbeat and restart count without them."""
     place = window_at(documents, 10)
     beat = next(d["data"] for d in documents[place:] if ".heartbeat." in d["type"])
     beat["records"] -= 2
     beat["reports"] -= 1
+    documents[resume_at(documents)]["data"]["size"] -= 2
     return documents[:place] + documents[place + 2 :]
 
 

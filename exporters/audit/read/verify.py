@@ -113,7 +113,7 @@ class _Run:
 
     def _records(self, again: Replay | None, advance: Advance) -> None:
         content = ContentChecks(self._findings, lambda d: blobs.problem(self._directory, d))
-        continuity = ContinuityChecks(self._findings)
+        continuity = ContinuityChecks(self._findings, self.blob_text)
         readers: list[Reader] = [content, continuity, *([again] if again else [])]
         for checked in self._checked:
             self._findings.prefix = checked.epoch.place
@@ -123,6 +123,7 @@ class _Run:
             )
         self._findings.prefix = ""
         content.conclude()
+        continuity.conclude()
         if again is not None:
             again.conclude()
             self.notes.append(f"{again.compared} verdicts were judged again.")

@@ -63,7 +63,9 @@ class Life:
         self.exporter.stop(5.0)
 
     def next_epoch(self) -> None:
+        self.exporter.stop(5.0)
         self.hands.pass_time(91 * DAY)
+        self.start()
         self.exporter.tick(self.hands.wall)
         self.restart()
 

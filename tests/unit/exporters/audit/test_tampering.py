@@ -24,7 +24,9 @@ UNKNOWN = {
     "checkpoint_unverified",
     "epoch_expired",
     "gap_recorded",
+    "heartbeat_late",
     "key_unvouched",
+    "stop_missing",
     "verdict_not_replayed",
     "window_missing",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -615,6 +616,71 @@ def test_while_room_is_low_heartbeats_give_way_first(
         "log.gap",
     ]
     assert records[-1]["data"]["counts"] == {"heartbeat": 3}
+
+
+def test_what_was_left_out_is_told_at_the_end_of_the_run_at_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    monkeypatch.setattr(type(exporter._room), "low", lambda _: True)
+    for _ in range(3):
+        hands.pass_time(60)
+        exporter.tick(hands.wall)
+    exporter.export(number([logs.policy_change(), judged(0)]))
+    exporter.stop(1.0)
+    records = require_whole(log)
+    assert names(records)[-1] == "log.gap"
+    assert records[-1]["data"]["counts"] == {"heartbeat": 3}
+    found = verify_published(log, Evidence()).findings
+    assert {finding.code for finding in found} == {"gap_recorded", "no_external_checkpoint"}
+
+
+def test_a_run_that_cannot_tell_what_it_left_out_did_not_end_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    monkeypatch.setattr(type(exporter._room), "low", lambda _: True)
+    for _ in range(3):
+        hands.pass_time(60)
+        exporter.tick(hands.wall)
+    exporter.export(number([logs.policy_change(), judged(0)]))
+
+    def full(*given: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        exporter.stop(1.0)
+    started(tmp_path, hands, "boot-2").stop(1.0)
+    (resumed,) = [r["data"] for r in require_whole(log) if ".log.resume." in r["type"]]
+    assert not resumed["clean"]
+    found = verify_published(log, Evidence()).findings
+    assert {finding.code for finding in found} == {"heartbeat_late", "no_external_checkpoint"}
+
+
+@pytest.mark.parametrize("epoch_ends", [False, True])
+@pytest.mark.parametrize(("back", "told"), [(2, []), (3, [-3_000]), (86_400, [-86_400_000])])
+def test_a_clock_that_stands_before_the_last_record_is_told_at_the_start(
+    tmp_path: Path, back: int, told: list[int], epoch_ends: bool
+) -> None:
+    hands, log = Hands(), tmp_path / "audit"
+    exporter = started(tmp_path, hands)
+    exporter.export(number([judged(0)]))
+    exporter.stop(1.0)
+    if epoch_ends:
+        shutil.rmtree(tmp_path / "audit.state" / "keys")
+    hands.wall -= back
+    exporter = started(tmp_path, hands, "boot-2")
+    exporter.export(number([judged(1)]))
+    exporter.stop(1.0)
+    records = require_whole(log)
+    assert ("log.resume" in names(records)) == (not epoch_ends)
+    steps = [r["data"]["step_ms"] for r in records if ".clock.step." in r["type"]]
+    assert steps == told
+    found = {finding.code for finding in verify_published(log, Evidence()).findings}
+    assert "clock_unexplained" not in found
 
 
 def test_segments_that_are_in_the_tree_are_dropped_but_the_newest_two(tmp_path: Path) -> None:
