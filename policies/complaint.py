@@ -28,6 +28,14 @@ class PackError(Exception):
     """A pack that cannot be used; the message names file, line, rule and what to do."""
 
 
+class UnreadableError(PackError):
+    """A file that cannot be read at all; `why` does not name it."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file}: {why}")
+        self.why = why
+
+
 def telling(error: ValidationError) -> list[Mapping[str, Any]]:
     """Return pydantic's errors, but not that a list is too short where its entries are wrong.
 

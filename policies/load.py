@@ -13,15 +13,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from policies.complaint import PackError, describe, telling
+from policies.complaint import PackError, UnreadableError, describe, telling
 from policies.frameworks import frameworks
 from policies.nearest import did_you_mean
 from policies.pack import Pack, Place, rule_name
 from policies.pack_problems import problems
-from policies.read_file import read_text
+from policies.read_file import read_text, short_path
 from policies.references import reference_problems
 from policies.table import ENTRY_POINT_GROUP, PACKS
 from policies.yaml_lines import Document, parse
+
+MOST_DEEP = 50
+"""How many packs may stand in a row, each including the next."""
 
 
 def pack_files() -> dict[str, Traversable]:
@@ -51,7 +54,7 @@ def load_packs(names: Sequence[str]) -> list[Pack]:
     """
     loaded: dict[str, Pack] = {}
     for name in names:
-        _include(_absolute(name), loaded, ())
+        _include(name, loaded, ())
     return list(loaded.values())
 
 
@@ -61,13 +64,25 @@ def load_pack(name: str) -> Pack:
     Raises `PackError` naming file, line, rule and what to do.
     """
     if is_path(name):
-        return _with_its_own_id(load_file(Path(name)), Path(name))
+        return _of_file(Path(name))
     if name in PACKS:
         return _shipped(name)
     known = pack_files()
     if name not in known:
-        raise PackError(f"there is no policy pack {name!r}{did_you_mean(name, known)}")
+        # A file's name without its ending is told first: it is there.
+        hint = _file_meant(name) or did_you_mean(name, known)
+        raise PackError(f"there is no policy pack {name!r}{hint}")
     return _named(name, known[name])
+
+
+def _of_file(file: Path) -> Pack:
+    text = read_text(file, PACKS)
+    return _with_its_own_id(load_text(text, short_path(file)), text)
+
+
+def _file_meant(name: str) -> str:
+    file = f"{name}.yaml"
+    return f"; did you mean {file!r}?" if os.path.lexists(file) else ""
 
 
 def is_path(name: str) -> bool:
@@ -111,17 +126,17 @@ def _named(name: str, file: Traversable) -> Pack:
     return pack
 
 
-def _with_its_own_id(pack: Pack, file: Path) -> Pack:
+def _with_its_own_id(pack: Pack, text: str) -> Pack:
     """Refuse a file that takes the id of a shipped pack, under which its numbers would be shown."""
     if pack.id not in PACKS:
         return pack
     shipped = files("policies") / "packs" / PACKS[pack.id]
-    if read_text(file) != read_text(shipped):
-        text = (
+    if text != read_text(shipped):
+        message = (
             f"{pack.id!r} is the id of a shipped pack, and this file is not that pack; give it an "
             f"id of its own, and `include: [{pack.id}]` to lay it over that pack"
         )
-        raise PackError(pack.complain(("id",), text))
+        raise PackError(pack.complain(("id",), message))
     return pack
 
 
@@ -138,22 +153,31 @@ def _absolute(name: str) -> str:
 
 def _include(name: str, loaded: dict[str, Pack], path: tuple[str, ...]) -> None:
     """Load a pack after those that it includes; `path`: those that are being loaded."""
-    if name in loaded:
+    key = _absolute(name)
+    if key in loaded:
         return
-    pack = load_pack(name)
-    folder = Path(name).parent if is_path(name) else None
+    folder = Path(key).parent if is_path(name) else None
+    pack = load_pack(name) if folder is None else _of_file(Path(key))
+    path = (*path, key)
     for i, other in enumerate(pack.include):
         # A path in a pack's own file starts from that file's folder.
-        target = _absolute(str(folder / other)) if folder and is_path(other) else other
+        target = str(folder / other) if folder and is_path(other) else other
         if not is_path(target) and target not in PACKS and target not in (known := pack_files()):
             hint = did_you_mean(target, known)
             raise PackError(
                 pack.complain(("include", i), f"there is no policy pack {other!r}{hint}")
             )
-        if target in (*path, name):
-            raise PackError(pack.complain(("include", i), _circle((*path, name), target, other)))
-        _include(target, loaded, (*path, name))
-    loaded[name] = pack
+        if _absolute(target) in path:
+            circle = _circle(path, _absolute(target), other)
+            raise PackError(pack.complain(("include", i), circle))
+        if len(path) == MOST_DEEP:
+            what = f"is included through {MOST_DEEP} packs, which is too many to follow"
+            raise PackError(pack.complain(("include", i), f"{other!r} {what}"))
+        try:
+            _include(target, loaded, path)
+        except UnreadableError as error:
+            raise PackError(pack.complain(("include", i), f"{other!r} {error.why}")) from error
+    loaded[key] = pack
 
 
 def _circle(path: tuple[str, ...], target: str, said: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.config.model import Config
 from agent.config.system import System
-from policies.complaint import PackError
+from policies.complaint import PackError, UnreadableError
 from policies.load import load_packs
 from policies.pack import Pack
 from policies.select import Chosen, choose
@@ -27,7 +27,10 @@ def switched_off(config: Config, system: System) -> list[str]:
 def packs_of(config: Config, system: System) -> list[Pack]:
     """Return the packs that hold for a system and what they include.  Raises `PackError`."""
     chosen = chosen_packs(config, system)
-    packs = load_packs([one.name for one in chosen if not one.limits_only])
+    try:
+        packs = load_packs([one.name for one in chosen if not one.limits_only])
+    except UnreadableError as error:
+        raise PackError(f"policies.packs: {error}") from error
     known = {pack.id for pack in packs}
     limits = {pack.id: pack for one in chosen if one.limits_only for pack in _limiting(one)}
     return packs + [pack.limits() for pack in limits.values() if pack.id not in known]

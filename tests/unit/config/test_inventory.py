@@ -47,6 +47,18 @@ def test_what_the_country_forbids_is_refused_with_line_source_and_the_way_out(
     assert "waiver: {by, reason, expires}" in told
 
 
+def test_a_pack_file_that_is_not_there_is_told_with_the_key_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "our-bank.yaml").write_text("")
+    file = tmp_path / "pantau.yaml"
+    file.write_text("systems: [{id: loan}]\npolicies:\n  packs: [asean-guide, our-bnak.yaml]\n")
+    config = load(file)
+    missing = tmp_path / "our-bnak.yaml"
+    says = f"policies.packs: {missing}: cannot be read: there is no such file; did you mean 'our-b"
+    with pytest.raises(PackError) as raised:
+        packs_of(config, config.systems[0])
+    assert str(raised.value).startswith(says)
+
+
 def test_a_name_that_does_not_tell_needs_a_category_there(tmp_path: Path) -> None:
     told = refusal(card(tmp_path, "grp"))
     assert "its name does not tell what it is about, and Lao PDR (LA-EDP:prohibited; " in told

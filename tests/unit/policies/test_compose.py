@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -563,7 +564,10 @@ def _write(folder: Path, name: str, include: str) -> str:
     return str(file)
 
 
-def test_includes_come_along_once_and_circles_are_refused(tmp_path: Path) -> None:
+def test_includes_come_along_once_and_circles_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     one = _write(tmp_path, "one", "[two.yaml, asean-guide]")
     two = _write(tmp_path, "two", "[asean-guide]")
     assert [pack.id for pack in load_packs([one, two])] == ["asean-guide", "two", "one"]
@@ -584,9 +588,60 @@ def test_one_file_is_one_pack_however_it_is_spelled(tmp_path: Path) -> None:
     assert [pack.id for pack in load_packs(names)] == ["asean-guide", "one", "two"]
 
 
-def test_a_pack_that_includes_itself_is_refused(tmp_path: Path) -> None:
+def test_a_pack_that_includes_itself_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(PackError, match=r"^self.yaml:7: the packs .* in a circle: self -> self; "):
         load_packs([_write(tmp_path, "self", "[self.yaml]")])
+
+
+def test_what_cannot_be_included_is_told_where_it_is_included(tmp_path: Path) -> None:
+    (tmp_path / "sub.yaml").mkdir()
+    (tmp_path / "bad.yaml").write_bytes(b"id: a\ntitle: \xff")
+    _write(tmp_path, "our-bank", "[asean-guide]")
+    _write(tmp_path, "deep", "[asean-guide, our-bnak.yaml]")
+    for include, says in (
+        ("nowhere.yaml", "'nowhere.yaml' cannot be read: there is no such file$"),
+        ("our-bnk.yaml", "no such file; did you mean 'our-bank.yaml'[?]$"),
+        ("asean-guide.yaml", "no such file; did you mean 'asean-guide'[?]$"),
+        ("none/our-bank.yaml", "no such file$"),
+        ("sub.yaml", "'sub.yaml' cannot be read: it is a folder$"),
+        ("bad.yaml", "'bad.yaml' cannot be read as UTF-8 text: the byte 0xff on line 2 is none$"),
+        ("/dev/null/x.yaml", "'/dev/null/x.yaml' cannot be read: Not a directory$"),
+    ):
+        one = _write(tmp_path, "one", f"[asean-guide, {include}]")
+        with pytest.raises(PackError, match=f"^{one}:7: .*{says}"):
+            load_packs([one])
+    one = _write(tmp_path, "one", "[deep.yaml]")
+    with pytest.raises(PackError, match=f"^{tmp_path}/deep.yaml:7: 'our-bnak.yaml' cannot be read"):
+        load_packs([one])
+
+
+def test_a_pack_is_no_pipe_and_no_device(tmp_path: Path) -> None:
+    """Reading one may never end."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    for name in ("pipe.yaml", "zero.yaml"):
+        with pytest.raises(PackError, match="cannot be read: it is no regular file"):
+            load_packs([str(tmp_path / name)])
+
+
+def test_packs_that_include_each_other_without_end_are_refused(tmp_path: Path) -> None:
+    for i in range(400):
+        _write(tmp_path, f"p{i}", f"[p{i + 1}.yaml]")
+    with pytest.raises(PackError, match=r"p49.yaml:7: 'p50.yaml' is included through 50 packs"):
+        load_packs([str(tmp_path / "p0.yaml")])
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        names.append(_write(tmp_path / folder, "same", "[asean-guide]"))
+    with pytest.raises(PackError, match=r"^b/same.yaml:1: a/same.yaml calls itself 'same' as well"):
+        compose(load_packs(names), frameworks=frameworks())
 
 
 def test_country_data_is_in_the_policy_and_in_its_digest() -> None:

@@ -190,6 +190,17 @@ def test_an_unknown_pack_gets_the_nearest_name() -> None:
         load_pack("asean-giude")
 
 
+def test_a_name_that_a_file_has_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "our-bank.yaml").write_text("")
+    with pytest.raises(PackError, match=r"no policy pack 'our-bank'; did you mean 'our-bank.yaml'"):
+        load_pack("our-bank")
+    with pytest.raises(
+        PackError, match=r"our-bnak.yaml: .* no such file; did you mean 'our-bank.ya"
+    ):
+        load_packs(["our-bnak.yaml"])
+
+
 def test_a_pack_comes_from_a_path_too(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text(TEXT.replace("id: asean-guide\n", "id: mine\n"))
