@@ -23,9 +23,9 @@ from agent.labels.state import temporary
 from agent.opening import make_plan
 from agent.persist import mark_clean
 from agent.plan import Plan
+from agent.report_order import Tell, Teller
 from agent.state import SystemState
 from agent.system import Outcome, finish_by_step, skim, take_by_step
-from agent.told import Tell, Teller
 from collectors.base import EndOfInput, Item, SchemaResolved
 from collectors.batch import EventBatch
 from collectors.file import format_by_extension, read_batches

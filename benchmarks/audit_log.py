@@ -20,7 +20,7 @@ from exporters.audit.exporter import AuditExporter
 from exporters.audit.jcs import canonical
 from exporters.audit.options import AuditOptions
 from exporters.audit.record import drafts
-from exporters.audit.verify import verify
+from exporters.audit.verify_wal import verify
 from exporters.base import Numbered, Standing
 from exporters.context import Context, SystemInfo
 from policies.model import (

@@ -85,7 +85,7 @@ def _verify(
     from exporters.audit import place
     from exporters.audit.read.evidence import with_memory
     from exporters.audit.read.verify import verify_published
-    from exporters.audit.verify import NotALog, verify
+    from exporters.audit.verify_wal import NotALog, verify
 
     if place.is_state(directory):
         _refuse(key=evidence.keys, against=evidence.remembered, replay=replay)

@@ -19,7 +19,7 @@ _CODES = {
     "agent.config.problems.ConfigError": USAGE,
     "policies.complaint.PackError": USAGE,
     "agent.incidents.IncidentError": USAGE,
-    "exporters.audit.verify.NotALog": USAGE,
+    "exporters.audit.verify_wal.NotALog": USAGE,
     "exporters.telemetry.wanted.TelemetryError": USAGE,
     "exporters.audit.logged.LogUnreadable": RUNTIME,
     "exporters.audit.read.evidence.EvidenceError": USAGE,

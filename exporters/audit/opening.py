@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from exporters.audit import blobs, disk, epochs, place, salvage, types
+from exporters.audit import blobs, disk, epoch_folders, place, salvage, types
 from exporters.audit.closing import (
     Ended,
     Sealer,
@@ -110,9 +110,9 @@ def open_log(at: Place, terms: Terms) -> tuple[Opened, Seen]:
     for directory in at:
         disk.sync_directory(directory.parent)
         disk.sync_tree(directory)
-    top = epochs.at_top(at)
-    if top is not None and epochs.is_retired(at, top):
-        epochs.retire(at, top)
+    top = epoch_folders.at_top(at)
+    if top is not None and epoch_folders.is_retired(at, top):
+        epoch_folders.retire(at, top)
     found = [_read_epoch(at, epoch, seen) for epoch in _epochs_with_records(at)[-2:]]
     newest = found[-1] if found else _remembered(at)
     if newest is not None:
@@ -190,7 +190,7 @@ def _see_published(at: Place, found: _Found, seen: Seen) -> None:
     """Remember what is published already, though the write-ahead log cannot tell any more."""
     head = place.read_head(at)
     size = head.size if head is not None and head.epoch == found.epoch else 0
-    files = epochs.files_of(at, found.epoch)
+    files = epoch_folders.files_of(at, found.epoch)
     for entry in files.newest_entries(size, SEEN_BUNDLES):
         with suppress(types.SchemaError):
             seen.add(types.read(entry)[0].id)
@@ -223,7 +223,7 @@ def _note_change(found: _Found, name: str, data: object) -> None:
 
 def _find_tree(at: Place, found: _Found) -> None:
     """Load the tree that was last signed, and see that it is still what it was."""
-    files = epochs.files_of(at, found.epoch)
+    files = epoch_folders.files_of(at, found.epoch)
     try:
         head = place.read_head(at)
         shown = files.checkpoint()
@@ -271,7 +271,7 @@ def _reason_to_begin(at: Place, found: _Found | None) -> types.GapData | None:
         reasons.append(f"records {size} to {lost - 1} are gone")
     if found.tree and found.tree.size > size and not found.ended and not found.recovered.corrupt:
         reasons.append(f"its write-ahead log ends at {size}, its tree at {found.tree.size}")
-    if epochs.is_retired(at, found.epoch) and found.ended is None:
+    if epoch_folders.is_retired(at, found.epoch) and found.ended is None:
         reasons.append("it was put away")
     if not reasons:
         return None
@@ -294,7 +294,7 @@ def _begun(at: Place, before: _Found | None, lost: types.GapData | None, terms: 
         previous, settled = _closed(at, before, reason, following, terms)
         if lost is not None:
             salvage.leave(at, before.epoch, settled)
-        epochs.retire(at, before.epoch)
+        epoch_folders.retire(at, before.epoch)
     folder = at.wal / epoch
     disk.make_directory(folder, 0o700)
     genesis = {
@@ -360,7 +360,9 @@ def _next_signer(at: Place, before: _Found | None, terms: Terms) -> tuple[Signer
                 return known, announced.origin
     prefix = before.origin.rpartition("/")[0] if before is not None else ""
     others = [before.epoch] if before is not None else []
-    epoch = place.new_epoch(terms.now, sorted({*place.epochs(at), *epochs.retired(at), *others}))
+    epoch = place.new_epoch(
+        terms.now, sorted({*place.epochs(at), *epoch_folders.retired(at), *others})
+    )
     origin = f"{terms.origin or prefix or terms.default}/{epoch}"
     return Signer.create(at.state, origin, terms.now), origin
 
@@ -372,7 +374,7 @@ def _closed(
 
     Return what stands there now, and the number up to which its records are in it.
     """
-    files = epochs.files_of(at, found.epoch)
+    files = epoch_folders.files_of(at, found.epoch)
     tree, size = found.tree, found.recovered.size
     if tree is None or found.broken is not None or not found.origin:
         return _unclosed(at, files, found)

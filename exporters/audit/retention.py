@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple
 
-from exporters.audit import disk, epochs, place, salvage, vault
+from exporters.audit import disk, epoch_folders, place, salvage, vault
 from exporters.audit.closing import as_published, forget_last_records
 from exporters.audit.place import Place
 from exporters.audit.record import Draft, expire_id, rfc3339_ms
@@ -25,7 +25,7 @@ class Expired(NamedTuple):
 
 def expired(at: Place, newest: str, now: float, days: int) -> list[Expired]:
     """Return the epochs that ended `days` or longer ago: when the one after them began."""
-    order = [*epochs.retired(at), newest]
+    order = [*epoch_folders.retired(at), newest]
     waiting = salvage.unsettled(at)
     found = []
     for epoch, following in pairwise(order):
@@ -40,7 +40,7 @@ def expired(at: Place, newest: str, now: float, days: int) -> list[Expired]:
 def draft(at: Place, one: Expired, prefix: str, days: int) -> Draft:
     """Return the record to write before an epoch is deleted."""
     origin = f"{prefix}/{one.epoch}"
-    known = as_published(at, epochs.files_of(at, one.epoch), one.epoch, origin)
+    known = as_published(at, epoch_folders.files_of(at, one.epoch), one.epoch, origin)
     data = {
         "origin": origin,
         "size": known.size,
@@ -63,5 +63,5 @@ def delete(at: Place, epoch: str) -> None:
     forget_last_records(at, epoch)
     forget_keys(at.state, epoch)
     vault.forget_replay_keys(at.state, epoch)
-    epochs.hide(at, epoch)
-    epochs.delete_hidden(at)
+    epoch_folders.hide(at, epoch)
+    epoch_folders.delete_hidden(at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporters.audit import epochs, place, retention, unnamed
+from exporters.audit import epoch_folders, place, retention, unnamed
 from exporters.audit.closing import close_draft, key_draft
 from exporters.audit.opening import KEY, Opened
 from exporters.audit.options import AuditOptions
@@ -57,7 +57,7 @@ def is_epoch_over(log: Opened, options: AuditOptions, now: float) -> bool:
 def delete_expired(at: Place, options: AuditOptions, writer: LogWriter, now: float) -> None:
     """Delete the epochs that were kept as long as was promised; each is recorded before."""
     log, days = writer.opened(), options.retention // retention.DAY
-    epochs.delete_hidden(at)
+    epoch_folders.delete_hidden(at)
     for one in retention.expired(at, log.epoch, now, days):
         draft = retention.draft(at, one, log.origin.rpartition("/")[0], days)
         if draft.id is not None and draft.id not in writer.seen:

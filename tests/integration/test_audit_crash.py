@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exporters.audit.exporter import AuditExporter
-from exporters.audit.verify import verify
+from exporters.audit.verify_wal import verify
 from exporters.base import ExportError
 from tests.real.components import missing
 from tests.real.verifiers import require_accepted

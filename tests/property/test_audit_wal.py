@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporters.audit import place
 from exporters.audit.frames import HEADER_SIZE, Good, encode_frame, encode_header, scan
-from exporters.audit.verify import verify
+from exporters.audit.verify_wal import verify
 from exporters.audit.wal import Recovered, Wal, recover, segments
 from tests.unit.exporters.audit.logs import (
     NOTHING,

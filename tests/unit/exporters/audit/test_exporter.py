@@ -16,7 +16,7 @@ from exporters.audit.exporter import build, default_origin
 from exporters.audit.options import AuditOptions
 from exporters.audit.read.evidence import Evidence
 from exporters.audit.read.verify import verify_published
-from exporters.audit.verify import verify
+from exporters.audit.verify_wal import verify
 from exporters.base import ExportError
 from exporters.context import SystemInfo
 from policies.model import Notice, Outgoing

@@ -10,7 +10,7 @@ import pytest
 
 from exporters.audit.findings import Findings, document, exit_code, render
 from exporters.audit.frames import encode_frame
-from exporters.audit.verify import NotALog, verify
+from exporters.audit.verify_wal import NotALog, verify
 from exporters.base import Numbered
 from tests.unit.exporters.audit.logs import (
     NOTHING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agent.told import Teller, place_of
+from agent.report_order import Teller, place_of
 from policies.model import ALL_VERSIONS, Report, Window
 from tests.unit.exporters.samples import report as sample
 
