@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporters.audit.findings import Findings, Result
-from exporters.audit.format.tiles import TileError
+from exporters.audit.format.note import Vkey
 from exporters.audit.read.epochs import Epoch, find_epochs
-from exporters.audit.read.prove import root_at
 from exporters.audit.read.source import Folder, SourceError
+from exporters.audit.read.vouched import Doubtful, keys_of, proven_root, require_signed
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How two copies of one epoch stand to each other; `first_different` is None if they agree."""
+    """How two copies of one epoch stand to each other; `first_different` is None if they agree.
+
+    `code` says of an UNKNOWN what it comes of.
+    """
 
     origin: str
     sizes: tuple[int, int]
     result: Result
     first_different: int | None = None
+    code: str = ""
     detail: str = ""
 
 
-def compare(one: Path, other: Path) -> list[Compared]:
+def compare(one: Path, other: Path, keys: Collection[Vkey] = ()) -> list[Compared]:
     """Compare the epochs that both copies have, oldest first; none if they have none in common.
 
-    A proof of a split view is the two signed checkpoints; entries are not read.  Raises
-    `SourceError`, also if one of them holds no log.
+    A proof of a split view is the two checkpoints, if `keys` signed both; without any, if keys did
+    that one of the copies names itself.  Entries are read only where it takes them to know a key.
+    Raises `SourceError`, also if one of them holds no log.
     """
     ours, theirs = _epochs(one), _epochs(other)
-    return [_compare(ours[origin], theirs[origin]) for origin in ours if origin in theirs]
+    return [_compare(ours[origin], theirs[origin], keys) for origin in ours if origin in theirs]
 
 
 def _epochs(directory: Path) -> dict[str, Epoch]:
@@ -40,21 +46,32 @@ def _epochs(directory: Path) -> dict[str, Epoch]:
     return found
 
 
-def _compare(ours: Epoch, theirs: Epoch) -> Compared:
+def _compare(ours: Epoch, theirs: Epoch, keys: Collection[Vkey]) -> Compared:
     sizes = (ours.checkpoint.size, theirs.checkpoint.size)
     shorter = min(sizes)
-    for epoch in (ours, theirs):
+    try:
+        _require_signed(ours, theirs, keys)
+        if shorter == 0:
+            raise Doubtful("no_records", "of no records nothing can be said")
+        same = proven_root(ours, shorter) == proven_root(theirs, shorter)
+        first = None if same else _first_different(ours, theirs, shorter)
+    except Doubtful as error:
+        return Compared(ours.origin, sizes, "UNKNOWN", code=error.code, detail=error.detail)
+    return Compared(ours.origin, sizes, "PASS" if same else "FAIL", first)
+
+
+def _require_signed(ours: Epoch, theirs: Epoch, keys: Collection[Vkey]) -> None:
+    """Require that keys which one of the copies begins with signed both. Raises `Doubtful`."""
+    both = (ours, theirs)
+    doubts = []
+    for start in (keys_of(epoch, keys) for epoch in both):
         try:
-            if root_at(epoch.source, epoch.checkpoint.size, epoch.checkpoint.size) != (
-                epoch.checkpoint.root
-            ):
-                detail = f"the tiles in {epoch.source.name} are not those of its checkpoint"
-                return Compared(ours.origin, sizes, "UNKNOWN", detail=detail)
-        except TileError as error:
-            return Compared(ours.origin, sizes, "UNKNOWN", detail=f"{epoch.source.name}: {error}")
-    if _same(ours, theirs, shorter):
-        return Compared(ours.origin, sizes, "PASS")
-    return Compared(ours.origin, sizes, "FAIL", _first_different(ours, theirs, shorter))
+            for epoch in both:
+                require_signed(epoch, start, [(f"{epoch.source.name}/checkpoint", epoch.signed)])
+            return
+        except Doubtful as error:
+            doubts.append(error)
+    raise doubts[0]
 
 
 def _first_different(ours: Epoch, theirs: Epoch, size: int) -> int:
@@ -62,13 +79,8 @@ def _first_different(ours: Epoch, theirs: Epoch, size: int) -> int:
     low, high = 0, size
     while high - low > 1:
         middle = (low + high) // 2
-        if _same(ours, theirs, middle):
+        if proven_root(ours, middle) == proven_root(theirs, middle):
             low = middle
         else:
             high = middle
     return low
-
-
-def _same(ours: Epoch, theirs: Epoch, size: int) -> bool:
-    here = root_at(ours.source, size, ours.checkpoint.size)
-    return here == root_at(theirs.source, size, theirs.checkpoint.size)

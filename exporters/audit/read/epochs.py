@@ -47,8 +47,13 @@ def find_epochs(source: Source, findings: Findings) -> list[Epoch]:
         found = _epoch(Part(source, place), place, findings)
         if found is not None:
             epochs.append(found)
-    newest = _epoch(source, "", findings)
+    newest = newest_epoch(source, findings)
     return epochs if newest is None else [*epochs, newest]
+
+
+def newest_epoch(source: Source, findings: Findings) -> Epoch | None:
+    """Return the newest epoch, None and a finding if it cannot be read. Raises `SourceError`."""
+    return _epoch(source, "", findings)
 
 
 def older(source: Source) -> list[str]:

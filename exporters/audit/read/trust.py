@@ -75,7 +75,7 @@ def signers(taken: Taken, start: Sequence[Vkey]) -> set[Vkey]:
     try:
         known = sorted({*known_keys(epoch, told), *start})
         signed = {verified.key for verified in note.open(epoch.signed, known).verified}
-        seen = _kept_signers(taken, known) if told.rotations else {}
+        seen = kept_signers(taken, known) if told.rotations else {}
         seen[epoch.checkpoint.size] = signed
         believed = believed_keys(told, start, seen, Findings())
     except UnverifiedNote as error:
@@ -89,7 +89,7 @@ def signers(taken: Taken, start: Sequence[Vkey]) -> set[Vkey]:
     return signed & believed
 
 
-def _kept_signers(taken: Taken, known: Sequence[Vkey]) -> dict[int, set[Vkey]]:
+def kept_signers(taken: Taken, known: Sequence[Vkey]) -> dict[int, set[Vkey]]:
     """Return who signed which of the checkpoints that were kept and are of this tree."""
     sizes = {size for folder in taken.folders for size in kept_sizes(Folder(folder))}
     seen: dict[int, set[Vkey]] = {}
