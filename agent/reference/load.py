@@ -66,12 +66,16 @@ def load(path: Path | str) -> Reference:
 
 
 def save(reference: Reference, path: Path | str) -> None:
-    """Write the profile durably, in whole or not at all.  Raises `OSError`."""
+    """Write the profile durably, in whole or not at all.  Raises `OSError`, which names `path`."""
     target = Path(path)
-    if target.exists() and not target.is_file():
-        target.write_bytes(encode(reference))  # A pipe, say, which must not be replaced by a file.
-    else:
-        disk.write_whole(target.resolve(), encode(reference))
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(encode(reference))  # A pipe, say, which no file may replace.
+        else:
+            disk.write_whole(target.resolve(), encode(reference))
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _columns(reference: Reference) -> list[tuple[str, ColumnProfile]]:

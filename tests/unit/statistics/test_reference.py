@@ -186,6 +186,13 @@ def test_a_profile_is_replaced_durably_and_a_full_disk_leaves_the_one_before(
     assert {p.name for p in tmp_path.iterdir()} <= {"ref.json", "real.json"}
 
 
+def test_a_folder_that_is_not_there_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+    file = tmp_path / "none" / "ref.json"
+    with pytest.raises(FileNotFoundError) as failed:
+        save(sample(), file)
+    assert failed.value.filename == str(file)
+
+
 def test_a_profile_can_go_into_a_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
