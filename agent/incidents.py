@@ -145,10 +145,11 @@ def words(text: str, option: str, what: str) -> str:
 
 
 def write(file: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing, durably."""
-    disk.make_directory(file.parent)
+    """Write a file so that a reader sees all of it or nothing, durably; it names people."""
+    _make_private(file.parent)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
+        part.touch(mode=0o600)
         with part.open("wb") as stream:
             stream.write(content)
             stream.flush()
@@ -165,7 +166,7 @@ def held(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 
     Gives whether that is so: without `wait`, false if somebody else is at it.  Raises OSError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_private(folder)
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -176,6 +177,12 @@ def held(folder: Path, *, wait: bool = True) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+def _make_private(folder: Path) -> None:
+    """Create a folder in the store's, which may not be there yet either."""
+    disk.make_directory(folder.parent, 0o700)
+    disk.make_directory(folder, 0o700)
 
 
 def _content(file: Path) -> bytes:

@@ -133,6 +133,13 @@ def test_nothing_in_the_place_of_a_file_stops_the_agent(
     )
 
 
+def test_nobody_else_on_the_machine_reads_who_stated_what(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "incidents" / "INC-1.json"
+    with held(file.parent):
+        write(file, b"{}")
+    assert {p.stat().st_mode & 0o077 for p in (file, file.parent, file.parent.parent)} == {0}
+
+
 def test_the_lock_of_an_editor_is_no_incident(store: Store, folder: Path) -> None:
     (folder / ".#A.json").symlink_to("lan@host.1234")
     with capture_logs() as logged:
