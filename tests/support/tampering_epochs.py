@@ -143,6 +143,35 @@ def put_epoch_on_top(lab: Lab) -> None:
     write_log(lab.log, [canonical(genesis)], origin, STRANGER)
 
 
+def replace_newest(lab: Lab) -> None:
+    """Put a stranger's epoch in the place of the newest, which the older one names."""
+    older = lab.older
+    newest = [lab.log / name for name in ("tile", "checkpoints", "checkpoint")]
+    for path in newest:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in older.log.iterdir():
+        path.rename(lab.log / path.name)
+    older.log.rmdir()
+    put_epoch_on_top(Lab(lab.base, lab.other))
+
+
+def put_epoch_before(lab: Lab) -> None:
+    """Put a stranger's epoch in the place of one whose time was over."""
+    expired = lab.older.log.name
+    expire_older(lab)
+    prefix = lab.origin.rpartition("/")[0]
+    name = new_epoch(0.0, [expired])
+    origin = f"{prefix}/{name}"
+    genesis = lab.records_now()[0] | {"source": origin, "bootid": "stranger", "id": "stranger-0"}
+    genesis["data"] |= {
+        "origin": origin,
+        "epoch": name,
+        "previous": None,
+        "vkeys": [str(note.vkey(origin, note.public_bytes(STRANGER)))],
+    }
+    write_log(lab.log / "epochs" / name, [canonical(genesis)], origin, STRANGER)
+
+
 # Checkpoints that the log kept.
 
 
@@ -213,6 +242,10 @@ def table() -> list[Tampering]:
              f"epoch_unlinked {NO_MEMORY}", on_previous(forget_previous), epochs=2),
         line("of two epochs, the newest names another root of the older", "key",
              f"epoch_unlinked {NO_MEMORY}", on_previous(name_another_root), epochs=2),
+        line("of two epochs, the newest replaced by a stranger's", "first",
+             f"epoch_unlinked key_unvouched {NO_MEMORY}", replace_newest, epochs=2),
+        line("a stranger's epoch put in the place of one whose time was over", "key",
+             f"epoch_unlinked {NO_MEMORY}", put_epoch_before, epochs=2),
         line("the checkpoints removed that a replaced key signed", "first",
              f"key_unknown key_unlinked {NO_MEMORY}", forget_old_signatures, epochs=2),
         line("the record of a new key names none", "key", f"key_unlinked {NO_MEMORY}",
