@@ -141,6 +141,7 @@ class _Pass:
         self.result = Result()
         self.dedup: DedupIndex | None = None
         self.horizon = 0
+        self._has_events = False
 
     def run(self, source: Path, progress: Progress | None) -> None:
         result = self.result
@@ -153,8 +154,8 @@ class _Pass:
                     self._take(result.plan, item)
                     if progress is not None:
                         progress(item.next_offset)
-                elif isinstance(item, EndOfInput) and item.error is not None:
-                    result.errors.append(item.error)
+                elif isinstance(item, EndOfInput):
+                    self._ended(item)
             self._end()
         finally:
             if self._state is not None and self._state.room is not None:
@@ -187,6 +188,14 @@ class _Pass:
             elif state.closed_to is not None:
                 # No event that is still to come is a repeat of one in these windows.
                 self._teller.release(state.closed_to - self.horizon)
+
+    def _ended(self, item: EndOfInput) -> None:
+        if item.error is not None:
+            self.result.errors.append(item.error)
+            if self._state is not None and not self._has_events:
+                # The windows that are open now it may have cut.
+                self._state.input_failed = True
+        self._has_events = True
 
     def _end(self) -> None:
         plan, state, result = self.result.plan, self._state, self.result

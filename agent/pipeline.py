@@ -142,6 +142,7 @@ class Pipeline:
         running = self._systems[system]
         opened = running.open(schema)
         running.plan, running.state = opened.plan, opened.state
+        self._note_failed(running, opened.state)
         starts.begin(running, opened.plan, opened.state, self._inputs, self._wall.now())
         running.skipped = opened.state.skipped
         silence.hand_over(running.unopened, opened.state)
@@ -276,10 +277,19 @@ class Pipeline:
         if item.error is not None:
             self.input_problem = f"{item.source}: {item.error}"
             _log.error("input_failed", source=item.source, error=item.error)
+            running.failed.add(item.source)
+            if running.state is not None:
+                self._note_failed(running, running.state)
         if running.ended >= running.sources:
-            if running.plan is not None and running.state is not None:
+            # What an input broke off in stays open: the next start may find the rest of it.
+            if running.plan is not None and running.state is not None and not running.failed:
                 self._emit(running, finish(running.plan, running.state, self._wall.now()))
             running.finished = True
+
+    def _note_failed(self, running: Running, state: SystemState) -> None:
+        """Let no window pass as complete that closes after a source of events has failed."""
+        events = {i.source for i in self._inputs if i.alone is None}
+        state.input_failed = bool(running.failed & events)
 
     def _batch(self, source: Input, running: Running, batch: EventBatch) -> None:
         if running.plan is None or running.state is None:

@@ -317,6 +317,8 @@ def _incomplete(
     received = events + counts.get(DUPLICATES, 0) + late + rejected
     if counts.get(LOST, 0):
         return "state_lost"
+    if state.input_failed:
+        return "input_failed"
     if partitions.assigned < partitions.total:
         return "partial_assignment"
     if state.degraded is not None:

@@ -33,7 +33,8 @@ class Running:
 
     `open` makes both from a resolved schema; it may raise for a person to read.  Before that
     `while_unopened` tells once a second what there is to say when nothing comes at all; `unopened`
-    is what it remembers.
+    is what it remembers.  `ended`: sources from which nothing more comes; `failed`: those among
+    them that ended where they should not.
     """
 
     system: str
@@ -42,6 +43,7 @@ class Running:
     state: SystemState | None = None
     sources: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
     finished: bool = False
     skipped: int = 0
     waiting: list[SourceStatus] = field(default_factory=list)

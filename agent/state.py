@@ -89,6 +89,7 @@ class SystemState:
     which silence counts, None where no clock is looked at (backtest); `silence_told_at`: clock time
     of the last look at it.  `reservoir`: samples of the open windows, None where none are kept.
     `awaited`: sources that have not told since the start that they read anything; no window closes.
+    `input_failed`: a source of events broke off since the start, so what closes is incomplete.
     """
 
     dedup: DedupIndex
@@ -114,6 +115,7 @@ class SystemState:
     silence_told_at: float = 0.0
     reservoir: Reservoir | None = None
     awaited: Awaited = field(default_factory=Awaited)
+    input_failed: bool = False
     dirty: Dirty = field(default_factory=Dirty)
 
     def oldest_open(self, lengths: Sequence[str]) -> int | None:

@@ -80,8 +80,8 @@ class Partitions(msgspec.Struct, frozen=True):
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what happened this report saw (contract C11).
 
-    `incomplete_because` names why `complete` is false (`state_lost`, `partial_assignment`,
-    `rejected`, `late`, `audit_unavailable`), and is None when it is true.
+    `incomplete_because` names why `complete` is false (`state_lost`, `input_failed`,
+    `partial_assignment`, `rejected`, `late`, `audit_unavailable`), and is None when it is true.
     """
 
     events: int

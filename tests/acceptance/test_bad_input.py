@@ -265,3 +265,27 @@ def test_a_damaged_gzip_file_is_an_error_and_what_could_be_read_is_judged(
     command = ["backtest", "-c", str(folder / "pantau.yaml"), "--input", str(path)]
     assert main(command) == 3
     assert "live.jsonl.gz" in capsys.readouterr().err
+
+
+def test_the_windows_that_a_damaged_file_cuts_are_incomplete_and_those_before_are_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_lines(
+        folder / "live.jsonl.gz", as_lines(decisions(2_000, start=START, every=10, seed=2))
+    )
+    path.write_bytes(path.read_bytes()[:-10_000])
+    command = ["backtest", "-c", str(folder / "pantau.yaml"), "--input", str(path)]
+    assert main([*command, "--output", "json"]) == 3
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    hours = [r for r in reports if r["window"]["length"] == "1h" and r["model_version"] == "*"]
+    *before, cut = hours
+    assert len(before) >= 2
+    assert {r["coverage"]["events"] for r in before} == {360}
+    assert all(r["coverage"]["complete"] for r in before)
+    assert 0 < cut["coverage"]["events"] < 360
+    incomplete = [r for r in reports if not r["coverage"]["complete"]]
+    assert cut in incomplete
+    assert {r["coverage"]["incomplete_because"] for r in incomplete} == {"input_failed"}
+    assert {r["window"]["length"] for r in incomplete} == {"1h", "12h"}
+    states = {v["state"] for r in incomplete for v in r["verdicts"]}
+    assert states == {"not_assessable"}

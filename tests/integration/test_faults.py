@@ -250,17 +250,23 @@ def test_a_second_sigterm_ends_an_agent_that_cannot_drain(tmp_path: Path, disk: 
     fed.check(1)
 
 
-def test_a_damaged_input_is_3_and_what_was_read_of_it_is_judged(tmp_path: Path) -> None:
+def test_a_damaged_input_is_3_and_the_window_it_cuts_waits_for_the_rest(tmp_path: Path) -> None:
     fed = Fed(tmp_path)
-    fed.feed()
+    first, second = fed.feed(), fed.feed()
     path = write_lines(tmp_path / "live.jsonl.gz", fed.file.read_bytes().splitlines())
-    path.write_bytes(path.read_bytes()[:-200])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-200])
     text = fed.config.read_text()
     fed.config.write_text(text.replace("live.jsonl, follow: true", "live.jsonl.gz"))
     with fed.run() as agent:
         assert agent.wait() == 3
     assert "live.jsonl.gz" in fed.log.read_text().splitlines()[-1]
-    assert 200 < sum(fed.recorded().values()) < 300
+    assert fed.recorded() == {rfc3339(first): 300}
+    path.write_bytes(whole)
+    with fed.run() as agent:
+        assert agent.wait() == 0
+    last = second + WINDOW
+    assert fed.recorded() == {rfc3339(first): 300, rfc3339(second): 301, rfc3339(last): 1}
     assert main(verify_against_itself(fed.audit)) == 0
 
 
