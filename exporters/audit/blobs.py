@@ -9,9 +9,11 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from exporters.audit import disk
+from exporters.audit import beneath, disk
 
 FOLDER = "blobs"
+MOST = 64 << 20
+"""Bytes of a text that is read; as much is taken from a server."""
 _NAME = re.compile(r"[0-9a-f]{64}")
 _changing = threading.Lock()
 
@@ -61,12 +63,16 @@ def size(directory: Path, digest: str) -> int | None:
 
 
 def problem(directory: Path, digest: str) -> str | None:
-    """Return what is wrong with the blob `sha256:<hex>`, or None: `missing` or `altered`."""
+    """Return what is wrong with the blob `sha256:<hex>`, or None: `missing` or `altered`.
+
+    What is no regular file, or of more than `MOST` bytes, is none of ours: `altered`.
+    """
     name = digest.removeprefix("sha256:")
-    path = directory / FOLDER / name
     try:
-        with path.open("rb") as file:
+        with beneath.opened(directory, f"{FOLDER}/{name}", MOST) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return "missing"
+    except OSError as error:
+        return "altered" if error.errno in beneath.NO_FILE else "missing"
     return None if found == name else "altered"

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from exporters.audit import disk
+from exporters.audit import beneath, disk
 from exporters.audit.format import checkpoint, note
 from exporters.audit.frames import HEADER_SIZE, Good, scan
 from exporters.audit.signer import KeyFileDamaged, Signer
@@ -33,6 +33,8 @@ HINT_SCHEMA = "pantau.audit/1"
 HEAD = "head.json"
 NOTE = "writer.json"
 EPOCHS = "epochs"
+NOTE_BYTES = 1 << 20
+"""What a checkpoint or a hint may have at most, also when it is served."""
 _NOWHERE = Path(os.devnull)
 """No directory, and no way for anybody to make one there."""
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -128,7 +130,7 @@ def _led_to(directory: Path) -> Path | None:
 def _signs(state: Path, public: Path) -> bool:
     """Tell whether a key in a private directory signed the newest checkpoint of a published one."""
     try:
-        signed = (public / "checkpoint").read_bytes()
+        signed = beneath.read(public, "checkpoint", NOTE_BYTES)
         origin = checkpoint.parse(note.split(signed)[0]).origin
         signer = Signer.load(state, origin)
         keys = [note.parse_vkey(vkey) for vkey in signer.vkeys] if signer else []
@@ -185,7 +187,7 @@ def began(epoch: str) -> float:
 def read_hint(public: Path) -> Mapping[str, object]:
     """Return what `log.json` says; nothing if it is missing or unreadable."""
     try:
-        hint = json.loads((public / HINT).read_bytes())
+        hint = json.loads(beneath.read(public, HINT, NOTE_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return hint if isinstance(hint, dict) else {}

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exporters.audit import disk
+from exporters.audit import beneath, disk
 from exporters.audit.format import checkpoint, note
 
 FOLDER = "keys"
 ROTATE = "rotate"
+_MOST = 1 << 20
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,8 @@ class Signer:
         """
         path = _path(state, origin)
         try:
-            keys = msgspec.json.decode(path.read_bytes(), type=list[Key])
+            content = beneath.read(path.parent, path.name, _MOST)
+            keys = msgspec.json.decode(content, type=list[Key])
             for key in keys:
                 key.private()
         except FileNotFoundError:

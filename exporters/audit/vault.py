@@ -27,7 +27,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exporters.audit import blobs, disk
+from exporters.audit import beneath, blobs, disk
 from exporters.audit.seal import ReplayKey, new_key
 
 FOLDER = "vault"
@@ -82,7 +82,8 @@ def unseal(state: Path, public: Path, digest: str) -> bytes:
     """Return what was sealed. Raises `NotInVault` if its key or the blob is gone or damaged."""
     try:
         key = _blob(state, digest).read_bytes()
-        sealed = (public / blobs.FOLDER / digest.removeprefix("sha256:")).read_bytes()
+        blob = f"{blobs.FOLDER}/{digest.removeprefix('sha256:')}"
+        sealed = beneath.read(public, blob, blobs.MOST)
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
     except (FileNotFoundError, InvalidTag, ValueError) as error:
         raise NotInVault(f"{digest} cannot be read any more") from error

@@ -62,7 +62,8 @@ def older(source: Source) -> list[str]:
     parent = None if folder is None else folder / EPOCHS
     if parent is None or not parent.is_dir():
         return []
-    return sorted(f.name for f in parent.iterdir() if f.is_dir() and f.name.isalnum())
+    folders = (f for f in parent.iterdir() if f.is_dir() and not f.is_symlink())
+    return sorted(f.name for f in folders if f.name.isalnum())
 
 
 def previous(source: Source) -> str | None:

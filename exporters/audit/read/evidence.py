@@ -10,6 +10,7 @@ from pathlib import Path
 from exporters.audit.format import checkpoint, note
 from exporters.audit.format.checkpoint import Checkpoint, CheckpointError
 from exporters.audit.format.note import Vkey
+from exporters.audit.place import NOTE_BYTES
 
 VKEYS = "vkeys"
 """The file of the keys that `pull` pinned, among the checkpoints that it saw."""
@@ -73,7 +74,8 @@ def read_checkpoint(text: str) -> Remembered:
     if short is not None:
         return Remembered(text, None, int(short["size"]), _root(short["root"]))
     try:
-        content = Path(text).read_bytes()
+        with Path(text).open("rb") as file:
+            content = file.read(NOTE_BYTES + 1)
     except OSError as error:
         raise EvidenceError(
             f"{text}: neither a readable file nor <size>:<root> ({error.strerror})"
@@ -109,7 +111,7 @@ def recall(folder: Path) -> Iterable[Remembered]:
         return
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith(".") and path.name != VKEYS:
-            yield replace(from_note(path.read_bytes(), str(path)), pulled=True)
+            yield replace(read_checkpoint(str(path)), pulled=True)
 
 
 def pinned_in(folder: Path) -> tuple[Vkey, ...] | None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import urlsplit
 
-MAX_BYTES = 64 << 20
-"""A served file may be this large; a full bundle has at most 16 MiB."""
+from exporters.audit import beneath, blobs
+from exporters.audit.place import NOTE_BYTES
+
+MAX_BYTES = blobs.MOST
+"""A file may be this large; a full bundle has at most 16 MiB."""
 MAX_SECONDS = 300.0
-NOTE_BYTES = 1 << 20
 NOTE_SECONDS = 30.0
 """What a checkpoint may take, and other small files: a server decides when it is whole."""
 
@@ -32,7 +34,7 @@ class Source(Protocol):
 
 
 class Folder:
-    """A log on this machine."""
+    """A log on this machine: regular files in its folder, no larger than those of a served log."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.name = root, str(root)
@@ -40,11 +42,11 @@ class Folder:
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if there is no such file. Raises `SourceError`."""
         try:
-            return (self.root / path).read_bytes()
+            return beneath.read(self.root, path, _most(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise SourceError(f"{self.root / path}: {error.strerror}") from error
+            raise SourceError(f"{error.filename or self.root / path}: {error.strerror}") from error
 
 
 class Web:
@@ -69,8 +71,8 @@ class Web:
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if there is no such file. Raises `SourceError`."""
         url = self._base + path
-        small = _NOTE.fullmatch(path) is not None
-        seconds, most = (NOTE_SECONDS, NOTE_BYTES) if small else (MAX_SECONDS, MAX_BYTES)
+        most = _most(path)
+        seconds = NOTE_SECONDS if most == NOTE_BYTES else MAX_SECONDS
         try:
             answer = self._client.ask("GET", url, seconds=seconds, most=most)
         except self._failures as error:
@@ -92,6 +94,10 @@ class Part:
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if there is no such file. Raises `SourceError`."""
         return self.whole.read(self.prefix + path)
+
+
+def _most(path: str) -> int:
+    return MAX_BYTES if _NOTE.fullmatch(path) is None else NOTE_BYTES
 
 
 def is_address(place: str) -> bool:
