@@ -61,6 +61,7 @@ class Absorbed:
     quarantined: list[Quarantined]
     labels: LabelCounts
     reviews: LabelCounts = field(default_factory=LabelCounts)
+    anew: bool = False
 
 
 def joined(parts: Sequence[Absorbed]) -> Absorbed:
@@ -82,6 +83,7 @@ def joined(parts: Sequence[Absorbed]) -> Absorbed:
         quarantined=[one for p in parts for one in p.quarantined],
         labels=labels,
         reviews=reviews,
+        anew=any(p.anew for p in parts),
     )
 
 
@@ -170,7 +172,7 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
             _take(join, partition, seen, records, judged, latest, known, counts[join.kind])
 
     advance(partition, judged, times, now)
-    partition.next_offset = batch.next_offset
+    partition.next_offset, partition.identity = batch.next_offset, batch.identity
     state.dirty.core = True
     return Absorbed(
         events=int(events.sum()),
@@ -181,6 +183,7 @@ def absorb(plan: Plan, state: SystemState, batch: EventBatch, now: float) -> Abs
         quarantined=_quarantine(plan.system, batch, judged.future, now),
         labels=counts.get(LABELS) or LabelCounts(),
         reviews=counts.get(REVIEWS) or LabelCounts(),
+        anew=batch.anew,
     )
 
 

@@ -121,13 +121,19 @@ def resume_of(store: Store, system: str, source: str) -> Resume:
         return Resume(schema=schema, store_id=store.id)
     core = msgspec.json.decode(core_body, type=Core)
     prefix = partition_key(source, "")
-    positions = {
-        name.removeprefix(prefix): partition.next_offset
+    known = {
+        name.removeprefix(prefix): partition
         for name, partition in core.partitions.items()
         if name.startswith(prefix)
     }
-    oldest = min(core.next_start.values(), default=core.first)
-    return Resume(positions=positions, schema=schema, store_id=store.id, replay_from=oldest)
+    return Resume(
+        positions={name: partition.next_offset for name, partition in known.items()},
+        identities={name: one.identity for name, one in known.items() if one.identity},
+        caught_up=frozenset(name for name, partition in known.items() if partition.caught_up),
+        schema=schema,
+        store_id=store.id,
+        replay_from=min(core.next_start.values(), default=core.first),
+    )
 
 
 def _pinned(store: Store, system: str) -> EventSchema | None:

@@ -35,6 +35,8 @@ def count(metrics: AgentMetrics, source: Input, absorbed: Absorbed) -> None:
             name(system, amount)
     for reason, amount in absorbed.rejected.items():
         metrics.rejected(source.source, reason, amount)
+    if absorbed.anew:
+        metrics.read_anew(source.source)
     metrics.labels(system, absorbed.labels.outcomes)
     if absorbed.labels.delays:
         metrics.label_delays(system, absorbed.labels.delays)

@@ -22,6 +22,7 @@ BEFORE_ALL = int(np.iinfo(np.int64).min)
 class Partition(msgspec.Struct):
     """What the agent knows of one partition of one source.
 
+    `identity`: `EventBatch.identity` of what `next_offset` is a position in.
     `newest`: largest event time accepted or late, in microseconds, None before the first event.
     `active_at`: clock time of the last event, or of the agent's start.  `arrived_at`: clock time of
     the last prediction whatever the start, None before the first.  `pending`: counts that belong to
@@ -38,6 +39,7 @@ class Partition(msgspec.Struct):
     pending: dict[str, int] = msgspec.field(default_factory=dict)
     labelled_to: int | None = None
     reviewed_to: int | None = None
+    identity: str = ""
 
     def read_to(self, kind: Kind) -> int | None:
         """Return `labelled_to` or `reviewed_to`."""

@@ -166,13 +166,17 @@ class Channel:
 class Resume:
     """Where a collector starts.
 
-    `positions`: next offset by partition, from the store.  `schema`: the schema pinned by an
+    `positions`: next offset by partition, from the store.  `identities`: `EventBatch.identity` of
+    the last batch before it, by partition, where that has one; `caught_up`: the partitions that had
+    nothing more to read when last heard of.  `schema`: the schema pinned by an
     earlier run, to be used instead of inferring again.  `store_id` names the store in the metadata
     of Kafka's committed offsets; `replay_from` (epoch seconds) is the start of the oldest open
     window, kept in the same place, for an agent that finds its store gone.
     """
 
     positions: Mapping[str, int] = field(default_factory=dict)
+    identities: Mapping[str, str] = field(default_factory=dict)
+    caught_up: frozenset[str] = frozenset()
     schema: EventSchema | None = None
     store_id: str = ""
     replay_from: int | None = None

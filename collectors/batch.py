@@ -62,7 +62,10 @@ class EventBatch:
     names of the fields here, `features.<name>`, `audit.<name>` and `extra.<name>`.  `extra` holds
     the optional fields that are mapped (`collectors.decoders.columns.EXTRA`), `reviewer` a keyed
     hash of who decided (`NO_ID`: nobody named).  `next_offset` is where reading resumes after
-    this batch.  `journey` is noted only where `Channel.traced`.
+    this batch, and `identity` says of what: a text that is stored beside the position, for a source
+    whose content may be another after a restart (empty: the position says enough).  `anew`: the
+    content is not that of the position in the store, so reading has begun at its beginning.
+    `journey` is noted only where `Channel.traced`.
     """
 
     source: str
@@ -85,3 +88,5 @@ class EventBatch:
     mismatched: dict[str, Flags] = field(default_factory=dict)
     rejected: tuple[Rejected, ...] = ()
     journey: Journey | None = None
+    identity: str = ""
+    anew: bool = False

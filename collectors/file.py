@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from collectors import infer
 from collectors.base import (
     Channel,
@@ -26,10 +28,13 @@ from collectors.decoders.base import Decoder, Format
 from collectors.decoders.csv import CsvDecoder
 from collectors.decoders.table import load
 from collectors.file_bytes import FileBytes
+from collectors.file_identity import Sameness, identity_of, sameness
 from collectors.file_options import FileOptions
 from collectors.file_records import Part, batched, csv_records, line_records
 from collectors.pace import Pace
-from collectors.schema import EventSchema
+from collectors.schema import EventSchema, TimeRule
+
+_log = structlog.get_logger("collectors.file")
 
 __all__ = ["FileCollector", "FileOptions", "build", "format_by_extension", "read_batches"]
 
@@ -71,6 +76,18 @@ class _Opened(NamedTuple):
     file: FileBytes
     header: tuple[str, ...]
     parts: Iterator[Part]
+
+
+class _Start(NamedTuple):
+    """How reading begins: after `skip` records, or `anew` as another file was read before.
+
+    `known`: the store has the identity of the file.  `lost`: it may have had records not yet read.
+    """
+
+    skip: int
+    known: bool
+    anew: bool = False
+    lost: bool = False
 
 
 class FileCollector:
@@ -140,32 +157,65 @@ class FileCollector:
         yield resolved
         opened = self._open(follow=self._options.follow)
         try:
-            yield from self._batches(opened, resolved.schema, resume, size)
+            at = self._goes_on(opened.file, resolved.schema, resume)
+            if at.lost:
+                yield replace(self._status(caught_up=False), lost={PARTITION: None})
+            yield from self._batches(opened, resolved.schema, at, size)
         finally:
             opened.file.close()
+
+    def _goes_on(self, file: FileBytes, schema: EventSchema, resume: Resume) -> _Start:
+        """Return where to go on, by whether this is the file that was read before."""
+        skip = resume.positions.get(PARTITION, 0)
+        identity = resume.identities.get(PARTITION, "")
+        found = sameness(file, self._id_key, identity) if skip else Sameness.SAME
+        if found is Sameness.SAME:
+            return _Start(skip, known=bool(identity))
+        if found is Sameness.CUT:
+            raise CollectorError(self._cut(skip))
+        if isinstance(schema.time, TimeRule):
+            raise CollectorError(
+                f"{self._path}: is not the file that was read before, and its rows have no time but"
+                " by their number: set `event.time.start` to that of the new file, and"
+                " `store.path` to another folder"
+            )
+        # Of a finite file that was read to its end nothing can be missing.
+        lost = self._options.follow or PARTITION not in resume.caught_up
+        _log.warning("file_replaced", source=self.name, records_before=skip, rest_may_be_lost=lost)
+        return _Start(0, known=False, anew=True, lost=lost)
+
+    def _cut(self, skip: int) -> str:
+        return (
+            f"{self._path}: holds less than was read before ({skip} records): it was cut, and what"
+            " to read cannot be told; put it back as it was and append to it, or give the collector"
+            " another `name` to read all of it as a new source"
+        )
 
     def _batches(
         self,
         opened: _Opened,
         schema: EventSchema,
-        resume: Resume,
+        start: _Start,
         size: Callable[[], int] | None,
     ) -> Iterator[Item]:
         decoder = self._decoder(schema, opened.header)
-        skip = resume.positions.get(PARTITION, 0)
+        skip, known, anew = start.skip, start.known, start.anew
         position, line = 0, 0
         batch_size = self._options.batch_size
         for part in batched(opened.parts, size or (lambda: batch_size)):
             if self._stop.is_set():
                 return
             if not part.records:
+                if position < skip:
+                    raise CollectorError(self._cut(skip))
                 yield self._status(caught_up=True)
                 self._stop.wait(_POLL)
                 continue
             before, position, line = position, position + len(part.records), part.lines[-1]
             first = min(max(skip - before, 0), len(part.records))
-            if first < len(part.records):
-                yield decoder.decode(
+            # What an earlier version has read has no identity in the store yet.
+            if first < len(part.records) or (position >= skip and not known):
+                batch = decoder.decode(
                     self.name,
                     PARTITION,
                     part.records[first:],
@@ -173,14 +223,21 @@ class FileCollector:
                     position,
                     first_row=before + first,
                 )
+                identity = identity_of(opened.file, self._id_key)
+                yield replace(batch, identity=identity, anew=anew)
+                known, anew = True, False
         if self._stop.is_set():
             return
         problem = opened.file.problem
         if problem is not None:
             # One record at least is not whole; what it held is not known.
             empty = decoder.decode(self.name, PARTITION, [], [], position)
-            yield replace(empty, rejected=(Rejected("truncated", line + 1, 0, problem),))
+            identity = identity_of(opened.file, self._id_key)
+            rejected = (Rejected("truncated", line + 1, 0, problem),)
+            yield replace(empty, identity=identity, rejected=rejected)
             problem = f"{self._path}: {problem} after {position} records; what was read is counted"
+        elif position < skip:
+            problem = self._cut(skip)
         yield EndOfInput(self.name, problem)
 
     def _await_schema(self, resume: Resume) -> SchemaResolved | None:

@@ -13,6 +13,10 @@ from collectors.base import CollectorError
 
 CHUNK_BYTES = 1 << 20
 
+_GZIP = 16 + zlib.MAX_WBITS
+_GZIP_HEAD = 1 << 16
+"""How much of a .gz is looked at for its first bytes."""
+
 
 class FileBytes:
     """Reads one file forwards.
@@ -45,6 +49,25 @@ class FileBytes:
         """Close the file."""
         self._stream.close()
         self._file.close()
+
+    def head(self, length: int) -> bytes:
+        """Return the first bytes, of a .gz uncompressed; fewer where there are no more."""
+        if self._path.suffix != ".gz":
+            return os.pread(self._file.fileno(), length, 0)
+        try:
+            packed = os.pread(self._file.fileno(), _GZIP_HEAD, 0)
+            return zlib.decompressobj(wbits=_GZIP).decompress(packed, length)
+        except zlib.error:
+            # Reading on tells what is wrong with it.
+            return b""
+
+    def read_to(self) -> int:
+        """Return how far the file was read; of a .gz 0, since it may be compressed again."""
+        return 0 if self._path.suffix == ".gz" else self._file.tell()
+
+    def size(self) -> int:
+        """Return the size of the file that is open, whatever its name leads to by now."""
+        return os.fstat(self._file.fileno()).st_size
 
     def _was_replaced(self) -> bool:
         """Tell whether a followed path no longer leads to what was read so far."""

@@ -65,6 +65,11 @@ class AgentMetrics:
         self._lost = self._counter(
             "source_records_lost", "Records gone before they could be read.", "source"
         )
+        self._anew = self._counter(
+            "source_read_anew",
+            "Times that a source's content was another, and was read from its beginning.",
+            "source",
+        )
         self._lag = self._gauge(
             "source_lag_records", "Records not yet read.", "source", "partition"
         )
@@ -240,6 +245,10 @@ class AgentMetrics:
     def lost(self, source: str, n: int) -> None:
         """Count `n` records that were gone before they could be read."""
         self._lost.labels(source).inc(n)
+
+    def read_anew(self, source: str) -> None:
+        """Count that a source holds other content than before and is read from its beginning."""
+        self._anew.labels(source).inc()
 
     def source(
         self,

@@ -71,6 +71,7 @@ def everything(metrics: AgentMetrics) -> None:
     metrics.events("kafka", 1_000)
     metrics.rejected("kafka", "undecodable", 3)
     metrics.lost("kafka", 10)
+    metrics.read_anew("kafka")
     metrics.source("kafka", connected=True, lag={"0": 5, "1": 0}, assigned=2, total=2)
     metrics.queued("kafka", 500)
     metrics.late("loan-approval", 2)
