@@ -13,7 +13,10 @@ _log = structlog.get_logger(LOG_NAME)
 
 
 def failed(deliveries: Sequence[Delivery], after: float, now: float) -> Delivery | None:
-    """Return a required exporter that has failed for `after` seconds, None if there is none."""
+    """Return a required exporter that has failed for `after` seconds, None if there is none.
+
+    `now` is the monotonic clock's: a step of the wall clock makes no failure longer.
+    """
     found = None
     for delivery in deliveries:
         since = delivery.failing_since

@@ -369,7 +369,8 @@ class Pipeline:
 
     def _watch_required(self) -> None:
         """Apply `audit_failure` when a required exporter has failed for too long."""
-        failed = degraded.failed(self._deliveries, self._audit_failure_after, self._clock.now())
+        now = self._clock.monotonic()
+        failed = degraded.failed(self._deliveries, self._audit_failure_after, now)
         if failed is not None and self._audit_failure == "stop":
             self.failure = degraded.why_to_stop(failed, self._audit_failure_after)
         degraded.degrade(self._systems.values(), failed)

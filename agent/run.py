@@ -169,6 +169,7 @@ def assemble(config: Config, clock: Clock | None = None, more: Sequence[Exporter
             metrics=metrics,
             on_delivered=wake.set,
             tracer=tracer,
+            monotonic=clock.monotonic,
         )
         for exporter in exporters
     ]

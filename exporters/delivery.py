@@ -53,8 +53,8 @@ class Retry:
 class _Failures:
     """One kind of failing (exporting or ticking): since when, how often, and when to try again."""
 
-    def __init__(self, retry: Retry) -> None:
-        self._retry = retry
+    def __init__(self, retry: Retry, monotonic: Callable[[], float]) -> None:
+        self._retry, self._monotonic = retry, monotonic
         self._rng = random.Random()  # noqa: S311 - jitter is no secret
         self.count = 0
         self.since: float | None = None
@@ -65,7 +65,7 @@ class _Failures:
         delay = self._retry.delay(self.count, self._rng)
         self.count += 1
         if self.since is None:
-            self.since = time.time()
+            self.since = self._monotonic()
         self.error = _message(error)
         return delay
 
@@ -80,6 +80,7 @@ class Delivery:
 
     `submit` and the readers may be called from any thread; `start` and `stop` from one.
     `on_delivered` is called on the exporter's thread after each progress and must not block.
+    `monotonic` is the clock of `failing_since`.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Delivery:
         batch: int = 500,
         tick_every: float = 1.0,
         tracer: Tracer | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if capacity < 1 or batch < 1:
             raise ValueError("capacity and batch must be at least 1")
@@ -108,8 +110,8 @@ class Delivery:
         self._submitted = 0
         self._delivered = 0
         self._alone_until = 0
-        self._exporting = _Failures(retry or Retry())
-        self._ticking = _Failures(retry or Retry())
+        self._exporting = _Failures(retry or Retry(), monotonic)
+        self._ticking = _Failures(retry or Retry(), monotonic)
         self._unexpected = 0
         self._export_at = self._tick_at = 0.0
         self._deadline: Deadline | None = None
@@ -186,7 +188,7 @@ class Delivery:
 
     @property
     def failing_since(self) -> float | None:
-        """When (epoch seconds) the present run of failures began; None while all is well."""
+        """When on the monotonic clock this run of failures began; None while all is well."""
         with self._condition:
             times = (self._exporting.since, self._ticking.since)
             return min((t for t in times if t is not None), default=None)

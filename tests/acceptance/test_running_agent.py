@@ -113,6 +113,21 @@ def test_a_step_of_the_wall_clock_is_recorded_and_closes_no_window(place: Place)
     assert main(verify_against_itself(place.audit)) == 0
 
 
+def test_a_step_of_the_wall_clock_makes_no_failure_of_an_exporter_longer(place: Place) -> None:
+    path, clock, exporter = place.folder / "pantau.yaml", SteppedClock(), Held()
+    stops = "store: {commit_interval: 1s, audit_failure: stop, audit_failure_after: 1h}"
+    path.write_text(path.read_text().replace("store: {commit_interval: 1s}", stops))
+    with place.agent(clock, exporter) as parts:
+        place.await_window(place.feed(0))
+        eventually(lambda: parts.deliveries[-1].failing_since)
+        clock.offset = 7_200.0
+        eventually(lambda: place.named("clock.step"))
+        beats = len(place.named("heartbeat"))
+        eventually(lambda: len(place.named("heartbeat")) >= beats + 2)
+        assert parts.pipeline.failure is None
+        exporter.held = False
+
+
 def test_heartbeats_tell_how_many_events_came_in(place: Place) -> None:
     with place.agent():
         place.await_window(place.feed(0))
