@@ -32,12 +32,19 @@ _RECORDS: Checks = {
         "ids are unique and follow from what the records say",
         ("id_mismatch", "duplicate_id"),
     ),
-    "blobs": ("the texts named by digest are there", ("blob_missing", "blob_altered")),
-    "policies": ("every verdict names the policy that was in force", ("policy_unknown",)),
+    "blobs": (
+        "the texts named by digest are there",
+        ("blob_missing", "blob_altered", "note_missing"),
+    ),
+    "policies": (
+        "records name the policy and the configuration that were in force",
+        ("policy_unknown", "config_unknown"),
+    ),
+    "alerts": ("alerts agree with the verdicts that they are about", ("alert_differs",)),
 }
 
 OF_RECORDS = (
-    *("sequence", "origin", "schema", "ids", "blobs", "policies"),
+    *("sequence", "origin", "schema", "ids", "blobs", "policies", "alerts"),
     *("windows", "continuity", "time", "replay"),
 )
 """The checks of a published log that need all its records."""
@@ -91,7 +98,14 @@ PUBLISHED: Checks = {
     **_RECORDS,
     "windows": (
         "every verdict follows the signals it judges, and no window is left out",
-        ("window_unknown", "window_missing", "window_span", "part_missing"),
+        (
+            "window_unknown",
+            "window_missing",
+            "window_span",
+            "part_missing",
+            "part_awaited",
+            "signal_unknown",
+        ),
     ),
     "continuity": (
         "heartbeats come in time and count the records between them",
@@ -134,7 +148,7 @@ CHECKS: Checks = {
     **_RECORDS,
     "windows": (
         "every verdict follows the signals it judges",
-        ("window_unknown", "window_span", "part_missing"),
+        ("window_unknown", "window_span", "part_missing", "part_awaited", "signal_unknown"),
     ),
 }
 """The checks of the private write-ahead log, in the order they are shown."""

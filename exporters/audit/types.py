@@ -28,6 +28,8 @@ Word = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}\Z")]
 """An identifier of the program: printable ASCII without spaces."""
 Text = Annotated[str, Meta(max_length=4096)]
 """A sentence made from the program's own templates."""
+Reason = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
+"""Why input could not be used: a fixed word of the program."""
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 _LEAP_YEAR = r"[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][48]|[13579][26]|[2468]0)00"
 _DAY = (
@@ -97,7 +99,7 @@ class CoverageData(Listed, frozen=True, kw_only=True):
     duplicates: Count
     conflicts: Count
     late_dropped: Count
-    rejected: dict[Name, Count]
+    rejected: dict[Reason, Count]
     orphans: OrphansData
     labelled: Count
     label_coverage: float | None
@@ -381,7 +383,7 @@ class QuarantineData(Listed, frozen=True, kw_only=True):
 
     source: Name | None = None
     total: Count | None = None
-    reasons: dict[Name, Count] = {}
+    reasons: dict[Reason, Count] = {}
     offsets: dict[Name, Count] = {}
     since: Moment | None = None
     until: Moment | None = None
@@ -541,10 +543,14 @@ RECORDS: dict[str, type[Listed]] = {
 }
 
 Severity = Literal["info", "notice", "warning", "alert"]
+_PROGRAM = r"[a-z][a-z0-9._-]{0,63}"
 
 
 class Actor(Listed, frozen=True, kw_only=True):
-    """Who did it; `authn` is how a human proved it.  A human's id is a `PSEUDONYM`."""
+    """Who did it; `authn` is how a human proved it.
+
+    A human's id is a `PSEUDONYM`, any other a word of small letters.
+    """
 
     type: Literal["agent", "human", "system"]
     id: Name
@@ -621,6 +627,8 @@ def read(payload: bytes) -> tuple[Envelope, Any]:
         actor = envelope.actor
         if actor.type == "human" and not re.fullmatch(PSEUDONYM, actor.id):
             raise SchemaError("a human actor is named by a pseudonym, nothing else")
+        if actor.type != "human" and not re.fullmatch(_PROGRAM, actor.id):
+            raise SchemaError(f"{actor.id!r} is no name of a program")
         if envelope.dataschema != dataschema(name):
             raise SchemaError(f"dataschema {envelope.dataschema!r} is not that of {name}")
         return envelope, _decoder(name).decode(envelope.data)

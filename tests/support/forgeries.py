@@ -130,6 +130,30 @@ def replace_alert(documents: Documents) -> Documents:
     return documents
 
 
+def play_down(documents: Documents) -> Documents:
+    """Let an alert be of severity info, and say that all is fine."""
+    record = documents[places(documents, "alert.raised")[0]]
+    record["data"]["labels"]["severity"] = "info"
+    record["data"]["annotations"] = {"summary": "all fine"}
+    with_its_id(record)
+    return documents
+
+
+def retell_alert(documents: Documents) -> Documents:
+    """Let an alert say of a breach that it is none."""
+    record = documents[places(documents, "alert.raised")[0]]
+    record["data"]["annotations"] = {"summary": "all fine", "state": "ok"}
+    with_its_id(record)
+    return documents
+
+
+def loud_alert(documents: Documents) -> Documents:
+    record = documents[places(documents, "alert.raised")[0]]
+    record["data"]["labels"]["severity"] = "page"
+    with_its_id(record)
+    return documents
+
+
 def close_early(documents: Documents) -> Documents:
     """Say halfway that the epoch ends there."""
     middle = places(documents, "heartbeat")[0] + 1
@@ -151,6 +175,58 @@ def date_run_back(documents: Documents) -> Documents:
     return _dated(documents, places(documents, "log.resume")[0], len(documents), -300 * 86_400)
 
 
+def name_no_text(documents: Documents) -> Documents:
+    del documents[places(documents, "policy.change")[0]]["data"]["blob"]
+    return documents
+
+
+def name_lost_note(documents: Documents) -> Documents:
+    """Let a change have a note that is not there, and was not erased."""
+    documents[places(documents, "policy.change")[0]]["data"]["note"] = f"sha256:{'0' * 64}"
+    return documents
+
+
+def name_other_policy(documents: Documents) -> Documents:
+    """Let every record name a policy that nothing put in force."""
+    for document in documents:
+        document["agent"]["policy_digest"] = f"sha256:{'1' * 64}"
+    return documents
+
+
+def name_other_config(documents: Documents) -> Documents:
+    """Let the agent start again, and then name another configuration than it started with."""
+    place = places(documents, "log.resume")[0]
+    start = _notice(documents[place], "agent.start", {"config_digest": f"sha256:{'c' * 64}"})
+    documents[place + 9]["agent"]["config_digest"] = f"sha256:{'2' * 64}"
+    return count_again([*documents[: place + 1], start, *documents[place + 1 :]])
+
+
+def end_in_part(documents: Documents) -> Documents:
+    """End the log in the middle of a window's record."""
+    last = places(documents, "window.signals")[-1]
+    documents[last]["data"]["part"] = {"i": 1, "of": 3}
+    return documents[: last + 1]
+
+
+def point_nowhere(documents: Documents) -> Documents:
+    """Let a verdict name a signal that its window does not have."""
+    verdicts = documents[places(documents, "policy.verdict")[5]]["data"]["verdicts"]
+    verdicts[0]["because"] = [{"name": "no.such", "subject": {}}]
+    return documents
+
+
+def name_person(documents: Documents) -> Documents:
+    documents[5]["actor"] = {"type": "system", "id": "Mrs Tan Mei Ling"}
+    return documents
+
+
+def reject_person(documents: Documents) -> Documents:
+    """Count rejected records under what is no reason."""
+    window = documents[places(documents, "window.signals")[-1]]
+    window["data"]["coverage"]["rejected"] = {"Mrs Tan +60 12 345": 3}
+    return documents
+
+
 def _dated(documents: Documents, first: int, end: int, seconds: float) -> Documents:
     for document in documents[first:end]:
         document["time"] = _later(document["time"], seconds)
@@ -164,8 +240,9 @@ def _later(moment: str, seconds: float) -> str:
 
 def _notice(beside: dict[str, Any], name: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return another record by the same run, at the same time."""
-    taken = {key: beside[key] for key in ("source", "bootid", "seq", "time", "mono", "agent")}
+    taken = {key: beside[key] for key in ("source", "bootid", "seq", "time", "mono")}
     return taken | {
+        "agent": beside["agent"] | {"policy_digest": None},
         "specversion": "1.0",
         "id": f"{name}/{beside['bootid']}",
         "type": f"{types.PREFIX}{name}{types.SUFFIX}",
@@ -188,7 +265,18 @@ FORGERIES = [
     Forgery("removes the record of a stop", "stop_missing", remove_stop),
     Forgery("lets a restart go on elsewhere", "count_mismatch", resume_elsewhere),
     Forgery("puts another record in the place of an alert", "count_mismatch", replace_alert),
+    Forgery("plays an alert down", "alert_differs", play_down),
+    Forgery("lets an alert say that all is fine", "alert_differs", retell_alert),
+    Forgery("lets an alert be of another severity", "alert_differs", loud_alert),
     Forgery("ends an epoch and goes on", "record_after_close", close_early),
     Forgery("dates records back and tells of a step by nothing", "clock_unexplained", tell_no_step),
     Forgery("dates a run before the one before it", "clock_unexplained", date_run_back),
+    Forgery("does not name a policy's text", "blob_missing", name_no_text),
+    Forgery("removes a sealed note, and nothing erased it", "note_missing", name_lost_note),
+    Forgery("lets records name another policy", "policy_unknown", name_other_policy),
+    Forgery("lets a record name another configuration", "config_unknown", name_other_config),
+    Forgery("ends the log within a window", "part_awaited", end_in_part),
+    Forgery("lets a verdict name a signal that there is not", "signal_unknown", point_nowhere),
+    Forgery("writes a person's name as a program's", "schema_violation", name_person),
+    Forgery("writes a person's name as a reason", "schema_violation", reject_person),
 ]

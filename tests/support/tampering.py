@@ -22,11 +22,12 @@ from exporters.audit import seal, vault
 from exporters.audit.format import bundle, checkpoint, merkle, note, tiles
 from exporters.audit.format.note import Vkey
 from exporters.audit.jcs import canonical
+from exporters.audit.read.files import kept_path
 from exporters.audit.types import MomentMs  # noqa: F401 - the form of `time` in records
 from policies.effective import Policy, Rule, policy_text
 from policies.engine import evaluate, judging_of
 from policies.memory import Memory
-from policies.model import Notice, Report, unmeasured
+from policies.model import Alert, Notice, Report, unmeasured
 from tests.support import tampering_records as by_holder
 from tests.support.forgeries import FORGERIES
 from tests.support.tampering_records import window_at
@@ -61,7 +62,7 @@ def write_clean(base: Path, origin: str = "bank/loans") -> Path:
     for beat in range(HEARTBEATS):
         first = beat * REPORTS_PER_HEARTBEAT
         reports = [judged(i, memory) for i in range(first, first + REPORTS_PER_HEARTBEAT)]
-        exporter.export(number([*reports, alert()] if beat == 0 else reports))
+        exporter.export(number([*reports, raised()] if beat == 0 else reports))
         hands.pass_time(60.0)
         exporter.tick(hands.wall)
         if beat == HEARTBEATS // 2:
@@ -123,6 +124,17 @@ def policy_notice(policy: Policy | None = None) -> Notice:
         time=START,
         system="loan-approval",
         data={"digest": policy.digest, "text": policy.text.decode()},
+    )
+
+
+def raised() -> Alert:
+    """Return the alert that the verdicts of DR-1 give."""
+    labels = {"rule": "DR-1", "principle": "P7", "attribute": "", "severity": "ticket"}
+    made = alert()
+    return msgspec.structs.replace(
+        made,
+        labels=made.labels | labels,
+        annotations=made.annotations | {"state": "breach"},
     )
 
 
@@ -370,7 +382,9 @@ def swap_policy_everywhere(lab: Lab) -> None:
     swap_policy(lab, record=True)
     text = json.dumps(lab.records())
     (old, new) = POLICY.digest, _changed_policy(lab)
-    lab.resign(lambda _: json.loads(text.replace(f'"policy": "{old}"', f'"policy": "{new}"')))
+    for field in ("policy", "policy_digest"):
+        text = text.replace(f'"{field}": "{old}"', f'"{field}": "{new}"')
+    lab.resign(lambda _: json.loads(text))
 
 
 def _changed_policy(lab: Lab) -> str:
@@ -596,7 +610,7 @@ def _by_holder() -> list[Tampering]:
         _held("turns the monotonic clock back", "clock_unexplained", by_holder.turn_clock_back),
         _held("removes a verdict", "verdict_missing", by_holder.remove_verdict, "unseal"),
         _held("removes a window's signals and says that the disk was full",
-              "verdict_not_replayed", by_holder.shorten, "unseal"),
+              "gap_recorded verdict_not_replayed", by_holder.shorten, "unseal"),
         _held("removes what verdicts hang on", "verdict_not_replayed", by_holder.remove_judging,
               "unseal"),
         _held("says of verdicts that they were kept from before", "verdict_not_replayed",
@@ -606,6 +620,8 @@ def _by_holder() -> list[Tampering]:
         line("the policy's text removed", "unseal",
              f"blob_missing verdict_not_replayed {NO_MEMORY}",
              lambda lab: shutil.rmtree(lab.log / "blobs")),
+        line("the holder of the key keeps a checkpoint of no records with another root", "key",
+             f"history_forked {NO_MEMORY}", keep_another_beginning),
         *(_held(one.what, one.codes, one.change) for one in FORGERIES),
     ]  # fmt: skip
 
@@ -635,6 +651,11 @@ def number_wrongly(lab: Lab) -> None:
 def write_with_spaces(lab: Lab) -> None:
     first, *rest = lab.entries()
     lab.grow_again([first.replace(b'","', b'", "', 1), *rest], lab.key)
+
+
+def keep_another_beginning(lab: Lab) -> None:
+    text = checkpoint.text(lab.origin, 0, bytes(32))
+    lab.put(kept_path(0), note.sign(text, [(lab.origin, lab.key)]))
 
 
 def flip_in_checkpoint(lab: Lab, line: int) -> None:

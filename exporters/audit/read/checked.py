@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from exporters.audit.format.checkpoint import Checkpoint
+from exporters.audit.format.merkle import EMPTY_ROOT
 from exporters.audit.format.note import Vkey
 from exporters.audit.read.epochs import Epoch
 from exporters.audit.read.records import Told
@@ -33,4 +34,6 @@ class Checked:
         """Return the root that the tree had at a size, None if that cannot be known."""
         if size == self.size:
             return self.epoch.checkpoint.root
+        if size == 0:
+            return EMPTY_ROOT
         return self.tree.roots.get(size) if self.tree.holds else None

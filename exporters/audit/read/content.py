@@ -1,10 +1,9 @@
-"""What records say about each other: ids, the signals a verdict judges, the policy in force."""
+"""What records say about each other: ids, the signals a verdict judges, what is in force."""
 
 from __future__ import annotations
 
 import datetime as dt
 from array import array
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -12,12 +11,12 @@ import numpy as np
 
 from exporters.audit import types
 from exporters.audit.findings import Findings
+from exporters.audit.read.alerts import AlertChecks
+from exporters.audit.read.in_force import ForceChecks
+from exporters.audit.read.texts import BlobProblem, TextChecks
 from exporters.audit.record import alert_id, report_id
 from exporters.audit.seen import short_hash
-from policies.model import WINDOW_SECONDS
-
-BlobProblem = Callable[[str], str | None]
-"""Says what is wrong with the blob of a digest: `missing`, `altered`, or None."""
+from policies.model import WINDOW_SECONDS, subject_text
 
 _OWN_NAMES = ("log.genesis", "log.resume", "log.close", "log.gap", "log.key.rotate", "heartbeat")
 
@@ -25,16 +24,18 @@ _OWN_NAMES = ("log.genesis", "log.resume", "log.close", "log.gap", "log.key.rota
 class ContentChecks:
     """Takes the records of all epochs in order; `conclude` says what only the whole can show.
 
-    Memory is 8 bytes per record, for the uniqueness of ids.
+    Memory is 8 bytes per record, for the uniqueness of ids, and what alerts and notes name.
     """
 
     def __init__(self, findings: Findings, blob_problem: BlobProblem) -> None:
-        self._findings, self._blob_problem = findings, blob_problem
+        self._findings = findings
+        self._texts, self._force = TextChecks(findings, blob_problem), ForceChecks(findings)
+        self._alerts = AlertChecks(findings)
         self._ids: array[int] = array("Q")
         self._places: list[tuple[int, str]] = []
-        self._policies: dict[str, str] = {}
         self._window: str | None = None
-        self._window_lost = self._policy_lost = False
+        self._window_lost = False
+        self._signals: list[types.SignalData] | None = None
         self._part: tuple[tuple[object, ...], int, int] | None = None
 
     @property
@@ -58,12 +59,13 @@ class ContentChecks:
             self._span(data.window, where)
         if isinstance(data, types.WindowData | types.VerdictsData):
             self._parts(name, envelope, data, where)
-        if isinstance(data, types.WindowData) and data.part.i == 1:
-            self._window, self._window_lost = envelope.id, False
+        self._texts.take(name, data, where)
+        self._force.take(name, envelope, data, where)
+        self._alerts.take(name, envelope, data, where)
+        if isinstance(data, types.WindowData):
+            self._signals_of(envelope, data, where)
         elif isinstance(data, types.VerdictsData):
             self._verdicts(envelope, data, where)
-        elif isinstance(data, types.ChangeData):
-            self._change(name, data, where)
         elif isinstance(data, types.GapData):
             self._findings.add("gap_recorded", where, data.reason, "UNKNOWN")
 
@@ -74,11 +76,19 @@ class ContentChecks:
     def interrupt(self) -> None:
         """Count a record that cannot be read; what it said of windows and policies is unknown."""
         self.pass_over()
-        self._window_lost = self._policy_lost = True
-        self._part = None
+        self._window_lost = True
+        self._signals = self._part = None
+        self._force.interrupt()
+        self._alerts.interrupt()
 
     def conclude(self) -> None:
-        """Look for ids that occur twice."""
+        """Look for ids that occur twice, and for what no later record has brought."""
+        self._texts.conclude()
+        self._alerts.conclude()
+        if self._part is not None:
+            _, part, of = self._part
+            detail = f"the log ends after part {part} of {of}; the agent brings the rest, if killed"
+            self._findings.add("part_awaited", "the end of the log", detail, "UNKNOWN")
         ids = np.frombuffer(self._ids, dtype=np.uint64)
         order = np.argsort(ids, kind="stable")
         ordered = ids[order]
@@ -109,35 +119,39 @@ class ContentChecks:
         if part.i < part.of:
             self._part = (about, part.i, part.of)
 
+    def _signals_of(self, envelope: types.Envelope, data: types.WindowData, where: str) -> None:
+        """Remember the signals of a window, all its parts; None: they are not all here."""
+        if data.part.i == 1:
+            self._window, self._window_lost = envelope.id, False
+            self._signals = None if data.shortened else []
+        if data.shortened:
+            detail = "the signals were left out: the disk was full"
+            self._findings.add("gap_recorded", where, detail, "UNKNOWN")
+        if self._signals is not None:
+            self._signals += data.signals
+
     def _verdicts(self, envelope: types.Envelope, data: types.VerdictsData, where: str) -> None:
         follows = envelope.corr.window is not None and envelope.corr.window == self._window
         if not follows and not self._window_lost:
             detail = f"window record {envelope.corr.window} does not come before it"
             self._findings.add("window_unknown", where, detail)
-        system = envelope.model.name if envelope.model else ""
-        if self._policy_lost:
+        if not follows or self._signals is None:
             return
-        in_force = {self._policies.get(system), self._policies.get("")} - {None}
-        for policy in {verdict.policy for verdict in data.verdicts} - in_force:
-            detail = f"{policy} is not the policy that was last put in force for {system}"
-            self._findings.add("policy_unknown", where, detail)
-
-    def _change(self, name: str, data: types.ChangeData, where: str) -> None:
-        if name == "policy.change":
-            self._policies[data.system or ""] = data.digest
-            self._policy_lost = False
-        if data.blob is None:
-            return
-        problem = self._blob_problem(data.blob)
-        if problem is not None:
-            self._findings.add(f"blob_{problem}", where, f"blobs/{data.blob[7:]} is {problem}")
-        elif data.blob != data.digest:
-            detail = f"blobs/{data.blob[7:]} is not the text of {data.digest}"
-            self._findings.add("blob_altered", where, detail)
+        there = {_pointer(signal) for signal in self._signals}
+        for verdict in data.verdicts:
+            for signal in verdict.because:
+                if _pointer(signal) not in there:
+                    detail = f"{verdict.rule} names {signal.name} of {subject_text(signal.subject)}"
+                    detail += ", which its window does not have"
+                    self._findings.add("signal_unknown", where, detail)
 
     def _name_place(self, number: int) -> str:
         start, epoch = next(p for p in reversed(self._places) if p[0] <= number)
         return f"{epoch}, {number - start + 1}. record"
+
+
+def _pointer(signal: types.SignalData | types.BecauseData) -> tuple[str, frozenset[Any]]:
+    return signal.name, frozenset(signal.subject.items())
 
 
 @lru_cache(maxsize=1024)

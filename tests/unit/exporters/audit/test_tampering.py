@@ -26,6 +26,8 @@ UNKNOWN = {
     "gap_recorded",
     "heartbeat_late",
     "key_unvouched",
+    "note_missing",
+    "part_awaited",
     "stop_missing",
     "verdict_not_replayed",
     "window_missing",

@@ -58,11 +58,11 @@ WORDS = {
         "waivers[].pack waivers[].rule "
     ),
     "window.signals": (
-        "coverage.incomplete_because coverage.rejected{key} signals[].method signals[].name "
+        "coverage.incomplete_because signals[].method signals[].name "
         "signals[].reason signals[].reference signals[].subject{key} signals[].subject{} "
     ),
     "window.restated": (
-        "coverage.incomplete_because coverage.rejected{key} signals[].method signals[].name "
+        "coverage.incomplete_because signals[].method signals[].name "
         "signals[].reason signals[].reference signals[].subject{key} signals[].subject{} "
     ),
     "policy.verdict": (
@@ -79,7 +79,7 @@ WORDS = {
     "case.updated": "labels{key} labels{} reason",
     "case.closed": "labels{key} labels{} reason",
     "human.decision": "",
-    "quarantine.summary": "offsets{key} reasons{key} source",
+    "quarantine.summary": "offsets{key} source",
     "clock.step": "",
     "incident.clock": "source",
     "privacy.erasure": "",

@@ -612,10 +612,10 @@ def test_while_room_is_low_heartbeats_give_way_first(
         "log.genesis",
         "window.signals",
         "policy.verdict",
-        "heartbeat",
         "log.gap",
+        "heartbeat",
     ]
-    assert records[-1]["data"]["counts"] == {"heartbeat": 3}
+    assert records[-2]["data"]["counts"] == {"heartbeat": 3}
 
 
 def test_what_was_left_out_is_told_at_the_end_of_the_run_at_the_latest(
