@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from exporters.defects import calls
-
 FINE = 0
 FINDING = 1
 USAGE = 2
@@ -50,6 +48,8 @@ def report(error: Exception) -> int:
         if code is not None:
             print(f"pantau: {_text(error)}" if code == RUNTIME else error, file=sys.stderr)
             return code
+    from exporters.defects import calls  # seldom needed, and help is to load nothing else of ours
+
     print(calls(error), file=sys.stderr)
     print("pantau: this is a defect of pantau itself; please report it", file=sys.stderr)
     return RUNTIME
