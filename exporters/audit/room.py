@@ -13,6 +13,17 @@ _LOW_SHARE = 0.05
 _LOW_BYTES = 1 << 30
 
 
+def spare(path: Path) -> int:
+    """Return the bytes that are free where `path` is or will be, beyond what should stay free.
+
+    That is a twentieth of the disk, at most 1 GiB; less than that is left if it is below 0.
+    """
+    folder = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    found = os.statvfs(folder)
+    kept_free = min(found.f_blocks * found.f_frsize * _LOW_SHARE, _LOW_BYTES)
+    return found.f_bavail * found.f_frsize - int(kept_free)
+
+
 class Room:
     """The ballast file in `folder`, `size` bytes; 0 means that none is kept."""
 
@@ -21,9 +32,7 @@ class Room:
 
     def low(self) -> bool:
         """Tell whether less than a twentieth of the disk (at most 1 GiB) is left."""
-        found = os.statvfs(self._folder)
-        total = found.f_blocks * found.f_frsize
-        return self._free() < min(total * _LOW_SHARE, _LOW_BYTES)
+        return spare(self._folder) < 0
 
     def take(self) -> bool:
         """Take the room for the ballast if there is plenty; tell whether it is taken.

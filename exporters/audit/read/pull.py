@@ -21,6 +21,7 @@ from pathlib import Path
 from exporters.audit.findings import Finding
 from exporters.audit.format.checkpoint import Checkpoint
 from exporters.audit.format.note import Vkey
+from exporters.audit.read.bounds import MOST_EPOCHS, require_room, require_signer
 from exporters.audit.read.epochs import EPOCHS
 from exporters.audit.read.evidence import Remembered, signed_by
 from exporters.audit.read.files import kept_path, kept_sizes
@@ -116,6 +117,9 @@ class _Pull:
         self._compare(served, said)
         self._top = self._find_top(said)
         folders, seen = self._folders(said.origin), self._roots_of(said.origin)
+        if self._signed:
+            self._require_signer(served, said)
+        require_room(said, self._copy, folders)
         newest = take(self._source, "", served, folders, seen, self._advance)
         epochs = [*self._older(newest), newest]
         self._fetch_rest(epochs)
@@ -147,6 +151,14 @@ class _Pull:
                 raise Refused("key_unknown", "checkpoint", detail) from refused
             raise
 
+    def _require_signer(self, served: bytes, said: Checkpoint) -> None:
+        """Refuse a log that no known key can have signed. Raises `Refused`."""
+        known = [key for key in self._roots if key.name == said.origin]
+        seen = (s for s in self._memory if s.origin == said.origin)
+        signed = [s.size for s in seen if signed_by(s.signed or b"", known)]
+        if known:
+            require_signer(self._source, served, said, known, max(signed, default=0))
+
     def _find_top(self, said: Checkpoint) -> str | None:
         """Return the origin of the copy's newest epoch. Raises `Refused` if it cannot stay."""
         content = Folder(self._copy).read("checkpoint")
@@ -175,11 +187,10 @@ class _Pull:
     def _older(self, newest: Taken) -> list[Taken]:
         """Fetch the epochs before, each named by the first record of the one after it."""
         found: list[Taken] = []
-        seen = {newest.epoch.origin}
-        before = _before(newest)
-        while before is not None and before.origin not in seen:
-            seen.add(before.origin)
+        after, before = newest, _before(newest)
+        while before is not None:
             try:
+                _require_earlier(before, after, len(found))
                 taken = self._take_older(before.origin, _linked(before))
             except Refused as refused:
                 self.pulled.problems.append(refused.finding)
@@ -187,7 +198,7 @@ class _Pull:
             if taken is None:
                 break
             found.insert(0, taken)
-            before = _before(taken)
+            after, before = taken, _before(taken)
         return found
 
     def _take_older(self, origin: str, linked: dict[int, bytes]) -> Taken | None:
@@ -207,8 +218,9 @@ class _Pull:
             if any(size > said.size for size in linked):
                 detail = f"the epoch after it says that it had {max(linked)} records"
                 raise Refused("rollback", f"{place}checkpoint", detail)
-            roots = self._roots_of(origin) | linked
-            return take(source, place, served, self._folders(origin), roots, self._advance)
+            folders, roots = self._folders(origin), self._roots_of(origin) | linked
+            require_room(said, self._copy, folders)
+            return take(source, place, served, folders, roots, self._advance)
         return None
 
     def _fetch_rest(self, epochs: Sequence[Taken]) -> None:
@@ -295,6 +307,17 @@ def _compare(served: Checkpoint, seen: Remembered) -> None:
 
 def _before(taken: Taken) -> Previous | None:
     return None if taken.epoch.genesis is None else taken.epoch.genesis.previous
+
+
+def _require_earlier(before: Previous, after: Taken, count: int) -> None:
+    """Refuse a chain of epochs without an end: their names fall, and there are not so many."""
+    where = f"{after.epoch.place}entry 0"
+    if _name(before.origin) >= _name(after.epoch.origin):
+        detail = f"it names {before.origin} before it, which is not earlier"
+        raise Refused("epoch_unlinked", where, detail)
+    if count >= MOST_EPOCHS:
+        detail = f"more than {MOST_EPOCHS} epochs are said to be before the newest"
+        raise Refused("epoch_unlinked", where, detail)
 
 
 def _linked(said: Previous) -> dict[int, bytes]:

@@ -23,7 +23,8 @@ from exporters.audit.format.tiles import WIDTH, Tile
 from exporters.audit.read.epochs import Epoch
 from exporters.audit.read.files import folder_of, kept_path, kept_sizes, read_tile
 from exporters.audit.read.records import Told
-from exporters.audit.read.source import Folder, Part, Source
+from exporters.audit.read.source import Folder, Part, Source, SourceError
+from exporters.audit.room import spare
 
 Advance = Callable[[int], None]
 LISTING = "checkpoints/"
@@ -92,7 +93,7 @@ def take(
     Raises `Refused` if the entries are not what was signed, or seen; `SourceError`.
     """
     said = read_checkpoint(signed, f"{source.name}/checkpoint")
-    listed = _listed(source, said.size)
+    listed = listed_sizes(source, said.size)
     new = folders[0]
     try:
         try:
@@ -183,7 +184,8 @@ def write(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _listed(source: Source, most: int) -> list[int]:
+def listed_sizes(source: Source, most: int) -> list[int]:
+    """Return the sizes, up to `most`, of the checkpoints that a log keeps. Raises `SourceError`."""
     if folder_of(source) is not None:
         return kept_sizes(source)
     words = (source.read(LISTING) or b"").split()
@@ -240,6 +242,12 @@ class _Walk:
             entries = bundle.unpack(content, tile.width)
         except bundle.BundleError as error:
             raise Refused("bundle_damaged", where, str(error)) from error
+        if spare(self._folders[0]) < len(content):
+            text = (
+                f"it is full but for what should stay free, after {tile.index * WIDTH} of "
+                f"{self._said.size} records; make room and call it again: it goes on there"
+            )
+            raise SourceError(f"{self._folders[0].parent}: {text}")
         write(self._folders[0] / tile.path, content)
         return entries
 
