@@ -190,7 +190,37 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         new = not self.path.exists()
+        if not new:
+            self._require_version()
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+            if new:
+                self.path.chmod(0o600)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _require_version(self) -> None:
+        """Raise `StoreError` for the store of another version, before anything of it is changed.
+
+        First as it lies there, then with what a killed agent has left beside it, which alone says
+        of which version a young store is.
+        """
+        left = self.path.with_name(self.path.name + "-wal").exists()
+        for how in ("mode=ro&immutable=1", "mode=ro") if left else ("mode=ro&immutable=1",):
+            address = f"{self.path.absolute().as_uri()}?{how}"
+            with closing(sqlite3.connect(address, uri=True)) as connection:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA_VERSION):
+                raise StoreError(
+                    f"store {self.path}: written by another version (schema {version}, this"
+                    f" program reads {SCHEMA_VERSION}); use a new store folder or the matching"
+                    " version"
+                )
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # Withheld values wait here until they are sealed; some builds overwrite nothing by default.
@@ -201,19 +231,10 @@ class Store:
         connection.execute("PRAGMA journal_size_limit = 67108864")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
-        if new:
-            self.path.chmod(0o600)
         for statement in _TABLES.split(";\n"):
             if statement.strip():
                 connection.execute(statement)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
-            raise StoreError(
-                f"store {self.path}: written by another version (schema {version}, this program"
-                f" reads {SCHEMA_VERSION}); use a new store folder or the matching version"
-            )
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        return connection
 
     def _constant(self, key: str, fresh: bytes) -> bytes:
         self._connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, fresh))

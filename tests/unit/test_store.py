@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -108,19 +109,72 @@ def test_another_agent_on_the_same_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_named_and_not_touched(tmp_path: Path) -> None:
-    (tmp_path / "pantau.sqlite").write_bytes(b"this is not a database, but long enough" * 50)
+    content = b"this is not a database, but long enough" * 50
+    (tmp_path / "pantau.sqlite").write_bytes(content)
     with pytest.raises(StoreError, match=r"pantau\.sqlite.*move it away"):
         Store(tmp_path)
-    assert (tmp_path / "pantau.sqlite").read_bytes().startswith(b"this is not")
+    assert files(tmp_path) == {"pantau.sqlite": content}
 
 
-def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
-    Store(tmp_path).close()
-    with sqlite3.connect(tmp_path / "pantau.sqlite") as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what a folder holds, but for the index that SQLite makes anew at each start."""
+    return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.endswith("-shm")}
+
+
+OTHER = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode = " + sys.argv[2])
+connection.execute("CREATE TABLE other (key TEXT)")
+connection.execute("PRAGMA user_version = 99")
+if sys.argv[3] == "killed":
+    os._exit(0)
+connection.close()
+"""
+"""Another version of the program, with tables of its own."""
+
+
+@pytest.mark.parametrize(
+    ("journal", "end"), [("DELETE", "stopped"), ("WAL", "stopped"), ("WAL", "killed")]
+)
+def test_a_store_of_another_version_is_refused_and_not_touched(
+    tmp_path: Path, journal: str, end: str
+) -> None:
+    path = tmp_path / "it's #1?" / "pantau.sqlite"
+    path.parent.mkdir()
+    subprocess.run([sys.executable, "-c", OTHER, str(path), journal, end], check=True)
+    before = files(path.parent)
+    assert ("pantau.sqlite-wal" in before) == (end == "killed")
     with pytest.raises(StoreError, match="schema 99"):
+        Store(path.parent)
+    assert files(path.parent) == before
+    # Nothing holds it: it can be used by whoever reads it.
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    assert tables == [("other",)]
+
+
+def test_a_store_that_cannot_be_opened_is_not_kept_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def noted(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **named)
+        opened.append(connection)
+        return connection
+
+    first = Store(tmp_path)
+    monkeypatch.setattr(sqlite3, "connect", noted)
+    with pytest.raises(StoreError, match="another agent uses this store"):
         Store(tmp_path)
+    first.close()
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_the_file_with_the_key_of_the_ids_is_private(tmp_path: Path) -> None:
