@@ -17,10 +17,14 @@ def check(config: ConfigFile, output: OutputForm = Output.table) -> int:
 
     Exit codes: 0 fine, 2 the configuration is wrong, 3 a connection failed.
     """
-    from agent.config.load import load
+    from agent.config.load import load, require_collector
     from agent.config.told import digest
 
     loaded = load(config)
+    from agent.opening import require_references
+
+    # As `pantau run` does, also where nothing comes yet that could be compared.
+    require_references(loaded)
     from agent.cli.check_connections import probe_collectors, probe_exporters
     from agent.cli.check_kept import log_kept
     from agent.cli.check_text import print_text
@@ -42,6 +46,8 @@ def check(config: ConfigFile, output: OutputForm = Output.table) -> int:
             print_json(document)
     else:
         print_text(documents)
+    # After what there is to see: for a backtest such a configuration is whole.
+    require_collector(loaded, config)
     failed = any(not connection.ok for connection in connections)
     return exits.RUNTIME if failed else exits.FINE
 

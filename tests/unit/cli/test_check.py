@@ -143,10 +143,12 @@ systems:
     impact_assessment: {{date: {date}, reference: AIA-1, expires: 2099-12-31}}
     oversight_drill: {{last: {date}, reference: D-1}}
 policies: {{automatic: {automatic}}}
+collectors: [{{type: file, path: live.csv}}]
 """
 
 
 def _card_notes(folder: Path, capsys: pytest.CaptureFixture[str], **more: str) -> list[str]:
+    stream.write(folder)
     config = folder / "card.yaml"
     said = {"review": "{last: 2026-01-01, cadence_days: 90}", "date": "2026-01-01", **more}
     config.write_text(CARD.format(**{"automatic": "true", **said}), encoding="utf-8")
@@ -615,3 +617,39 @@ def test_a_rule_whose_field_is_there_names_what_else_it_lacks() -> None:
     assert lacks("reliability.latency_ratio") == "no latency_slo"
     assert lacks("sustainability.carbon_per_thousand", country="TL") == "no grid_intensity"
     assert lacks("sustainability.carbon_per_thousand", country="LA") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file"), ('{"rows": 3}', "is not a reference profile")]
+)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_reference_that_cannot_be_loaded_is_2_before_anything_has_come(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    content: str | None,
+    why: str,
+) -> None:
+    (tmp_path / "quiet.jsonl").touch()
+    if content is not None:
+        (tmp_path / "ref.json").write_text(content, encoding="utf-8")
+    config = tmp_path / "pantau.yaml"
+    config.write_text(
+        "systems: [{id: loan, reference: {path: ref.json}}]\n"
+        "collectors: [{type: file, path: quiet.jsonl, follow: true}]\n",
+        encoding="utf-8",
+    )
+    assert main([command, "-c", str(config)]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_without_a_collector_what_would_run_is_told_and_the_exit_code_is_that_of_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "pantau.yaml"
+    config.write_text("systems: [{id: loan}]\n", encoding="utf-8")
+    assert main(["check", "-c", str(config), "--output", "json"]) == 2
+    text = capsys.readouterr()
+    assert "the agent needs at least one collector" in text.err
+    assert {json.loads(line)["kind"] for line in text.out.splitlines()} >= {"system", "rule"}
+    assert main(["run", "-c", str(config)]) == 2
