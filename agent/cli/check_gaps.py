@@ -15,7 +15,9 @@ from agent.config.resolve import brings_reviews, favourable_texts
 from agent.config.system import System
 from agent.config.values import format_duration
 from agent.inventory import inventory_of
+from agent.reach import reaches_nobody
 from agent.windows import LENGTHS
+from exporters.telemetry.wanted import wanted
 from policies.part import OVERSIGHT
 from policies.select import unknown_sector
 
@@ -67,12 +69,9 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
             f"{format_duration(system.time.lateness)} late: a late repeat would count twice; raise "
             "`time.dedup_horizon`"
         )
-    types = {getattr(options, "type", None) for options in config.exporters}
-    if config.alerts.route == "agent" and "alertmanager" not in types:
-        yield (
-            "findings reach nobody: add an `alertmanager` exporter, or set `alerts.route` to "
-            "prometheus and use its rules"
-        )
+    unheard = reaches_nobody(config, metrics_by_otlp=wanted().metrics)
+    if unheard is not None:
+        yield unheard
 
 
 def _expired(plan: Planned, today: dt.date) -> Iterator[str]:

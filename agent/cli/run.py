@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from agent.cli.options import ConfigFile
+
+if TYPE_CHECKING:
+    from agent.config.model import Config
 
 
 def run(config: ConfigFile) -> int:
@@ -15,5 +20,17 @@ def run(config: ConfigFile) -> int:
     from exporters.log import configure
 
     configure(loaded.agent.log_level)
+    _warn_if_unheard(loaded)
     run_agent(loaded)
     return 0
+
+
+def _warn_if_unheard(config: Config) -> None:
+    import structlog
+
+    from agent.reach import reaches_nobody
+    from exporters.telemetry.wanted import wanted
+
+    why = reaches_nobody(config, metrics_by_otlp=wanted().metrics)
+    if why is not None:
+        structlog.get_logger("agent.run").warning("alerts_unheard", problem=why)
