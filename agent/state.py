@@ -58,10 +58,11 @@ class OpenWindow:
 
 
 class Source(msgspec.Struct):
-    """The partitions of one collector, as it last told."""
+    """The partitions of one collector, as it last told; `away`: their broker is out of reach."""
 
     assigned: int = 0
     total: int = 0
+    away: bool = False
 
 
 @dataclass

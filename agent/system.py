@@ -112,14 +112,24 @@ def expect(state: SystemState, sources: Set[str], now: float) -> None:
 
 
 def observe_status(plan: Plan, state: SystemState, status: SourceStatus, now: float) -> None:
-    """Take in what a collector tells about its partitions."""
-    state.sources[status.source] = Source(assigned=len(status.assigned), total=status.total)
+    """Take in what a collector tells about its partitions.
+
+    Once it is back from being away, they have their idle time anew: who writes to them could not
+    either, and tries again, and what comes of that must not be late.
+    """
+    before = state.sources.get(status.source, Source())
+    is_back = before.away and status.connected
+    state.sources[status.source] = Source(
+        assigned=len(status.assigned), total=status.total, away=not status.connected
+    )
     for name, records in status.lost.items():
         count_lost(plan, state, partition_key(status.source, name), records)
     for name in status.assigned:
         key = partition_key(status.source, name)
         partition = state.partitions.setdefault(key, Partition(active_at=now))
         partition.caught_up = name in status.caught_up
+        if is_back:
+            partition.active_at = now
     if status.assigned or (status.connected and status.total == 0):
         state.awaited.told(status.source)
     if 0 < status.total == len(status.assigned):

@@ -302,7 +302,11 @@ class Time(Section):
         description="How far behind the newest event of its partition an event may come.",
     )
     idle: PositiveDuration = Field(
-        default=120, description="A partition silent for this long no longer holds windows open."
+        default=120,
+        description=(
+            "A partition silent for this long no longer holds windows open; counted anew when its"
+            " broker is back after it was out of reach."
+        ),
     )
     future_skew: Duration = Field(
         default=300,

@@ -105,6 +105,7 @@ class Scenario:
         total: int | None = None,
         lost: Mapping[str, int | None] | None = None,
         source: str = "test",
+        connected: bool = True,
     ) -> None:
         """Tell what the collector knows of its partitions."""
         self.last_status = SourceStatus(
@@ -113,6 +114,7 @@ class Scenario:
             total=len(assigned) if total is None else total,
             caught_up=frozenset(caught_up),
             lost=lost or {},
+            connected=connected,
         )
         observe_status(self.plan, self.state, self.last_status, self.clock.now())
 

@@ -90,6 +90,39 @@ def test_a_burst_after_silence_is_late_in_no_partition() -> None:
     assert (half.coverage.events, half.coverage.late_dropped) == (6, 0)
 
 
+def back_after_ten_minutes(started: int) -> Scenario:
+    """Return a scenario whose broker is back after ten minutes, in which 70 minutes are over."""
+    scenario = Scenario(started, now=started + 59 * 60)
+    both = ("0", "1")
+    scenario.status(assigned=both)
+    scenario.push([event(m, m) for m in (0, 58)], partition="0")
+    scenario.push([event(m, 100 + m) for m in (0, 58)], partition="1")
+    scenario.status(assigned=both, caught_up=both)
+    scenario.wait(60)
+    scenario.status(assigned=both, connected=False)
+    assert scenario.wait(11 * 60) == []
+    scenario.status(assigned=both, caught_up=both)
+    return scenario
+
+
+def test_what_producers_send_again_once_the_broker_is_back_is_not_late() -> None:
+    scenario = back_after_ten_minutes(START)
+    assert scenario.wait(1) == []
+    # Each partition has it in order, but the one before the other.
+    again = (58.5, 59.5, 71)
+    assert scenario.push([event(m, 200 + n) for n, m in enumerate(again)], partition="0") == []
+    assert scenario.wait(60) == []
+    (report, *_) = scenario.push([event(m, 300 + n) for n, m in enumerate(again)], partition="1")
+    assert hours([report]) == [(0, 0, 8)]
+    assert (report.coverage.complete, report.coverage.late_dropped) == (True, 0)
+
+
+def test_a_partition_that_stays_silent_once_the_broker_is_back_is_idle_as_long_as_any() -> None:
+    scenario = back_after_ten_minutes(START)
+    assert scenario.wait(119) == []
+    assert hours(scenario.wait(1)) == [(0, 0, 4)]
+
+
 def test_when_all_partitions_are_idle_windows_close_with_the_clock() -> None:
     scenario = Scenario(START, now=START + 120)
     scenario.push([event(1), event(2)])
