@@ -16,6 +16,8 @@ from agent.config.model import Config
 from agent.config.values import Typed
 
 REDACTED = "***"
+_ACCOUNTS = ("username",)
+"""Fields by which the agent is known to another system: half of what lets somebody in."""
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
 _PARAMETER = re.compile(r"([?&][^=&#\s]*=)[^&#\s]+")
 _FRAGMENT = re.compile(r"#\S+")
@@ -25,8 +27,9 @@ def text(config: Config) -> bytes:
     """Return the configuration in force, defaults included, as JSON with sorted keys.
 
     Left out are secrets and the file's folder.  Credentials in an address, the values in its
-    query and its fragment read `***`, and so do owners, approvers, reasons and notes: see
-    `words`.  Files of secrets are named, not read.  ASCII.
+    query and its fragment read `***`, and so do user names at other systems, and owners,
+    approvers, reasons and notes: for these see `words`.  Files of secrets are named, not read.
+    ASCII.
     """
     plain = _plain(config, config.folder)
     return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
@@ -65,7 +68,7 @@ def _is_typed(field: FieldInfo) -> bool:
 def _plain(value: Any, folder: Path) -> Any:
     if isinstance(value, BaseModel):
         fields = {
-            name: REDACTED if _is_typed(field) and found is not None else found
+            name: REDACTED if _is_withheld(name, field) and found is not None else found
             for name, field in type(value).model_fields.items()
             if not _hidden(found := getattr(value, name))
         }
@@ -80,6 +83,10 @@ def _plain(value: Any, folder: Path) -> Any:
     if isinstance(value, str):
         return _redacted(value.removeprefix(f"{folder}/"))
     return value if isinstance(value, int | float | bool | None) else _redacted(str(value))
+
+
+def _is_withheld(name: str, field: FieldInfo) -> bool:
+    return name in _ACCOUNTS or _is_typed(field)
 
 
 def _hidden(value: Any) -> bool:

@@ -384,8 +384,11 @@ def test_what_is_told_of_the_configuration_holds_no_credentials(tmp_path: Path) 
     assert str(tmp_path).encode() not in told
     assert digest(config) == "sha256:" + hashlib.sha256(told).hexdigest()
     found = json.loads(told)
-    assert found["collectors"][0]["security"]["username"] == "me"
     (exporter,) = [e for e in found["exporters"] if e["type"] == "alertmanager"]
+    assert exporter["username"] == "***"
+    assert found["collectors"][0]["security"]["username"] == "***"
+    assert found["collectors"][0]["security"]["ca_file"] == "/etc/ca.pem"
+    assert '"me"' not in told.decode()
     assert exporter["password_file"] == "secrets/alertmanager"
     assert exporter["generator_url"] == "https://***@grafana.example/d?var=***&token=***#***"
     assert found["systems"][0]["windows"]
