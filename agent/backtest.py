@@ -44,7 +44,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Result:
-    """What a backtest read.
+    """What a backtest read: `events` counted, the others did not; `rejected` by reason.
 
     `labels`, `reviews`: what became of them, by `agent.labels.intake.OUTCOMES`.
     """
@@ -52,6 +52,8 @@ class Result:
     plan: Plan | None = None
     notes: tuple[str, ...] = ()
     events: int = 0
+    late: int = 0
+    duplicates: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     labels: Counter[str] = field(default_factory=Counter)
     reviews: Counter[str] = field(default_factory=Counter)
@@ -221,6 +223,8 @@ class _Pass:
         if step.absorbed is None:
             return
         self.result.events += step.absorbed.events
+        self.result.late += step.absorbed.late
+        self.result.duplicates += step.absorbed.duplicates
         self.result.labels += step.absorbed.labels.outcomes
         self.result.reviews += step.absorbed.reviews.outcomes
         for reason, amount in step.absorbed.rejected.items():

@@ -132,9 +132,9 @@ def _print(report: Report, output: Output) -> None:
 
 
 def _print_notes(result: Result) -> None:
-    from agent.cli.rejected_text import labels_words
+    from agent.cli.rejected_text import labels_words, lost_words
 
-    for note in result.notes:
+    for note in (*result.notes, *lost_words(result)):
         print(f"note: {note}", file=sys.stderr)
     if words := labels_words(result.labels):
         print(f"note: labels: {words}", file=sys.stderr)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -61,4 +62,29 @@ def test_without_a_file_to_read_it_is_a_usage_error(
     assert main(["backtest", "-c", str(config)]) == 2
     assert capsys.readouterr().err == (
         f"{config}: has no file collector for the system loan; name a file with --input\n"
+    )
+
+
+def test_records_that_were_dropped_are_told_with_what_mends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stream.write(tmp_path)
+    header, *rows = (tmp_path / "live.csv").read_text(encoding="utf-8").splitlines()
+    command = ["backtest", "-c", str(config), "--fail-on", "never", "--output", "json"]
+    assert main(command) == 0
+    assert "dropped" not in capsys.readouterr().err
+
+    (tmp_path / "live.csv").write_text("\n".join([header, *reversed(rows)]), encoding="utf-8")
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert re.search(r"^note: 14\d\d of 1440 records were dropped as late.* sort", told.err, re.M)
+    assert all(line.startswith("{") for line in told.out.splitlines())
+
+    latin = [row.replace("car", "café") for row in rows]
+    (tmp_path / "live.csv").write_text("\n".join([header, *latin]), encoding="latin-1")
+    assert main(command) == 0
+    (note,) = [x for x in capsys.readouterr().err.splitlines() if "rejected" in x]
+    assert re.fullmatch(
+        r"note: \d+ of 1440 records were rejected: bad_encoding \d+; save the records as UTF-8",
+        note,
     )
