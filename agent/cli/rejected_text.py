@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from agent.backtest import Result
 
 _TIMES = (
-    "a time is RFC 3339 (2026-03-01T12:00:00Z), or seconds, ms, us or ns since 1970; name the field "
-    "that has it in systems[].event.time"
+    "a time is RFC 3339 (2026-03-01T12:00:00Z), or seconds, ms, us or ns since 1970; name the "
+    "field that has it in systems[].event.time"
 )
 _REMEDIES = {
     "naive_time": "set systems[].event.timezone to the zone of times that carry no offset",
