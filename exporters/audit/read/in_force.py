@@ -39,6 +39,9 @@ class ForceChecks:
             self._change(name, data)
         elif isinstance(data, types.StartData):
             self._start(envelope, data, where)
+        elif isinstance(data, types.GapData):
+            # What is missing may have put another configuration in force.
+            self._config = None
         self._configuration(name, envelope, where)
         if isinstance(data, types.VerdictsData):
             self._verdicts(envelope, data, where)
