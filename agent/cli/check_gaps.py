@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from agent.cli.check_groups import group_gaps
 from agent.cli.check_incidents import incident_gaps
 from agent.cli.check_kept import kept_elsewhere
 from agent.cli.check_plan import Planned, stream_of
@@ -47,6 +48,7 @@ def gaps(config: Config, plan: Planned) -> Iterator[str]:
             "`event.label`, or add a collector with `labels`"
         )
     yield from _fairness(plan)
+    yield from group_gaps(plan)
     yield from _whom_the_score_is_for(plan)
     yield from _small_groups(plan)
     today = dt.datetime.now(dt.UTC).date()

@@ -67,6 +67,9 @@ def _attribute(context: SignalContext, name: str) -> Attribute[GroupRate]:
     elif not any(g.favourable for g in groups) and _never_predicted(context):
         # Most likely a typing error, and rates of 0 everywhere would read as fair.
         problem = "not_configured: favourable is no prediction of the window or the reference"
+    elif privileged is not None and not any(g.n for g in groups if g.group == privileged):
+        # Nothing can be compared, whatever came of the others: most likely a typing error, too.
+        problem = "not_seen: privileged"
     if privileged is not None:
         against = next(g for g in groups if g.group == privileged)
         return Attribute(name, groups, against, False, problem, enough)

@@ -231,3 +231,9 @@ def test_nobody_seen_is_insufficient() -> None:
         (DIFFERENCE, "insufficient_data", "not_seen"),
         (RATIO, "insufficient_data", "not_seen"),
     }
+
+
+def test_a_privileged_group_that_does_not_occur_is_the_reason() -> None:
+    found = fairness(GROUPS, Settings(privileged={"sex": "Male"})).published
+    assert {s.reason for s in found if s.name in (DIFFERENCE, RATIO)} == {"not_seen: privileged"}
+    assert {s.status for s in found} == {"insufficient_data"}
