@@ -67,9 +67,9 @@ _log = structlog.get_logger("agent.run")
 
 
 LAST_COMMIT = 2.0
-"""Seconds for the pipeline's last commit, even where collectors took all the time to stop.
+"""Seconds beyond the time to stop in which the pipeline may notice that it is over, and commit.
 
-More than `agent.commits.STORE_RETRY`, so that one that waits to try again notices that time is up.
+More than `agent.commits.STORE_RETRY`, which it may be waiting for.
 """
 
 
@@ -381,7 +381,7 @@ def stop(parts: Parts, reason: str) -> None:
         parts.keeper.stop(deadline)
     parts.pipeline.stop(deadline)
     if parts.thread is not None:
-        parts.thread.join(max(deadline.remaining(), LAST_COMMIT))
+        parts.thread.join(deadline.remaining() + LAST_COMMIT)
     failure = next((c.failure for c in parts.collectors if c.failure), parts.pipeline.failure)
     if _is_at_work(parts):
         _log.error("pipeline_stop_timed_out")

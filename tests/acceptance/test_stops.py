@@ -25,11 +25,10 @@ def place(tmp_path: Path) -> Place:
     return made
 
 
-def agent(place: Place) -> Parts:
-    """Start an agent that has a second to stop."""
+def agent(place: Place, stop_timeout: str = "1s") -> Parts:
+    """Start an agent that has this long to stop."""
     path = place.folder / "pantau.yaml"
-    if "stop_timeout" not in path.read_text():
-        path.write_text(path.read_text() + "agent: {stop_timeout: 1s}\n")
+    path.write_text(path.read_text() + f"agent: {{stop_timeout: {stop_timeout}}}\n")
     parts = assemble(load(path), SteppedClock(), ())
     start(parts)
     return parts
@@ -92,7 +91,7 @@ def test_a_window_that_takes_longer_than_the_stop_is_reported_by_the_next_start(
 def test_what_could_not_be_committed_before_the_stop_is_reported_by_the_next_start(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = agent(place)
+    parts = agent(place, stop_timeout="3s")
     ends = [place.feed(0)]
     place.await_window(ends[0])
     commit, has_room, tried = parts.store.commit, threading.Event(), threading.Event()
