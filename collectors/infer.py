@@ -8,7 +8,7 @@ import msgspec
 
 from collectors.base import CollectorError
 from collectors.infer_features import choose, with_kinds
-from collectors.sample_fields import Field, fields_of, naive_times, readable_times
+from collectors.sample_fields import MAX_FIELDS, Field, fields_of, naive_times, readable_times
 from collectors.schema import HUMAN_DECISION, EventSchema, FeatureField, Task
 from collectors.wellknown import FEATURE_PARENTS, FIELDS, TIME, parents, rank
 
@@ -39,7 +39,11 @@ def resolve(
             "there is no readable record to infer the event's fields from; set "
             "systems[].event.time, systems[].task and systems[].features, or send some events first"
         )
-    found, notes = _Inference(schema, fields_of(sample, flat=flat), len(sample)).resolve()
+    fields = fields_of(sample, flat=flat, wanted=_configured(schema))
+    found, notes = _Inference(schema, fields.by_path, len(sample)).resolve()
+    if fields.left_out and schema.features is None and not schema.labels_only:
+        unwatched = f"{fields.left_out} fields beyond the first {MAX_FIELDS} are not watched"
+        notes += (f"warning: {unwatched}; name those that matter in systems[].features",)
     return msgspec.structs.replace(found, labels_elsewhere=False), notes
 
 

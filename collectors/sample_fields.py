@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from collectors.decoders.times import TimeReader
 from collectors.decoders.values import number
 
 MAX_DEPTH = 12
 MAX_FIELDS = 2_000
+_MOST_COUNTED = 100_000
+"""Where counting the fields beyond `MAX_FIELDS` ends."""
 
 
 @dataclass(slots=True)
@@ -37,25 +40,41 @@ class Field:
         return len({(type(v), v) for v in self.values})
 
 
-def fields_of(sample: Sequence[Mapping[str, object]], *, flat: bool = False) -> dict[str, Field]:
+class Fields(NamedTuple):
+    """The fields of a sample by path; `left_out` is how many more there are, at least."""
+
+    by_path: dict[str, Field]
+    left_out: int
+
+
+def fields_of(
+    sample: Sequence[Mapping[str, object]],
+    *,
+    flat: bool = False,
+    wanted: Collection[str] = (),
+) -> Fields:
     """Return the scalar fields of the records by path, in the order of their first appearance.
 
-    Lists are not entered.  Where a path holds an object in some records and a scalar in others, the
-    more frequent form counts, so that a few odd records do not hide a field.  A key with a dot in
-    it cannot be addressed by a path and is left out, unless the records are `flat` (CSV), where a
-    path is a key.
+    The first `MAX_FIELDS` of them, and those `wanted` wherever they stand.  Lists are not entered.
+    Where a path holds an object in some records and a scalar in others, the more frequent form
+    counts, so that a few odd records do not hide a field.  A key with a dot in it cannot be
+    addressed by a path and is left out, unless the records are `flat` (CSV), where a path is a key.
     """
     found: dict[str, Field] = {}
+    beyond: set[str] = set()
     inner: Counter[str] = Counter()
     for record in sample:
         for path, value in _scalars(record, "", inner, flat):
-            if path in found or len(found) < MAX_FIELDS:
+            if path in found or len(found) < MAX_FIELDS or path in wanted:
                 one = found.setdefault(path, Field(path))
                 if value is not None and value != "" and value == value:
                     one.values.append(value)
+            elif len(beyond) < _MOST_COUNTED:
+                beyond.add(path)
     objects = {p for p, n in inner.items() if p not in found or n >= len(found[p].values)}
     odd = tuple(f"{path}." for path in inner.keys() - objects)
-    return {p: one for p, one in found.items() if p not in objects and not p.startswith(odd)}
+    by_path = {p: one for p, one in found.items() if p not in objects and not p.startswith(odd)}
+    return Fields(by_path, len(beyond))
 
 
 def readable_times(values: Sequence[object], timezone: str | None) -> int:

@@ -215,3 +215,21 @@ def test_the_reason_for_the_task_names_what_it_was_taken_from() -> None:
     assert why(both) == "task: classification (the predictions are classes)"
     assert why(scored) == "task: classification (the prediction is 1 from the score 0.5 on)"
     assert why(labelled) == "task: classification (the labels are classes)"
+
+
+def test_fields_that_are_too_many_to_watch_are_counted() -> None:
+    wide = {f"x{i:04d}": i for i in range(2_500)}
+    schema, notes = resolve(EventSchema(), records(3, **wide))
+    assert len(schema.features or {}) <= 2_000
+    (note,) = [n for n in notes if "beyond" in n]
+    # Four of the record's own and three of its features stand before them.
+    assert note.startswith("warning: 507 fields beyond the first 2000 are not watched")
+    assert not [n for n in resolve(EventSchema(), records(3))[1] if "beyond" in n]
+
+
+def test_a_configured_field_is_found_wherever_it_stands() -> None:
+    wide = {f"x{i:04d}": i for i in range(2_500)}
+    configured = EventSchema(features={"last": FeatureField("x2499", None)})
+    schema, notes = resolve(configured, records(3, **wide))
+    assert schema.features == {"last": FeatureField("x2499", "numeric")}
+    assert not [n for n in notes if "warning" in n]
