@@ -233,7 +233,9 @@ class FileCollector:
             # One record at least is not whole; what it held is not known.
             empty = decoder.decode(self.name, PARTITION, [], [], position)
             identity = identity_of(opened.file, self._id_key)
-            rejected = (Rejected("truncated", line + 1, 0, problem),)
+            # Where nothing new was read, an earlier start has told of it.
+            is_told = 0 < skip == position
+            rejected = () if is_told else (Rejected("truncated", line + 1, 0, problem),)
             yield replace(empty, identity=identity, rejected=rejected)
             problem = f"{self._path}: {problem} after {position} records; what was read is counted"
         elif position < skip:

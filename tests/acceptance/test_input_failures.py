@@ -72,6 +72,10 @@ def test_a_damaged_archive_ends_the_agent_and_given_whole_it_lacks_nothing(tmp_p
     read = [d["window"]["end"] for d in place.named("window.signals")[1::2]]
     assert read
     assert ends[-1] not in read
+    # Started again and again, as an orchestrator would, it counts what is not whole once.
+    for _ in range(3):
+        with pytest.raises(RunError, match=r"live\.jsonl\.gz"), place.agent() as parts:
+            eventually(lambda: finished(parts))
     archive.write_bytes(whole)
     with place.agent() as parts:
         eventually(lambda: finished(parts))
@@ -79,4 +83,5 @@ def test_a_damaged_archive_ends_the_agent_and_given_whole_it_lacks_nothing(tmp_p
     assert [d["window"]["end"] for d in pooled[:-1]] == ends
     assert [d["coverage"]["events"] for d in pooled] == [200, 201, 201, 1]
     assert {d["coverage"]["late_dropped"] for d in pooled} == {0}
+    assert sum(d["coverage"]["rejected"].get("truncated", 0) for d in pooled) == 1
     assert {d["coverage"]["complete"] for d in pooled} == {True}
