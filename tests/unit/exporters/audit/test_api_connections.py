@@ -20,8 +20,8 @@ from tests.support.unclosed import left_open
 
 TOKEN = "correct-horse-battery-staple"
 REQUEST = f"GET /audit/checkpoint HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
-KEPT = f"checkpoints/{1:020d}"
-LARGE = REQUEST.replace("checkpoint", KEPT)
+BLOB = "blobs/" + "0" * 64
+LARGE = REQUEST.replace("checkpoint", BLOB)
 
 OTHERS_LEFT = """
 import os, resource, sys
@@ -42,8 +42,8 @@ def new_api(folder: Path) -> Api:
     (folder / "token").write_text(TOKEN)
     (folder / "token").chmod(0o600)
     (folder / "checkpoint").write_bytes(b"said\n")
-    (folder / KEPT).parent.mkdir()
-    (folder / KEPT).write_bytes(bytes(16 << 20))
+    (folder / BLOB).parent.mkdir()
+    (folder / BLOB).write_bytes(bytes(16 << 20))
     return Api(Options(token_file=Path("token"), host="127.0.0.1", port=0), folder, folder)
 
 
