@@ -33,4 +33,5 @@ def _warn_if_unheard(config: Config) -> None:
 
     why = reaches_nobody(config, metrics_by_otlp=wanted().metrics)
     if why is not None:
-        structlog.get_logger("agent.run").warning("alerts_unheard", problem=why)
+        _log = structlog.get_logger("agent.run")
+        _log.warning("alerts_unheard", problem=why)
