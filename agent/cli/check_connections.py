@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import httpx
+import msgspec
 
 from agent import __version__
 from agent.config.model import Config
@@ -15,10 +19,17 @@ from collectors import table as collectors
 from collectors.base import CollectorError
 from exporters import table as exporters
 from exporters.base import ExportError
+from exporters.bounded_http import FAILURES, BoundedClient
 from exporters.context import Context, SystemInfo
+from exporters.prometheus import PrometheusOptions
 
 ID_KEY = b"pantau check"
 """Key of the id hashes: fixed, since nothing that a check reads is kept."""
+
+_PATIENCE = 3.0
+"""Seconds that whatever listens on a port in use has to say what it is."""
+
+_MOST_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +82,47 @@ def probe_exporters(config: Config) -> list[Connection]:
             name = exporter.name
             connections.append(Connection("exporter", name, True, exporter.check()))
         except (ExportError, OSError) as error:
-            connections.append(Connection("exporter", name, False, str(error)))
+            agent = _agent_at(options) if isinstance(options, PrometheusOptions) else None
+            detail = str(error) if agent is None else agent
+            connections.append(Connection("exporter", name, agent is not None, detail))
     return connections
+
+
+def _agent_at(options: PrometheusOptions) -> str | None:
+    """Return a line about the agent that serves this port already; None: something else does."""
+    # With a transport of its own: what is on this machine is not asked through a proxy.
+    with BoundedClient(transport=httpx.AsyncHTTPTransport()) as client:
+        try:
+            address = _reachable(options.host)
+            answer = client.ask(
+                "GET",
+                f"http://{address}:{options.port}/readyz",
+                seconds=_PATIENCE,
+                most=_MOST_BYTES,
+                wanted=(httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE),
+            )
+            said = msgspec.json.decode(answer.body, type=_Readiness)
+        except FAILURES:
+            return None
+    state = "ready" if said.ready else "not ready: its /readyz says why"
+    return (
+        f"{options.host}:{options.port} is in use by a running agent ({state}); another one beside "
+        "it needs another `port`"
+    )
+
+
+def _reachable(host: str) -> str:
+    """Return where a listener on `host` is reached from here, as a URL has it."""
+    address = ipaddress.ip_address(host) if host[:1].isdigit() or ":" in host else None
+    if address is None:
+        return host or "127.0.0.1"
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return str(address) if address.version == 4 else f"[{address}]"
+
+
+class _Readiness(msgspec.Struct):
+    """What the agent says on `/readyz`."""
+
+    ready: bool
+    reasons: dict[str, str]
