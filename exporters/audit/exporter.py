@@ -101,12 +101,11 @@ class AuditExporter:
     def tick(self, now: float) -> None:
         """Do what is due: heartbeats, clock steps, keys, epochs, room, the next checkpoint."""
         del now
-        due = self._liveness.due()
         try:
             self._reopen()
             # What was left out is told before a heartbeat that counts from there.
             self._writer.look_for_room()
-            self._say(due)
+            self._say(self._liveness.due())
             if self._monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
                 self._write_note(clean=False)
             requests.record_all(self._place, self._writer)

@@ -35,6 +35,9 @@ class Liveness:
 
     def note(self, draft: Draft) -> None:
         """Count a record that was written."""
+        if draft.name == "heartbeat":
+            # What was written at once with it, before it, is of the time that it speaks of.
+            self._since.records = self._since.reports = self._since.alerts = 0
         self._since.records += 1
         self._since.reports += draft.name.startswith("window.") and draft.data["part"]["i"] == 1
         self._since.alerts += draft.name.startswith("alert.")
@@ -49,8 +52,7 @@ class Liveness:
         now, since, events = self._monotonic(), self._since, self._events()
         if now - since.monotonic < self._interval:
             return []
-        # They are noted only afterwards, with the heartbeat.
-        self._since = _Since(now, events, records=-before)
+        self._since = _Since(now, events)
         told = events is not None and since.events is not None
         data = {
             "interval_seconds": round(now - since.monotonic, 3),

@@ -49,6 +49,7 @@ class ClockChecks:
         self._step: _Step | None = None
         self._behind: _Behind | None = None
         self._records = 0
+        self._excused = 0.0
 
     def interrupt(self) -> None:
         """Go on after records that could not be read."""
@@ -63,6 +64,7 @@ class ClockChecks:
             behind = self._last.wall - wall
             self._behind = _Behind(behind, where) if behind > STEP_SECONDS else None
         self._started, self._last, self._step, self._records = mono, None, None, 0
+        self._excused = 0.0
 
     def take(self, name: str, data: Any, mono: float, wall: float, where: str) -> None:
         """Check a record against those before it in its run."""
@@ -92,7 +94,7 @@ class ClockChecks:
             self._told(data.step_ms / 1000, before, now, where)
             self._step = None
         elif isinstance(data, types.GapData) and "clock.step" in data.counts:
-            self._step = None
+            self._step, self._excused = None, now.mono + TOLD_WITHIN_SECONDS
         elif self._step is None and abs(_moved(last, now)) > _tolerance(last, now):
             self._step = _Step(last, now, where)
         step = self._step
@@ -107,7 +109,7 @@ class ClockChecks:
         started = now.mono if self._started is None else self._started
         # A step between the program's start and its first record shows in no record.
         unseen = abs(moved) <= tolerance and now.mono - started <= TOLD_WITHIN_SECONDS
-        if abs(moved - told) > tolerance and not unseen:
+        if abs(moved - told) > tolerance and not unseen and now.mono > self._excused:
             detail = f"it tells of a step by {told:.3f} s; the wall clock moved by {moved:.3f} s"
             self._findings.add("clock_unexplained", where, detail)
 

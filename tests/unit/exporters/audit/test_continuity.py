@@ -247,6 +247,16 @@ def test_a_step_is_told_as_it_was(moved: float, told: float, found: list[str]) -
     assert codes(*beats, between, step) == found
 
 
+def test_a_step_that_is_told_after_a_record_that_one_is_left_out_may_show_before_it() -> None:
+    left_out = {"reason": "not written: refused, or no room", "counts": {"clock.step": 1}}
+    beats = [EMPTY, beat(60, 60, 1), beat(120, 60, 1)]
+    gap = At("log.gap", 121, 111, left_out)
+    step = {"step_ms": -5_000}
+    assert codes(*beats, gap, At("clock.step", 121, 111, step)) == []
+    late = [beat(180, 60, 2)._replace(wall=170), At("clock.step", 182, 172, step)]
+    assert codes(*beats, gap, *late) == ["clock_unexplained"]
+
+
 def test_a_step_before_the_first_record_of_a_run_shows_in_none() -> None:
     assert codes(EMPTY, At("clock.step", 1, 1, {"step_ms": -36_000})) == []
 

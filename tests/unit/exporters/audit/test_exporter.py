@@ -427,6 +427,29 @@ def test_a_heartbeat_counts_the_clock_step_that_is_written_just_before_it(tmp_pa
     assert beats == [2, 1]
 
 
+def test_a_clock_step_and_a_heartbeat_that_found_no_room_spoil_no_later_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    exporter = writer(tmp_path, hands)
+    exporter.start(NOTHING)
+    hands.pass_time(60)
+    hands.wall += 5
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", failing(os.pwrite, errno.ENOSPC))
+        with pytest.raises(ExportError, match="full"):
+            exporter.tick(hands.wall)
+    for _ in range(2):
+        hands.pass_time(60)
+        exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    assert names(tmp_path / "audit")[1:] == ["log.gap", "heartbeat", "heartbeat"]
+    beats = [r["data"]["records"] for r in records(tmp_path / "audit") if "heartbeat" in r["type"]]
+    assert beats == [0, 1]
+    found = verify_published(tmp_path / "audit", Evidence()).findings
+    assert {f.code for f in found} == {"gap_recorded", "no_external_checkpoint"}
+
+
 @pytest.mark.parametrize(("step", "noted"), [(3.5, [3_500]), (-3.5, [-3_500]), (1.5, [])])
 def test_a_step_of_the_clock_is_noted(tmp_path: Path, step: float, noted: list[int]) -> None:
     hands = Hands()
