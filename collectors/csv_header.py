@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from collectors.decoders.csv import read_cells
 from collectors.decoders.lenient import Unreadable
 from collectors.file_records import Part
 from collectors.schema import EventSchema, FeatureField
+
+_DELIMITERS = (";", "\t", "|", ",")
+"""What else separates cells, the likeliest first."""
+
+_SHOWN = 80
 
 _PATHS = ("id", "time", "prediction", "score", "label", "model_version", "recorded_time")
 
@@ -35,6 +41,14 @@ def read_header(
             f"{path}, line {first.lines[0]}: the header cannot be read: {names.detail}{hint}; "
             "save the file as CSV in UTF-8"
         )
+    if len(names) == 1:
+        meant = next((one for one in _DELIMITERS if one in names[0]), None)
+        if meant is not None:
+            raise CollectorError(
+                f"{path}, line {first.lines[0]}: the header is one cell, {names[0][:_SHOWN]!r}: "
+                f"what separates its cells seems to be {json.dumps(meant)}; set "
+                f"`delimiter: {json.dumps(meant)}` of the file collector"
+            )
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise CollectorError(

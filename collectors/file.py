@@ -278,6 +278,12 @@ class FileCollector:
             sample = CsvDecoder.sample(records, header, self._options.delimiter)
         else:
             sample = self._format().sample(records)
+            begins = records[0].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+            if begins == b"[" and not sample and not schema.is_resolved():
+                raise CollectorError(
+                    f"{self._path}: begins with a list; write one object per line, such as with "
+                    "`jq -c '.[]'`"
+                )
         try:
             return infer.resolve(schema, sample, flat=self._csv)
         except CollectorError as error:

@@ -136,7 +136,8 @@ class _Inference:
             )
         raise CollectorError(
             f"none of the fields in {self._n} sampled records is the event's time; set "
-            f"systems[].event.time to one of: {self._seen()}"
+            f"systems[].event.time to one of: {self._seen()}. A time is RFC 3339 "
+            "(2026-03-01T12:00:00Z), or seconds, ms, us or ns since 1970"
         )
 
     def _named(self, name: str, names: tuple[str, ...]) -> str | None:

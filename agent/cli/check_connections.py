@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import httpx
 import msgspec
+from pydantic import BaseModel
 
 from agent import __version__
 from agent.config.model import Config
@@ -18,6 +20,8 @@ from agent.run import exporter_options
 from collectors import table as collectors
 from collectors.base import CollectorError
 from exporters import table as exporters
+from exporters.audit.options import AuditOptions
+from exporters.audit.room import spare
 from exporters.base import ExportError
 from exporters.bounded_http import FAILURES, BoundedClient
 from exporters.context import Context, SystemInfo
@@ -80,12 +84,28 @@ def probe_exporters(config: Config) -> list[Connection]:
         try:
             exporter = exporters.build(options, context)
             name = exporter.name
-            connections.append(Connection("exporter", name, True, exporter.check()))
+            detail = exporter.check() + _little_room(config, options)
+            connections.append(Connection("exporter", name, True, detail))
         except (ExportError, OSError) as error:
             agent = _agent_at(options) if isinstance(options, PrometheusOptions) else None
             detail = str(error) if agent is None else agent
             connections.append(Connection("exporter", name, agent is not None, detail))
     return connections
+
+
+def _little_room(config: Config, options: BaseModel) -> str:
+    """Return a warning where the disk of an audit log is nearly full, else nothing."""
+    if not isinstance(options, AuditOptions):
+        return ""
+    folder = (config.folder / options.path).absolute()
+    folder = next(one for one in (folder, *folder.parents) if one.is_dir())
+    if spare(folder) >= 0:
+        return ""
+    free = shutil.disk_usage(folder).free / 2**20
+    return (
+        f". WARNING: {free:,.0f} MiB is little; when the disk is full reading is held up until "
+        "there is room: make some"
+    )
 
 
 def _agent_at(options: PrometheusOptions) -> str | None:

@@ -136,6 +136,11 @@ def _problem(error: Any, file: Path, tree: Tree, given: Mapping[Place, tuple[str
     for length in range(len(place), 0, -1):
         if place[:length] in given:
             return Problem(given[place[:length]][0], None, _dotted(place), message)
+    if place not in tree.lines:
+        # The file does not have it: it is there for what an override put below it.
+        for below, (source, _) in given.items():
+            if below[: len(place)] == place:
+                return Problem(source, None, _dotted(below), message)
     return Problem(str(file), _line(tree, place), _dotted(place), message)
 
 

@@ -135,6 +135,23 @@ def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     assert content(found) == plain
 
 
+@pytest.mark.parametrize(("delimiter", "shown"), [(";", '";"'), ("\t", r'"\\t"'), ("|", r'"\|"')])
+def test_another_delimiter_than_the_file_has_is_told(
+    tmp_path: Path, delimiter: str, shown: str
+) -> None:
+    body = f"decided_at{delimiter}approve\n2026-03-01T12:00:00Z{delimiter}1\n".encode()
+    path = written(tmp_path, "e.csv", body)
+    with pytest.raises(CollectorError, match=f"set `delimiter: {shown}`"):
+        list(read_batches(path, OPEN, KEY))
+
+
+@pytest.mark.parametrize("body", [b'[{"a": 1}, {"a": 2}]', b"\xef\xbb\xbf [\n  {\n"])
+def test_a_list_in_the_place_of_lines_is_told(tmp_path: Path, body: bytes) -> None:
+    path = written(tmp_path, "e.jsonl", body)
+    with pytest.raises(CollectorError, match="one object per line"):
+        list(read_batches(path, OPEN, KEY))
+
+
 def test_another_delimiter(tmp_path: Path) -> None:
     path = written(tmp_path, "e.csv", b"time;x\n2026-03-01T12:00:00Z;1,5\n")
     options = FileOptions(path=path, delimiter=";")

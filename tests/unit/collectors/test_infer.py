@@ -233,3 +233,10 @@ def test_a_configured_field_is_found_wherever_it_stands() -> None:
     schema, notes = resolve(configured, records(3, **wide))
     assert schema.features == {"last": FeatureField("x2499", "numeric")}
     assert not [n for n in notes if "warning" in n]
+
+
+def test_what_a_time_may_be_is_said_where_none_is_found() -> None:
+    with pytest.raises(
+        CollectorError, match=r"A time is RFC 3339 \(2026-03-01T12:00:00Z\), or sec"
+    ):
+        resolve(EventSchema(), [{"when": "11/20/2026 00:00"}])

@@ -582,3 +582,12 @@ def test_intersections_of_no_attributes(tmp_path: Path) -> None:
     text = f"{SYSTEM}    intersections: [[gender, country]]\n"
     assert len(messages(tmp_path, text)) == 2
     assert "is not one of the audit attributes (none)" in messages(tmp_path, text)[0]
+
+
+def test_an_unknown_key_of_a_variable_is_the_variables(tmp_path: Path) -> None:
+    env = {"PANTAU_SYSTEM__0__OWNER": "x"}
+    assert messages(tmp_path, SYSTEM, env) == [
+        "PANTAU_SYSTEM__0__OWNER: system.0.owner: unknown key; did you mean `systems`?"
+    ]
+    found = messages(tmp_path, SYSTEM + "system: 1\n", {"PANTAU_STOR__PATH": "x"})
+    assert [one.partition(":")[0] for one in found] == ["pantau.yaml", "PANTAU_STOR__PATH"]
