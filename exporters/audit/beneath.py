@@ -41,10 +41,11 @@ def opened(root: Path, path: str, most: int) -> Iterator[BufferedReader]:
             raise OSError(errno.EINVAL, "it is no regular file", str(root / path))
         if found.st_size > most:
             raise _too_large(most, root / path)
-        with os.fdopen(fd, "rb", closefd=False) as file:
-            yield file
-    finally:
+    except OSError:
         os.close(fd)
+        raise
+    with os.fdopen(fd, "rb") as file:
+        yield file
 
 
 def _open(root: Path, parts: tuple[str, ...]) -> int:
