@@ -188,8 +188,9 @@ class FileCalls:
         def reading(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
             if mode != "rb":
                 return function(file, mode, *arguments, **named)
-            self.hit("open to read")
-            raw = _Counted(file, self)
+            if not isinstance(file, int):
+                self.hit("open to read")
+            raw = _Counted(file, self, closefd=named.get("closefd", True))
             return io.BufferedReader(raw, buffer_size=_stat(raw.fileno()).st_blksize)
 
         return reading
@@ -225,8 +226,8 @@ class _Scan:
 class _Counted(io.FileIO):
     """A file that is read through counted calls."""
 
-    def __init__(self, path: Any, calls: FileCalls) -> None:
-        super().__init__(path, "rb")
+    def __init__(self, path: Any, calls: FileCalls, *, closefd: bool) -> None:
+        super().__init__(path, "rb", closefd=closefd)
         self._calls = calls
 
     def readinto(self, buffer: Any, /) -> int | None:
