@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -448,9 +449,24 @@ def _settle_pending(
     if not partition.pending or not len(timed):
         return
     pane = _open_pane(plan, state, int(times[timed[0]]) // MICROSECONDS)
+    if LOST in partition.pending:
+        _count_hole(plan, state, partition, pane)
     for name, amount in partition.pending.items():
         _count(plan, state, PaneKey(NO_VERSION, pane), name, amount)
     partition.pending = {}
+
+
+def _count_hole(plan: Plan, state: SystemState, partition: Partition, pane: int) -> None:
+    """Note that what was lost may belong to any window between the last event and `pane`.
+
+    As far as they are reported: of windows without events that is a bounded number.
+    """
+    if partition.newest is None:
+        return
+    begin = _open_pane(plan, state, partition.newest // MICROSECONDS)
+    step = LENGTHS[plan.lengths[0]]
+    for start in islice(range(begin - begin % step + step, pane, step), plan.max_empty_windows):
+        _count(plan, state, PaneKey(NO_VERSION, start), LOST, 1)
 
 
 def _quarantine(system: str, batch: EventBatch, future: Flags, now: float) -> list[Quarantined]:

@@ -178,13 +178,25 @@ def test_a_window_that_lost_much_of_its_input_is_not_assessable() -> None:
     assert {v.state for v in report.verdicts} == {"not_assessable"}
 
 
-def test_lost_records_make_the_windows_around_the_hole_incomplete() -> None:
-    scenario = Scenario(START)
+def test_lost_records_make_the_windows_around_the_hole_and_in_it_incomplete() -> None:
+    scenario = Scenario(START, now=START + 86_400)
     scenario.push([event(30)])
     scenario.status(assigned=("0",), lost={"0": 5})
-    reports = scenario.push([event(130)]) + scenario.finish()
+    reports = scenario.push([event(190)]) + scenario.push([event(250)]) + scenario.finish()
     reports = [r for r in reports if r.window.length == "1h"]
-    assert [r.coverage.incomplete_because for r in reports] == ["state_lost", None, "state_lost"]
+    assert [r.coverage.incomplete_because for r in reports] == ["state_lost"] * 4 + [None]
+
+
+def test_a_hole_of_years_with_lost_records_gives_a_bounded_number_of_reports() -> None:
+    scenario = Scenario(START)
+    scenario.plan = replace(scenario.plan, max_empty_windows=5)
+    early = scenario.push([event(-60 * 24 * 365 * 5)])
+    scenario.status(assigned=("0",), lost={"0": None})
+    reports = early + scenario.push([event(1)]) + scenario.finish()
+    hours = [r for r in reports if r.window.length == "1h"]
+    assert len(hours) <= 12
+    assert [r.coverage.complete for r in hours[:6]] == [False] * 6
+    assert not hours[-1].coverage.complete
 
 
 def test_fewer_partitions_than_the_topic_has_is_not_assessable() -> None:
