@@ -16,7 +16,7 @@ LOCK = ROOT / "benchmarks" / "evidently.lock"
 def would_install(cache: Path) -> bool:
     """Tell whether `make evidence` would install Evidently into a cache."""
     done = subprocess.run(
-        ["make", "--dry-run", "evidence"],
+        ["make", "--dry-run", "PYTHON=python3", "evidence"],
         cwd=ROOT,
         env={**os.environ, "PANTAU_CACHE": str(cache)},
         capture_output=True,
