@@ -189,10 +189,10 @@ class AuditExporter:
     # What is due now and then.
 
     def _say(self, due: Sequence[Draft]) -> None:
-        if any(draft.name == "heartbeat" for draft in due) and self._room.low():
-            self._writer.withhold(draft for draft in due if draft.name == "heartbeat")
-            due = [draft for draft in due if draft.name != "heartbeat"]
         try:
+            if any(draft.name == "heartbeat" for draft in due) and self._room.low():
+                self._writer.withhold(draft for draft in due if draft.name == "heartbeat")
+                due = [draft for draft in due if draft.name != "heartbeat"]
             if due or self._writer.missed:
                 self._writer.add(due)
         except (OSError, WalError):

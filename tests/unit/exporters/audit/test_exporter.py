@@ -450,6 +450,23 @@ def test_a_clock_step_and_a_heartbeat_that_found_no_room_spoil_no_later_heartbea
     assert {f.code for f in found} == {"gap_recorded", "no_external_checkpoint"}
 
 
+def test_a_heartbeat_that_was_due_while_the_disk_could_not_be_asked_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Hands()
+    exporter = writer(tmp_path, hands)
+    exporter.start(NOTHING)
+    hands.pass_time(60)
+    with monkeypatch.context() as failing_disk:
+        failing_disk.setattr(os, "statvfs", failing(os.statvfs, errno.EIO))
+        with pytest.raises(ExportError):
+            exporter.tick(hands.wall)
+    exporter.tick(hands.wall)
+    exporter.stop(1.0)
+    assert names(tmp_path / "audit")[1:] == ["log.gap"]
+    assert records(tmp_path / "audit")[1]["data"]["counts"] == {"heartbeat": 1}
+
+
 @pytest.mark.parametrize(("step", "noted"), [(3.5, [3_500]), (-3.5, [-3_500]), (1.5, [])])
 def test_a_step_of_the_clock_is_noted(tmp_path: Path, step: float, noted: list[int]) -> None:
     hands = Hands()
