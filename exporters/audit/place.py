@@ -24,7 +24,7 @@ import msgspec
 from exporters.audit import beneath, disk
 from exporters.audit.format import checkpoint, note
 from exporters.audit.frames import HEADER_SIZE, Good, scan
-from exporters.audit.signer import KeyFileDamaged, Signer
+from exporters.audit.signer import KeyFileDamaged, Signer, key_file
 from exporters.audit.types import ChangeData
 from exporters.audit.wal import segments
 
@@ -132,6 +132,9 @@ def _signs(state: Path, public: Path) -> bool:
     try:
         signed = beneath.read(public, "checkpoint", NOTE_BYTES)
         origin = checkpoint.parse(note.split(signed)[0]).origin
+        path = key_file(state, origin)
+        # Whoever named this state may have put anything there, such as a pipe.
+        beneath.read(path.parent, path.name, NOTE_BYTES)
         signer = Signer.load(state, origin)
         keys = [note.parse_vkey(vkey) for vkey in signer.vkeys] if signer else []
         return bool(note.open(signed, keys).verified)

@@ -12,12 +12,11 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exporters.audit import beneath, disk
+from exporters.audit import disk
 from exporters.audit.format import checkpoint, note
 
 FOLDER = "keys"
 ROTATE = "rotate"
-_MOST = 1 << 20
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +53,9 @@ class Signer:
 
         Raises `KeyFileDamaged` or OSError.
         """
-        path = _path(state, origin)
+        path = key_file(state, origin)
         try:
-            content = beneath.read(path.parent, path.name, _MOST)
-            keys = msgspec.json.decode(content, type=list[Key])
+            keys = msgspec.json.decode(path.read_bytes(), type=list[Key])
             for key in keys:
                 key.private()
         except FileNotFoundError:
@@ -75,7 +73,7 @@ class Signer:
         if known is not None:
             return known
         disk.make_directory(state / FOLDER, 0o700)
-        signer = cls(_path(state, origin), origin, [_new(now)])
+        signer = cls(key_file(state, origin), origin, [_new(now)])
         signer._save()
         return signer
 
@@ -143,7 +141,8 @@ def forget_keys(state: Path, epoch: str) -> None:
     (state / FOLDER / f"{epoch}.json").unlink(missing_ok=True)
 
 
-def _path(state: Path, origin: str) -> Path:
+def key_file(state: Path, origin: str) -> Path:
+    """Return where the keys of an epoch are."""
     return state / FOLDER / f"{origin.rpartition('/')[2]}.json"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -93,3 +94,10 @@ def test_the_logs_own_private_part_is_found_elsewhere(lab: Lab, linked: bool) ->
     assert main(["audit", "keys", str(lab.log), "--replay-key", "-o", str(out)]) == 0
     assert out.exists()
     assert len(list((elsewhere / "requests").iterdir())) == 1
+
+
+def test_a_pipe_in_the_place_of_a_key_holds_nobody_up(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "private" / "keys").mkdir(parents=True)
+    os.mkfifo(tmp_path / "private" / "keys" / f"{lab.origin.rpartition('/')[2]}.json")
+    name_in_hint(lab, tmp_path / "private")
+    assert place.foreign(lab.log) == tmp_path / "private"
