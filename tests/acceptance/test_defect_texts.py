@@ -13,6 +13,7 @@ from agent.config.load import load
 from agent.run import Parts, RunError, assemble, close_store, start, stop
 from collectors.base import Item
 from collectors.batch import EventBatch
+from exporters.log import configure
 from tests.acceptance.test_running_agent import Place
 from tests.support.running_agent import SteppedClock, eventually
 
@@ -60,6 +61,7 @@ def test_a_value_in_an_exception_is_neither_published_nor_logged(
     capfd: pytest.CaptureFixture[str],
     where: Callable[[Parts, pytest.MonkeyPatch], None],
 ) -> None:
+    configure()
     parts = assemble(load(place.folder / "pantau.yaml"), SteppedClock(), ())
     start(parts)
     place.await_window(place.feed(0))
