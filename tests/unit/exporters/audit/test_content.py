@@ -222,3 +222,10 @@ def test_what_a_window_and_its_verdicts_name_is_one_policy() -> None:
     assert codes(*begun(), window, forged) == ["policy_unknown", "policy_unknown"]
     untold = Said(msgspec.structs.replace(verdicts.draft, policy=None))
     assert codes(*begun(), window, untold) == ["policy_unknown", "policy_unknown"]
+
+
+def test_a_record_that_no_policy_judged_names_none() -> None:
+    beat = said("heartbeat", BEAT)
+    assert codes(*begun(), *report(), beat) == []
+    forged = Said(msgspec.structs.replace(beat.draft, policy=OTHER))
+    assert codes(*begun(), *report(), forged) == ["policy_unknown"]
