@@ -253,14 +253,21 @@ def lock(place: Place) -> int:
     path = place.state / "lock"
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        _take(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _take(fd: int) -> None:
+    try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
-        os.close(fd)
         raise LogInUse(f"process {holder or 'unknown'} writes to it") from None
     os.ftruncate(fd, 0)
     os.pwrite(fd, str(os.getpid()).encode(), 0)
-    return fd
 
 
 def _crockford(number: int, digits: int) -> str:

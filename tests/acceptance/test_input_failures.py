@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,11 @@ from agent.run import RunError, assemble, close_store, finished, start, stop
 from collectors.base import EndOfInput
 from tests.acceptance.test_event_time import hours
 from tests.acceptance.test_running_agent import Place
-from tests.acceptance.test_starts import Agent, complete
+from tests.acceptance.two_sources import Agent, complete
 from tests.support.decisions import write_lines
 from tests.support.running_agent import SteppedClock, eventually
 
 BROKEN = "live.jsonl.gz: it breaks off"
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Agent]:
-    made = Agent(tmp_path)
-    made.assign("first")
-    made.assign("second")
-    made.bring("first")
-    yield made
-    made.store.close()
 
 
 def test_what_is_open_stays_open_when_the_last_input_has_ended_and_one_of_them_failed(

@@ -175,6 +175,18 @@ def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
     second.stop(1.0)
 
 
+def test_a_start_that_found_no_room_for_its_name_gives_the_lock_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = writer(tmp_path)
+    monkeypatch.setattr(os, "pwrite", failing(os.pwrite, errno.ENOSPC))
+    with pytest.raises(ExportError, match="full"):
+        exporter.start(NOTHING)
+    exporter.start(NOTHING)
+    exporter.stop(1.0)
+    assert names(tmp_path / "audit") == ["log.genesis"]
+
+
 def test_the_log_of_another_origin_is_not_continued(tmp_path: Path) -> None:
     write_log(tmp_path)
     with pytest.raises(ExportError, match=f"belongs to {ORIGIN}, but `origin` is other"):
